@@ -1,1 +1,3 @@
 //! Event sourcing for the browser.
+
+pub mod store;
