@@ -1,0 +1,299 @@
+/**
+ * What the wasm core offers, as TypeScript sees it.
+ *
+ * The core knows streams, versions, commits, segments, rows and storage; it knows no definition and
+ * calls nothing of the user's. Everything long is text: one JSON document a call, because one
+ * `JSON.parse` of a batch is several times cheaper than a call across the border for each event.
+ *
+ * Every promise rejects with a `CoreError`, a plain object that `errors.ts` turns into an
+ * `EverfoldError`. After a trap (a `WebAssembly.RuntimeError`) the instance is dead: see `wasm.ts`.
+ */
+
+/** What the core rejects with. `code` is one of `EverfoldErrorCode`. */
+export interface CoreError {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Options of `Core.open`. */
+export interface CoreOptions {
+  readonly name: string;
+  readonly storage: "indexeddb" | "memory";
+  readonly durability: "strict" | "relaxed";
+  /** A fresh random id, kept if the store has none yet; the stored one is in `CoreState.replicaId`. */
+  readonly replicaId: string;
+  /** Milliseconds since the epoch, written into a new store. */
+  readonly now: number;
+}
+
+/** Where the log stands, as far as this instance knows. */
+export interface CoreState {
+  readonly replicaId: string;
+  /** Position of the last event, 0 in an empty log. */
+  readonly position: number;
+  /** How many records the journal holds that are not sealed yet. */
+  readonly journalRecords: number;
+}
+
+export type ExpectedVersion = number | "any" | "no-stream" | "stream-exists";
+
+/** An event to write. `data` and `metadata` have been checked: they are JSON, `undefined` dropped. */
+export interface CoreNewEvent {
+  readonly type: string;
+  readonly data?: unknown;
+  readonly metadata?: unknown;
+  readonly schemaVersion: number;
+  readonly occurredAt: number;
+}
+
+/** One commit of a group given to `append`. */
+export interface CoreNewCommit {
+  readonly commitId: string;
+  /** True if the caller chose the id: then the whole log is searched for it. */
+  readonly known: boolean;
+  readonly recordedAt: number;
+  readonly mode: "intent" | "fact";
+  /** The command with its definition, when the commit was decided. */
+  readonly command?: unknown;
+  readonly definition?: { readonly name: string; readonly version: number };
+  /** What the caller gave, defaults excluded, as the text that is compared when the id comes again. */
+  readonly content: string;
+  /** Streams that were read and not written, with the version that was decided on. */
+  readonly reads: readonly { readonly streamId: string; readonly version: number }[];
+  readonly causationId?: string;
+  readonly correlationId?: string;
+  readonly streams: readonly {
+    readonly streamId: string;
+    readonly expectedVersion: ExpectedVersion;
+    readonly events: readonly CoreNewEvent[];
+  }[];
+}
+
+/** What became of one commit of a group. Positions and versions are those of its first events. */
+export type CoreOutcome =
+  | {
+      readonly status: "appended" | "duplicate";
+      readonly commitId: string;
+      readonly attempt: number;
+      readonly position: number;
+      readonly streams: readonly {
+        readonly streamId: string;
+        readonly firstVersion: number;
+        readonly lastVersion: number;
+      }[];
+    }
+  | {
+      readonly status: "conflict";
+      readonly streamId: string;
+      readonly expected: ExpectedVersion;
+      readonly actual: number;
+    }
+  /** It was decided on an earlier commit of the same group that was not appended: decide again. */
+  | { readonly status: "stale"; readonly streamId: string }
+  | { readonly status: "failed"; readonly error: CoreError };
+
+/** The answer to `append` and `catchUp`. */
+export interface CoreProgress {
+  /** Position of the last event afterwards. */
+  readonly position: number;
+  /**
+   * Streams that other tabs wrote to since the last call, or "all" when too much happened to tell:
+   * states kept for them are out of date.
+   */
+  readonly foreign: readonly string[] | "all";
+  /** For `append`: one for each commit of the group, in its order. */
+  readonly outcomes: readonly CoreOutcome[];
+}
+
+/**
+ * Events as one document. `events` is flat: `FIELDS_PER_EVENT` values for each event, in the order
+ * type index, stream index, version, position, occurredAt, commit index, index inside the commit,
+ * schemaVersion, metadata (0 if none), data (null if none).
+ */
+export interface CoreBatch {
+  readonly types: readonly string[];
+  readonly streams: readonly string[];
+  /** commitId, attempt, recordedAt, replicaId, status (0 pending, 1 confirmed), actor, causationId, correlationId, receivedAt (0 if none). */
+  readonly commits: readonly (readonly [
+    string,
+    number,
+    number,
+    string,
+    0 | 1,
+    string | 0,
+    string | 0,
+    string | 0,
+    number,
+  ])[];
+  readonly events: readonly unknown[];
+}
+
+export const FIELDS_PER_EVENT = 10;
+
+/** The answer to `load`. */
+export interface CoreLoaded {
+  /** A snapshot that verified, its state as JSON; null if none serves. */
+  readonly snapshot: { readonly version: number; readonly state: unknown } | null;
+  /** The stream's version at this instance's knowledge (not the version asked for). */
+  readonly version: number;
+  /** Events after the snapshot, up to what was asked for. */
+  readonly batch: CoreBatch;
+  /** Versions of snapshots that did not verify and were dropped. */
+  readonly dropped: readonly number[];
+}
+
+/** What to read. Bounds are inclusive but for `afterPosition`; `cursor` comes from the page before. */
+export interface CoreQuery {
+  readonly streamId?: string;
+  /** Streams whose id begins with this text, for an aggregate `account-`. */
+  readonly prefix?: string;
+  readonly streams?: readonly string[];
+  readonly types?: readonly string[];
+  readonly afterPosition?: number;
+  /** The last position to read, fixed by the first page. */
+  readonly untilPosition?: number;
+  readonly from?: number;
+  readonly until?: number;
+  readonly clock: "occurred" | "recorded";
+  readonly direction: "forward" | "backward";
+  readonly limit?: number;
+}
+
+/** One page of a read. */
+export interface CorePage {
+  readonly batch: CoreBatch;
+  /** Give it back as `afterPosition` (forward) or `untilPosition` (backward) of the next page; null at the end. */
+  readonly next: number | null;
+}
+
+/** State of one projection version as stored. */
+export interface CoreProjection {
+  readonly generation: number;
+  /** Position up to which its rows are folded. */
+  readonly checkpoint: number;
+  /** Highest version of this projection that any tab has written rows for. */
+  readonly newestVersion: number;
+  /** Set while a rebuild is under way: the generation that it writes and how far it is. */
+  readonly rebuild: { readonly generation: number; readonly checkpoint: number } | null;
+  /** The position of the event that it stopped at, if it failed. */
+  readonly failedAt: number | null;
+}
+
+export type IndexValue = string | number;
+
+/** A change of rows: written with its checkpoint in one transaction, or not at all. */
+export interface CoreRowWrite {
+  readonly name: string;
+  readonly version: number;
+  readonly generation: number;
+  /** What the rows were folded from; if the stored one differs, the answer is false and nothing is written. */
+  readonly expectedCheckpoint: number;
+  readonly checkpoint: number;
+  /** Key, row (undefined or null deletes), index values before, index values after, by index number. */
+  readonly rows: readonly (readonly [
+    string,
+    unknown,
+    readonly (IndexValue | null)[],
+    readonly (IndexValue | null)[],
+  ])[];
+  readonly failedAt?: number | null;
+}
+
+/** A range of rows, by key (`index` left out) or by the number of an index. */
+export interface CoreRowQuery {
+  readonly generation: number;
+  readonly index?: number;
+  readonly gte?: IndexValue;
+  readonly gt?: IndexValue;
+  readonly lte?: IndexValue;
+  readonly lt?: IndexValue;
+  readonly prefix?: string;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+  /** The last entry of the page before: its index value (absent without an index) and its key. */
+  readonly after?: { readonly value?: IndexValue; readonly key: string };
+}
+
+/** The class of the wasm core. Texts are JSON of the types above. */
+export interface Core {
+  /** `CoreState`. */
+  state(): string;
+  /** Resolves with a reason when the connection was closed from outside, never otherwise. */
+  closed(): Promise<string>;
+  /** `CoreNewCommit[]` in, `CoreProgress` out, after the transaction has completed. */
+  append(group: string): Promise<string>;
+  /** Reads what other tabs wrote. `CoreProgress`. */
+  catchUp(): Promise<string>;
+  /**
+   * `CoreLoaded`. `definition` and `version` name the snapshots that may serve, none if the name is
+   * empty; `atVersion` and `at` (occurredAt or recordedAt by `clock`) restrict, NaN leaves open.
+   */
+  load(
+    streamId: string,
+    definition: string,
+    version: number,
+    atVersion: number,
+    at: number,
+    clock: string,
+  ): Promise<string>;
+  /** `CoreQuery` in, `CorePage` out. */
+  read(query: string): Promise<string>;
+  /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
+  streams(prefix: string, after: string, limit: number): Promise<string>;
+  /** `CoreOutcome` of a commit, or null if the log does not hold it. */
+  outcome(commitId: string): Promise<string>;
+  /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
+  putSnapshot(
+    streamId: string,
+    definition: string,
+    version: number,
+    streamVersion: number,
+    state: string,
+    keep: number,
+  ): Promise<void>;
+  dropSnapshots(streamId: string): Promise<void>;
+
+  /** `CoreProjection`, made if it does not exist. */
+  projection(name: string, version: number): Promise<string>;
+  /** Rows by key, JSON array with null for what is missing. `keys` is a JSON array. Null if the generation is gone. */
+  rows(generation: number, keys: string): Promise<string>;
+  /** `CoreRowQuery` in, `[key, row][]` out. */
+  listRows(query: string): Promise<string>;
+  countRows(generation: number): Promise<number>;
+  /** `CoreRowWrite` in; false if the stored generation or checkpoint is another. */
+  writeRows(write: string): Promise<boolean>;
+  /** Begins (or, with `resume`, takes up again) a rebuild: `CoreProjection`. */
+  beginRebuild(name: string, version: number, resume: boolean): Promise<string>;
+  /** As `writeRows`, for the generation that a rebuild writes. */
+  writeRebuiltRows(write: string): Promise<boolean>;
+  /** Makes the rebuilt generation the live one, if its checkpoint has reached `checkpoint`; then the old one can be dropped. */
+  switchGeneration(name: string, version: number, generation: number): Promise<boolean>;
+  /** Deletes rows of a generation, at most `limit`; true when none are left. */
+  dropGeneration(generation: number, limit: number): Promise<boolean>;
+
+  /** Numbers for `store.stats()`, JSON. */
+  stats(): Promise<string>;
+  /** Checks every record, block, version and position from `afterPosition`: `{ next, problems: [{ record, message }] }`, one segment a call. */
+  verify(afterPosition: number): Promise<string>;
+  /** Bytes of an export, one part a call from 0; null after the last. */
+  exportPart(part: number): Promise<Uint8Array | null>;
+  /** Checks a whole export file without writing: `{ events, commits }`. */
+  checkImport(bytes: Uint8Array): Promise<string>;
+  /** Writes a checked export into an empty store, or with `merge` what is new by commitId, in one transaction. `CoreProgress`. */
+  importAll(bytes: Uint8Array, merge: boolean): Promise<string>;
+
+  /** Fails the `call`-th storage call from now with `error` ("quota", "unknown", "closed", "aborted", "blocked"), for `everfold/testing`. */
+  failStorage(call: number, error: string): void;
+  /** Storage calls made so far. */
+  storageCalls(): number;
+  close(): Promise<void>;
+  free(): void;
+}
+
+/** The static side of the class. */
+export interface CoreClass {
+  open(options: CoreOptions): Promise<Core>;
+  /** Deletes a database; resolves when it is gone. */
+  deleteStore(name: string, storage: string): Promise<void>;
+}
