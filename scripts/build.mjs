@@ -1,0 +1,131 @@
+// Builds the npm package into dist/: the engine as one optimised wasm file, the TypeScript as small ES modules.
+//
+//   pkg/     the glue that wasm-bindgen writes, imported only by ts/wasm.ts
+//   dist/    what is published; `size`, the tests and the demo all use this build
+//
+// Steps whose inputs did not change are skipped; `--force` runs them all.
+
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Stop, main, root, run, step } from "./command.mjs";
+import { setUp } from "./setup.mjs";
+import { target, wasmEnvironment } from "./toolchain.mjs";
+
+const glue = join(root, "pkg");
+const dist = join(root, "dist");
+
+/** Builds what is not up to date. */
+export async function build({ force = false } = {}) {
+  await setUp();
+  const engine = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/build.mjs"]);
+  if (force || readStamp(glue) !== engine) {
+    rmSync(glue, { recursive: true, force: true });
+    await step("engine (cargo, wasm-bindgen, wasm-opt)", buildEngine);
+    writeStamp(glue, engine);
+  }
+  const api = fingerprint(["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "ts"]) + engine;
+  if (force || readStamp(dist) !== api) {
+    rmSync(dist, { recursive: true, force: true });
+    await step("TypeScript (esbuild, tsc)", buildApi);
+    refuseEvaluation();
+    writeStamp(dist, api);
+  }
+}
+
+// `lto` works only when the cdylib is the one crate type, which is why this is not `wasm-pack build`.
+async function buildEngine() {
+  const env = wasmEnvironment();
+  await run(
+    "cargo",
+    ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--features", "bindings", "--target", target],
+    { env },
+  );
+  const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "release", "everfold.wasm");
+  // The file's URL is written by hand, once, in ts/wasm.ts, where bundlers find it.
+  await run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", glue, "--out-name", "everfold"], { env });
+  const bound = join(glue, "everfold_bg.wasm");
+  await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
+}
+
+// The features that rustc's wasm32 target has on by default, all older than the browsers we support.
+const optimisation = [
+  "-O3",
+  "--enable-bulk-memory",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+  "--enable-reference-types",
+  "--enable-multivalue",
+  "--enable-sign-ext",
+];
+
+async function buildApi() {
+  const { build: bundle } = await import("esbuild");
+  const entryPoints = ["index", "testing", "react"].map((name) => join(root, "ts", `${name}.ts`)).filter(existsSync);
+  await bundle({
+    entryPoints,
+    outdir: dist,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "neutral",
+    target: "es2022",
+    external: ["react"],
+    minifyWhitespace: true,
+    minifySyntax: true,
+    chunkNames: "shared-[hash]",
+    legalComments: "none",
+    absWorkingDir: root,
+    logLevel: "warning",
+  });
+  cpSync(join(glue, "everfold_bg.wasm"), join(dist, "everfold.wasm"));
+  await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "tsconfig.build.json"]);
+}
+
+// A page whose content security policy forbids evaluation must be able to use the package.
+function refuseEvaluation() {
+  for (const name of readdirSync(dist).filter((file) => file.endsWith(".js"))) {
+    const found = /\bnew Function\b|\beval\(/.exec(readFileSync(join(dist, name), "utf8"));
+    if (found !== null) {
+      throw new Stop(`dist/${name} contains \`${found[0]}\`, which a strict content security policy refuses`);
+    }
+  }
+}
+
+function fingerprint(paths) {
+  const hash = createHash("sha256");
+  for (const path of paths) {
+    for (const file of filesBelow(path)) {
+      hash.update(file).update("\0").update(readFileSync(join(root, file))).update("\0");
+    }
+  }
+  return hash.digest("hex");
+}
+
+function filesBelow(path) {
+  if (!existsSync(join(root, path))) {
+    return [];
+  }
+  if (!statSync(join(root, path)).isDirectory()) {
+    return [path];
+  }
+  return readdirSync(join(root, path)).sort().flatMap((name) => filesBelow(join(path, name)));
+}
+
+function stampOf(folder) {
+  return join(root, "node_modules", ".cache", "everfold", `${folder === glue ? "engine" : "api"}.sha256`);
+}
+
+function readStamp(folder) {
+  return existsSync(folder) && existsSync(stampOf(folder)) ? readFileSync(stampOf(folder), "utf8") : undefined;
+}
+
+function writeStamp(folder, value) {
+  mkdirSync(join(stampOf(folder), ".."), { recursive: true });
+  writeFileSync(stampOf(folder), value);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(() => build({ force: process.argv.includes("--force") }));
+}

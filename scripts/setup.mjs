@@ -1,0 +1,65 @@
+// Everything that has to be on the machine before a task can run. Each step is skipped when its result is there, so
+// every task begins with it.
+//
+//   node scripts/setup.mjs               what building and running the demo needs
+//   node scripts/setup.mjs --browser     and a Chromium for the tests
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Stop, main, onPath, root, run, step } from "./command.mjs";
+import { setUpWasmTarget, setUpWasmTools } from "./toolchain.mjs";
+
+/** Brings the machine to where tasks can run. Costs well under a second when it already is. */
+export async function setUp({ browser = false } = {}) {
+  checkPrerequisites();
+  await setUpPackages();
+  await setUpWasmTarget();
+  await setUpWasmTools();
+  if (browser) {
+    const { setUpBrowser } = await import("./browser.mjs");
+    await setUpBrowser();
+  }
+}
+
+function checkPrerequisites() {
+  const missing = [];
+  if (Number(process.versions.node.split(".")[0]) < 20) {
+    missing.push(`Node 20 or later (this is ${process.versions.node}): https://nodejs.org`);
+  }
+  if (onPath("rustup") === undefined) {
+    missing.push("rustup: https://rustup.rs");
+  } else if (onPath("cargo") === undefined) {
+    missing.push("a Rust toolchain: run `rustup default stable`");
+  }
+  if (onPath("cc", "gcc", "clang") === undefined) {
+    missing.push("a C compiler: gcc or clang (Debian: `apt install build-essential`, macOS: `xcode-select --install`)");
+  }
+  if (missing.length > 0) {
+    throw new Stop(missing.map((line) => `missing: ${line}`).join("\n"));
+  }
+}
+
+async function setUpPackages() {
+  const locked = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const stamp = join(root, "node_modules", ".cache", "everfold", "package-lock.sha256");
+  if (readIfThere(stamp) === locked) {
+    return;
+  }
+  await step("npm dependencies", () => run("npm", ["ci", "--no-audit", "--no-fund"], { quiet: true }));
+  mkdirSync(join(stamp, ".."), { recursive: true });
+  writeFileSync(stamp, locked);
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(() => setUp({ browser: process.argv.includes("--browser") }));
+}
