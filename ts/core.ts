@@ -6,7 +6,8 @@
  * `JSON.parse` of a batch is several times cheaper than a call across the border for each event.
  *
  * Every promise rejects with a `CoreError`, a plain object that `errors.ts` turns into an
- * `EverfoldError`. After a trap (a `WebAssembly.RuntimeError`) the instance is dead: see `wasm.ts`.
+ * `EverfoldError`. After a trap (a `WebAssembly.RuntimeError`) the instance is dead and its promises
+ * never settle: see `wasm.ts`.
  */
 
 /** What the core rejects with. `code` is one of `EverfoldErrorCode`. */
@@ -178,6 +179,8 @@ export interface CoreProjection {
   readonly rebuild: { readonly generation: number; readonly checkpoint: number } | null;
   /** The position of the event that it stopped at, if it failed. */
   readonly failedAt: number | null;
+  /** Other generations of this projection that hold rows: of older versions and of abandoned rebuilds. */
+  readonly stale: readonly { readonly generation: number; readonly version: number }[];
 }
 
 export type IndexValue = string | number;
@@ -219,7 +222,10 @@ export interface CoreRowQuery {
 export interface Core {
   /** `CoreState`. */
   state(): string;
-  /** Resolves with a reason when the connection was closed from outside, never otherwise. */
+  /**
+   * Resolves when the connection was closed from outside, never otherwise: "versionchange" (another
+   * tab deletes or upgrades the database) or "lost" (the browser closed it, opening again may help).
+   */
   closed(): Promise<string>;
   /** `CoreNewCommit[]` in, `CoreProgress` out, after the transaction has completed. */
   append(group: string): Promise<string>;
@@ -258,8 +264,9 @@ export interface Core {
   projection(name: string, version: number): Promise<string>;
   /** Rows by key, JSON array with null for what is missing. `keys` is a JSON array. Null if the generation is gone. */
   rows(generation: number, keys: string): Promise<string>;
-  /** `CoreRowQuery` in, `[key, row][]` out. */
+  /** `CoreRowQuery` in, `[key, row][]` out. Null if the generation is gone. */
   listRows(query: string): Promise<string>;
+  /** -1 if the generation is gone. */
   countRows(generation: number): Promise<number>;
   /** `CoreRowWrite` in; false if the stored generation or checkpoint is another. */
   writeRows(write: string): Promise<boolean>;
@@ -293,7 +300,22 @@ export interface Core {
 
 /** The static side of the class. */
 export interface CoreClass {
+  /**
+   * `callback` gets the message of a panic, from the panic hook and so before the trap: a panic in a
+   * microtask or in an IndexedDB handler reaches no caller. Set once after each instantiation.
+   */
+  onPanic(callback: (message: string) => void): void;
   open(options: CoreOptions): Promise<Core>;
   /** Deletes a database; resolves when it is gone. */
   deleteStore(name: string, storage: string): Promise<void>;
+}
+
+/**
+ * The generated glue, `pkg/everfold.js`. It is built with `--experimental-reset-state-function`,
+ * so that a fresh instance can replace one that trapped.
+ */
+export interface CoreModule {
+  readonly default: (input: { module_or_path: unknown }) => Promise<unknown>;
+  readonly Core: CoreClass;
+  readonly __wbg_reset_state: () => void;
 }
