@@ -10,6 +10,8 @@
 use std::cmp::Ordering;
 use std::future::Future;
 
+use super::closing::Closed;
+
 /// The tables of a store. In IndexedDB each is an object store of the same name, in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
@@ -83,6 +85,19 @@ impl Ord for Key {
             (Self::List(a), Self::List(b)) => a.cmp(b),
             (Self::Number(_), _) | (Self::Text(_), Self::List(_)) => Ordering::Less,
             _ => Ordering::Greater,
+        }
+    }
+}
+
+impl Key {
+    /// The key of the row that an index entry with this key points to, see [`Read::Indexed`].
+    pub(crate) fn indexed_row(&self) -> Option<Self> {
+        match self {
+            Self::List(parts) => match parts.as_slice() {
+                [generation, _, _, key] => Some(Self::List(vec![generation.clone(), key.clone()])),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }
@@ -231,13 +246,13 @@ pub enum Read {
     Count(Table, KeyRange),
     /// Scans [`Table::Index`] and returns, in the order of the index, the row that each entry points
     /// to: the entry `[generation, index, value, key]` means the row `[generation, key]`. An entry
-    /// whose row is missing is left out.
+    /// whose row is missing, or that has another shape, is left out, after the limit was applied.
     Indexed {
         /// Which index entries.
         range: KeyRange,
         /// From which end.
         order: Order,
-        /// How many at most.
+        /// How many index entries at most.
         limit: Option<u32>,
     },
 }
@@ -314,7 +329,9 @@ pub enum Written {
     Raced,
 }
 
-/// Why storage could not do what it was asked. Nothing was written.
+/// Why storage could not do what it was asked. Nothing was written, with one exception: a write that
+/// was under way when the connection was lost, reported as [`StorageError::Closed`], may have been
+/// applied. Only opening again and looking tells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -356,4 +373,8 @@ pub trait Storage {
 
     /// Closes the connection. Calls under way finish, later ones fail with [`StorageError::Closed`].
     fn close(&self);
+
+    /// Resolves once this handle is closed, at once if it already is, with who closed it: the only
+    /// way to hear that another tab or the browser did.
+    fn closed(&self) -> Closed;
 }

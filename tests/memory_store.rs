@@ -1,0 +1,33 @@
+//! The contract suite on memory, natively.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod contract;
+
+use everfold::store::{MemoryDatabase, MemoryStorage};
+
+/// A fresh database for one case.
+struct Memory(MemoryDatabase);
+
+impl contract::Tabs for Memory {
+    type Storage = MemoryStorage;
+
+    async fn open(&self) -> MemoryStorage {
+        MemoryStorage::open(&self.0)
+    }
+}
+
+macro_rules! on_memory {
+    ($file:ident: $($sentence:ident)*) => {
+        mod $file {
+            $(
+                #[test]
+                fn $sentence() {
+                    let tabs = crate::Memory(everfold::store::MemoryDatabase::new());
+                    pollster::block_on(crate::contract::$file::$sentence(&tabs));
+                }
+            )*
+        }
+    };
+}
+
+storage_sentences!(on_memory);
