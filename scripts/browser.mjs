@@ -1,7 +1,7 @@
 // The browser that tests and the bench drive: the one named in the environment, else the one on PATH, else Playwright's.
 
 import { existsSync } from "node:fs";
-import { Stop, onPath, run, step } from "./command.mjs";
+import { onPath, run, Stop, step } from "./command.mjs";
 import { aptInstall } from "./toolchain.mjs";
 
 /** Quiet and offline: a test browser that looks for updates only adds noise. */
@@ -44,10 +44,13 @@ export async function setUpBrowser() {
   }
   const attempts = [];
   if (process.getuid?.() === 0 && onPath("apt-get") !== undefined) {
-    attempts.push(["Chromium from Debian's packages", async () => {
-      await run("apt-get", ["update", "-qq"], { quiet: true });
-      await aptInstall(["chromium", "chromium-driver"]);
-    }]);
+    attempts.push([
+      "Chromium from Debian's packages",
+      async () => {
+        await run("apt-get", ["update", "-qq"], { quiet: true });
+        await aptInstall(["chromium", "chromium-driver"]);
+      },
+    ]);
   }
   attempts.push(["Playwright's Chromium", () => run("npx", ["playwright", "install", "chromium"])]);
   for (const [title, work] of attempts) {

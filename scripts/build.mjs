@@ -6,10 +6,10 @@
 // Steps whose inputs did not change are skipped; `--force` runs them all.
 
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Stop, main, root, run, step } from "./command.mjs";
+import { main, root, run, Stop, step } from "./command.mjs";
 import { setUp } from "./setup.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
 
@@ -44,7 +44,11 @@ async function buildEngine() {
   );
   const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "release", "everfold.wasm");
   // The file's URL is written by hand, once, in ts/wasm.ts, where bundlers find it.
-  await run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", glue, "--out-name", "everfold"], { env });
+  await run(
+    "wasm-bindgen",
+    [built, "--target", "web", "--omit-default-module-path", "--out-dir", glue, "--out-name", "everfold"],
+    { env },
+  );
   const bound = join(glue, "everfold_bg.wasm");
   await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
 }
@@ -97,7 +101,11 @@ function fingerprint(paths) {
   const hash = createHash("sha256");
   for (const path of paths) {
     for (const file of filesBelow(path)) {
-      hash.update(file).update("\0").update(readFileSync(join(root, file))).update("\0");
+      hash
+        .update(file)
+        .update("\0")
+        .update(readFileSync(join(root, file)))
+        .update("\0");
     }
   }
   return hash.digest("hex");
@@ -110,7 +118,9 @@ function filesBelow(path) {
   if (!statSync(join(root, path)).isDirectory()) {
     return [path];
   }
-  return readdirSync(join(root, path)).sort().flatMap((name) => filesBelow(join(path, name)));
+  return readdirSync(join(root, path))
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
 }
 
 function stampOf(folder) {

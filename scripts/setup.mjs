@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Stop, main, onPath, root, run, step } from "./command.mjs";
+import { main, onPath, root, run, Stop, step } from "./command.mjs";
 import { setUpWasmTarget, setUpWasmTools } from "./toolchain.mjs";
 
 /** Brings the machine to where tasks can run. Costs well under a second when it already is. */
@@ -42,7 +42,9 @@ function checkPrerequisites() {
 }
 
 async function setUpPackages() {
-  const locked = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const locked = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   const stamp = join(root, "node_modules", ".cache", "everfold", "package-lock.sha256");
   if (readIfThere(stamp) === locked) {
     return;

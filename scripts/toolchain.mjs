@@ -4,10 +4,21 @@
 // Debian's compiler is used for wasm builds only: it sits beside rustup's, is registered under a name of its own, and
 // has its standard library built here once, because Debian ships none for this target.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { Stop, ask, isProgram, onPath, root, run, step } from "./command.mjs";
+import { ask, isProgram, onPath, root, run, Stop, step } from "./command.mjs";
 
 export const target = "wasm32-unknown-unknown";
 
@@ -98,7 +109,7 @@ async function addByRustup() {
     await step(`rustup target add ${target}`, () =>
       run("rustup", ["target", "add", target], { quiet: true, env: { RUSTUP_MAX_RETRIES: "1" } }),
     );
-  } catch (error) {
+  } catch {
     process.stderr.write("  rustup could not fetch it\n");
     return false;
   }
@@ -146,7 +157,10 @@ async function buildStandardLibrary() {
   try {
     mkdirSync(join(probe, "src"));
     writeFileSync(join(probe, "src", "lib.rs"), "");
-    writeFileSync(join(probe, "Cargo.toml"), '[package]\nname = "probe"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n');
+    writeFileSync(
+      join(probe, "Cargo.toml"),
+      '[package]\nname = "probe"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n',
+    );
     await run("/usr/bin/cargo", ["build", "--release", "--target", target, "-Zbuild-std=std,panic_abort,test"], {
       cwd: probe,
       quiet: true,
@@ -177,7 +191,9 @@ async function buildStandardLibrary() {
 function linkLinker(lld) {
   const host = /^host: (.+)$/m.exec(ask("/usr/bin/rustc", ["-vV"]))[1];
   const link = join(ask("/usr/bin/rustc", ["--print", "sysroot"]), "lib", "rustlib", host, "bin", "rust-lld");
-  const program = ask("dpkg", ["-L", lld]).split("\n").find((file) => file.endsWith("/bin/lld"));
+  const program = ask("dpkg", ["-L", lld])
+    .split("\n")
+    .find((file) => file.endsWith("/bin/lld"));
   if (!existsSync(link)) {
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(program, link);

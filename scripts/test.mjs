@@ -1,0 +1,111 @@
+// The tests, by part; without a name all of them, one after the other.
+//
+//   npm test                                  everything but the slow runs
+//   npm run test:e2e -- tests/e2e/kill.test.ts   further words go to the runner of that part
+//   npm run test:slow                         more than ten kills, more than 10,000 seeds, millions of events
+
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { findDriver } from "./browser.mjs";
+import { build } from "./build.mjs";
+import { ask, main, root, run, Stop, step } from "./command.mjs";
+import { setUp } from "./setup.mjs";
+import { buildDemo } from "./start.mjs";
+import { wasmEnvironment } from "./toolchain.mjs";
+
+const parts = { native, ts, types, browser, facade, e2e };
+
+async function native(words, slow) {
+  await setUp();
+  const ignored = slow ? ["--run-ignored", "only"] : [];
+  if (ask("cargo", ["nextest", "--version"]) !== undefined) {
+    await run("cargo", ["nextest", "run", "--no-tests", "pass", ...(slow ? ["--release"] : []), ...ignored, ...words]);
+  } else {
+    await run("cargo", [
+      "test",
+      "--lib",
+      "--tests",
+      ...(slow ? ["--release"] : []),
+      ...words,
+      ...(slow ? ["--", "--ignored"] : []),
+    ]);
+  }
+  // Examples in the documentation are tests too, and nextest does not run them.
+  if (!slow && words.length === 0) {
+    await run("cargo", ["test", "--doc", "--quiet"]);
+  }
+}
+
+async function ts(words) {
+  await build();
+  await run(bin("vitest"), ["run", "--dir", "tests/ts", "--passWithNoTests", ...words]);
+}
+
+async function types() {
+  await build();
+  if (hasTests("tests/types")) {
+    await run(bin("tsc"), ["-p", "tests/types"]);
+  }
+}
+
+async function browser(words) {
+  await setUp({ browser: true });
+  const driver = findDriver();
+  const found = driver === undefined ? [] : ["--chromedriver", driver];
+  await run("wasm-pack", ["test", "--headless", "--chrome", ...found, "--features", "bindings", ...words], {
+    env: { ...wasmEnvironment(), WASM_BINDGEN_TEST_TIMEOUT: "300" },
+  });
+}
+
+async function facade(words, slow) {
+  await setUp({ browser: true });
+  await build();
+  await playwright("tests/facade", words, slow);
+}
+
+async function e2e(words, slow) {
+  await setUp({ browser: true });
+  await buildDemo();
+  await playwright("tests/e2e", words, slow);
+}
+
+async function playwright(folder, words, slow) {
+  if (!hasTests(folder)) {
+    return;
+  }
+  const chosen = words.length > 0 ? words : [folder];
+  await run(bin("playwright"), [
+    "test",
+    "-c",
+    "tests/playwright.config.ts",
+    slow ? "--grep" : "--grep-invert",
+    "@slow",
+    ...(slow ? ["--pass-with-no-tests"] : []),
+    ...chosen,
+  ]);
+}
+
+function bin(name) {
+  return join(root, "node_modules", ".bin", name);
+}
+
+function hasTests(folder) {
+  return existsSync(join(root, folder)) && readdirSync(join(root, folder)).some((name) => /\.tsx?$/.test(name));
+}
+
+await main(async () => {
+  const [name, ...words] = process.argv.slice(2);
+  if (name === "slow") {
+    for (const part of ["native", "facade", "e2e"]) {
+      await step(`test:${part}, slow`, () => parts[part](words, true));
+    }
+  } else if (name === undefined) {
+    for (const [part, test] of Object.entries(parts)) {
+      await step(`test:${part}`, () => test([], false));
+    }
+  } else if (name in parts) {
+    await parts[name](words, false);
+  } else {
+    throw new Stop(`no such part: ${name}; there are ${Object.keys(parts).join(", ")} and slow`);
+  }
+});
