@@ -1,0 +1,56 @@
+/**
+ * What every definition is checked for when it is made: its name, its version, its functions.
+ */
+import { type EverfoldError, invalidArgument } from "./errors.js";
+
+/** What a definition is, in messages. */
+export type DefinitionKind = "aggregate" | "decision" | "projection";
+
+/** Reports what is wrong with one definition, by its property. */
+export function definitionError(
+  kind: DefinitionKind,
+  name: unknown,
+  property: string,
+  problem: string,
+): EverfoldError<"invalid-argument"> {
+  const label = typeof name === "string" ? `${kind} "${name}"` : kind;
+  return invalidArgument(property, `${label}: ${property} ${problem}`);
+}
+
+/** Checks a definition's name, version and the functions that it must have. */
+export function checkDefinition(
+  kind: DefinitionKind,
+  definition: { readonly name: string; readonly version: number },
+  functions: readonly string[],
+): void {
+  if (typeof definition !== "object" || definition === null) {
+    throw invalidArgument("definition", `the definition of a ${kind} is an object`);
+  }
+  const { name, version } = definition;
+  if (typeof name !== "string" || !/^[a-z][a-z0-9_]*$/.test(name) || name.length > 100) {
+    throw definitionError(kind, name, "name", "must be [a-z][a-z0-9_]*, at most 100 characters");
+  }
+  if (!isCount(version)) {
+    throw definitionError(kind, name, "version", `is ${String(version)}, must be a whole number from 1`);
+  }
+  for (const property of functions) {
+    if (typeof (definition as unknown as Record<string, unknown>)[property] !== "function") {
+      throw definitionError(kind, name, property, "must be a function");
+    }
+  }
+}
+
+/** Whether it is a whole number from 1 that counts exactly. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** Every throw but those that a bug makes. */
+export function isRefusalByDefault(error: unknown): boolean {
+  return !(
+    error instanceof TypeError ||
+    error instanceof ReferenceError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError
+  );
+}

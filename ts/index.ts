@@ -1,0 +1,99 @@
+/**
+ * `everfold`: event sourcing in the browser. This list is the whole public API of the main entry.
+ */
+export { defineAggregate } from "./aggregate.js";
+export { defineDecision } from "./decision.js";
+export { EverfoldError, isEverfoldError } from "./errors.js";
+export { defineProjection } from "./projection.js";
+
+export type {
+  Aggregate,
+  AggregateDefinition,
+  AggregateRef,
+  AnyAggregate,
+  EventOf,
+  StateOf,
+  Upcaster,
+} from "./aggregate.js";
+export type {
+  AnyDecision,
+  Decision,
+  DecisionDefinition,
+  EventListsOf,
+  ReadsOf,
+  StatesOf,
+} from "./decision.js";
+export type { AnyEverfoldError, ErrorDetails, EventPlace, EverfoldErrorCode } from "./errors.js";
+export type {
+  AnyEvent,
+  Event,
+  EventOfType,
+  EventWithData,
+  EventWithoutData,
+  Recorded,
+  RecordedEvent,
+  StreamEvent,
+} from "./event.js";
+export type {
+  AnyProjection,
+  IndexFunction,
+  IndexOf,
+  ProjectedEvent,
+  Projection,
+  ProjectionDefinition,
+  RowOf,
+} from "./projection.js";
+export type { StandardIssue, StandardResult, StandardSchema } from "./standard-schema.js";
+export type {
+  Abortable,
+  AnyStore,
+  AppendOptions,
+  AppendReceipt,
+  Clock,
+  CommandOf,
+  CommitNotice,
+  CommitOptions,
+  CommitOutcome,
+  CommitReceipt,
+  Confirmable,
+  DecisionReceipt,
+  Entry,
+  EventOfQuery,
+  EventReader,
+  ExecuteOptions,
+  ExpectedVersion,
+  ImportReport,
+  IndexValue,
+  IngestBatch,
+  IngestOptions,
+  IngestProgress,
+  ListQuery,
+  Live,
+  LiveState,
+  Loaded,
+  LoadOptions,
+  MultiReceipt,
+  NotedCommit,
+  OutcomesOf,
+  Problem,
+  ProjectedView,
+  ProjectionStats,
+  ProjectOptions,
+  ReadQuery,
+  RebuildOptions,
+  RebuildProgress,
+  Receipt,
+  StorageOptions,
+  Store,
+  StoreOptions,
+  StoreStats,
+  StreamAppend,
+  StreamOutcome,
+  StreamsOptions,
+  SubscribeQuery,
+  SyncControl,
+  SyncStatus,
+  VerifyReport,
+  View,
+  ViewOf,
+} from "./types.js";

@@ -1,0 +1,534 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/**
+ * The store as its users see it: options, queries, receipts, views.
+ *
+ * Types only. What a registered definition says about its commands, events and rows is carried by the
+ * three lists of `Store<As, Ds, Ps>`, so that using a definition that is not registered does not compile.
+ */
+import type { Aggregate, AggregateRef, AnyAggregate, EventOf, StateOf } from "./aggregate.js";
+import type { ExpectedVersion, IndexValue } from "./core.js";
+import type { AnyDecision, Decision, ReadsOf } from "./decision.js";
+import type { AnyEverfoldError, EverfoldErrorCode } from "./errors.js";
+import type { AnyEvent, Event, EventOfType, RecordedEvent, StreamEvent } from "./event.js";
+import type { AnyProjection, IndexOf, RowOf } from "./projection.js";
+
+export type { ExpectedVersion, IndexValue } from "./core.js";
+
+/** The commands that an aggregate or a decision takes. */
+export type CommandOf<T> = T extends Aggregate<string, infer _S, infer C, infer _E>
+  ? C
+  : T extends Decision<string, infer C, infer _Rs>
+    ? C
+    : never;
+
+// ---------------------------------------------------------------------------------------------- opening
+
+/** How `openStore` opens a store. */
+export interface StorageOptions {
+  /** Names the database; two stores of one name in a page share one engine. */
+  readonly name: string;
+  /** `"indexeddb"` is the default everywhere. `"memory"` forgets everything at `close`, and is never fallen back to. */
+  readonly storage?: "indexeddb" | "memory" | undefined;
+  /** `"strict"`, the default, survives a power cut; `"relaxed"` only a killed browser, and is faster. */
+  readonly durability?: "strict" | "relaxed" | undefined;
+  /** Hears every failure that has no caller. By default the first of each code goes to `console.warn`. */
+  readonly onProblem?: ((problem: Problem) => void) | undefined;
+  /** Where the engine comes from, if not from the file beside this module. */
+  readonly wasm?: URL | Response | Promise<Response> | BufferSource | WebAssembly.Module | undefined;
+  /** Sync comes in a later release. */
+  readonly sync?: undefined;
+}
+
+/** Everything that `openStore` takes. */
+export interface StoreOptions<
+  As extends readonly AnyAggregate[] = readonly AnyAggregate[],
+  Ds extends readonly AnyDecision[] = readonly AnyDecision[],
+  Ps extends readonly AnyProjection[] = readonly AnyProjection[],
+> extends StorageOptions {
+  readonly aggregates?: readonly [...As] | undefined;
+  readonly decisions?: readonly [...Ds] | undefined;
+  readonly projections?: readonly [...Ps] | undefined;
+  /** Reactors come in a later release. */
+  readonly reactors?: readonly [] | undefined;
+}
+
+/** A failure that no caller waits for. */
+export interface Problem {
+  readonly code: EverfoldErrorCode | "quota-low" | "persistence-refused" | "state-not-json";
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** The error itself, where there is one. */
+  readonly error?: AnyEverfoldError;
+}
+
+/** Ends a long call; it then rejects with `aborted`. */
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------- writing
+
+/** Options of everything that commits. */
+export interface CommitOptions {
+  /**
+   * Names the commit for ever: the same id with the same content is the same commit and returns the
+   * first receipt, with other content it is `commit-id-reused`. A random id if left out.
+   */
+  readonly commitId?: string | undefined;
+  /** For each event that has none of its own; now if left out. */
+  readonly occurredAt?: number | undefined;
+  /** Put under each event's own metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly causationId?: string | undefined;
+  readonly correlationId?: string | undefined;
+}
+
+/** Options of `append`. */
+export interface AppendOptions extends CommitOptions {
+  /** `"any"` if left out. */
+  readonly expectedVersion?: ExpectedVersion | undefined;
+}
+
+/** Options of `execute`. */
+export interface ExecuteOptions extends CommitOptions {
+  /** With it a lost race is `conflict`; without it the command is decided again on the new state. */
+  readonly expectedVersion?: ExpectedVersion | undefined;
+  /** What a merge does with it: decide again (`"intent"`, the default) or keep the events (`"fact"`). */
+  readonly mode?: "intent" | "fact" | undefined;
+}
+
+/** Events for one stream of a commit. */
+export interface StreamAppend {
+  readonly streamId: string;
+  readonly events: readonly AnyEvent[];
+  readonly expectedVersion?: ExpectedVersion | undefined;
+}
+
+/** What every commit returns, once its transaction has completed. */
+export interface CommitReceipt<E extends AnyEvent = AnyEvent> {
+  readonly commitId: string;
+  /** Empty if nothing was to be done. */
+  readonly events: readonly RecordedEvent<E>[];
+  /** Position of the last event, or of the log if nothing was written: a `checkpoint` this high includes the commit. */
+  readonly position: number;
+}
+
+/** The receipt of `append`. */
+export interface AppendReceipt<E extends AnyEvent = AnyEvent>
+  extends CommitReceipt<E>,
+    Confirmable<CommitReceipt<E> & { readonly version: number }> {
+  readonly streamId: string;
+  /** The stream's version after it. */
+  readonly version: number;
+}
+
+/** The receipt of `execute` on an aggregate. */
+export interface Receipt<A extends AnyAggregate = AnyAggregate>
+  extends CommitReceipt<EventOf<A>>,
+    Confirmable<
+      CommitReceipt<EventOf<A>> & { readonly state: StateOf<A>; readonly version: number }
+    > {
+  readonly streamId: string;
+  /** The aggregate's version after it. */
+  readonly version: number;
+  /** The state after it, frozen. */
+  readonly state: StateOf<A>;
+}
+
+/** What a decision left of one aggregate that it read. */
+export interface StreamOutcome<S = unknown> {
+  readonly streamId: string;
+  readonly version: number;
+  readonly state: S;
+}
+
+/** One outcome for each aggregate read, in the order of `reads`. */
+export type OutcomesOf<Rs extends readonly AggregateRef[]> = {
+  readonly [I in keyof Rs]: Rs[I] extends AggregateRef<infer A> ? StreamOutcome<StateOf<A>> : never;
+};
+
+/** The receipt of `execute` on a decision. */
+export interface DecisionReceipt<D extends AnyDecision = AnyDecision>
+  extends CommitReceipt<EventOf<ReadsOf<D>[number]["aggregate"]>>,
+    Confirmable<
+      CommitReceipt<EventOf<ReadsOf<D>[number]["aggregate"]>> & {
+        readonly streams: OutcomesOf<ReadsOf<D>>;
+      }
+    > {
+  readonly streams: OutcomesOf<ReadsOf<D>>;
+}
+
+/** The receipt of `commit`. */
+export interface MultiReceipt
+  extends CommitReceipt,
+    Confirmable<
+      CommitReceipt & {
+        readonly streams: readonly { readonly streamId: string; readonly version: number }[];
+      }
+    > {
+  /** In the order given. */
+  readonly streams: readonly { readonly streamId: string; readonly version: number }[];
+}
+
+/** A commit whose confirmation can be waited for. */
+export interface Confirmable<T> {
+  /**
+   * Resolves when the server took the commit, at once without sync. `changed` says that a merge
+   * decided it anew. Rejects with `refused`, `aborted` or `store-closed`.
+   */
+  confirmed(options?: Abortable): Promise<T & { readonly changed: boolean }>;
+}
+
+/** What became of a commit. */
+export type CommitOutcome = "pending" | "confirmed" | "changed" | "refused" | "unknown";
+
+/** What `ingest` takes: each batch is one commit; a bare array that is too large for one is cut. */
+export type IngestBatch =
+  | { readonly commitId: string; readonly events: readonly StreamEvent[] }
+  | readonly StreamEvent[];
+
+/** How far an `ingest` is. All of it is on disk. */
+export interface IngestProgress {
+  readonly events: number;
+  readonly commits: number;
+  /** Commits, and events in them, that the log already held by their id. */
+  readonly knownEvents: number;
+  readonly knownCommits: number;
+  /** Position of the last event. */
+  readonly position: number;
+}
+
+/** Options of `ingest`. */
+export interface IngestOptions extends Abortable {
+  /** Called after each group of batches is on disk: that is the acknowledgement. */
+  readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------- reading
+
+/** Which of an event's times is meant: `occurredAt`, the default, or `recordedAt`. */
+export type Clock = "occurred" | "recorded";
+
+/** Options of `load`. */
+export interface LoadOptions extends Abortable {
+  /** Only the stream's first so many events. */
+  readonly atVersion?: number | undefined;
+  /** Only events of this time or earlier, in log order. */
+  readonly at?: number | undefined;
+  readonly clock?: Clock | undefined;
+  /** See what other tabs wrote first; else that may lag by up to 2 s. */
+  readonly fresh?: boolean | undefined;
+}
+
+/** An aggregate's state, frozen, and its stream's version; 0 if nothing has happened. */
+export interface Loaded<S> {
+  readonly state: S;
+  readonly version: number;
+}
+
+/** What to read. Bounds are inclusive but for `afterPosition`; everything is combined with "and". */
+export interface ReadQuery<As extends readonly AnyAggregate[] = readonly AnyAggregate[]>
+  extends Abortable {
+  readonly streamId?: string | undefined;
+  /** A registered aggregate, or its name. */
+  readonly aggregate?: As[number] | As[number]["name"] | undefined;
+  readonly streams?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+  readonly afterPosition?: number | undefined;
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+  readonly clock?: Clock | undefined;
+  /** `"forward"` is the default. */
+  readonly direction?: "forward" | "backward" | undefined;
+  readonly limit?: number | undefined;
+}
+
+/**
+ * The events that a query can find: those of its aggregate and types, or of all registered aggregates.
+ * Events of streams that no registered aggregate owns are found too, and are not in this type.
+ */
+export type EventOfQuery<As extends readonly AnyAggregate[], Q> = Typed<
+  Q extends { readonly aggregate: infer A extends AnyAggregate }
+    ? EventOf<A>
+    : Q extends { readonly aggregate: infer N extends string }
+      ? EventOf<Extract<As[number], { readonly name: N }>>
+      : [As[number]] extends [never]
+        ? Event<string, unknown>
+        : EventOf<As[number]>,
+  Q extends { readonly types: readonly (infer T extends string)[] } ? T : string
+>;
+
+type Typed<E extends AnyEvent, T extends string> = string extends T
+  ? E
+  : [EventOfType<E, T>] extends [never]
+    ? Event<T, unknown>
+    : EventOfType<E, T>;
+
+/** Events one by one, or by the array for speed. The end is fixed at the first `next()`. */
+export interface EventReader<E extends AnyEvent> extends AsyncIterable<RecordedEvent<E>> {
+  batches(): AsyncIterable<readonly RecordedEvent<E>[]>;
+}
+
+/** What to hear of. Without `afterPosition` it starts now. */
+export interface SubscribeQuery<As extends readonly AnyAggregate[] = readonly AnyAggregate[]> {
+  readonly afterPosition?: number | undefined;
+  readonly aggregate?: As[number] | As[number]["name"] | undefined;
+  readonly types?: readonly string[] | undefined;
+}
+
+/** Commits that were appended, or whose status changed. Past ones come as `"appended"`. */
+export interface CommitNotice<E extends AnyEvent = AnyEvent> {
+  readonly kind: "appended" | "confirmed" | "rebased" | "refused";
+  readonly commits: readonly NotedCommit<E>[];
+}
+
+/** A commit in a notice, with those of its events that were asked for. */
+export interface NotedCommit<E extends AnyEvent = AnyEvent> {
+  readonly commitId: string;
+  readonly attempt: number;
+  readonly events: readonly RecordedEvent<E>[];
+}
+
+/** Options of `streams`. */
+export interface StreamsOptions extends Abortable {
+  /** The last id of the page before. */
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------- views
+
+/** One row and its key. */
+export interface Entry<Row> {
+  readonly key: string;
+  readonly row: Row;
+}
+
+/** Which rows to list, in the order of index value then key, or of keys alone. Bounds are on what orders. */
+export interface ListQuery<Row = unknown, I extends string = string> {
+  readonly index?: I | undefined;
+  readonly gte?: IndexValue | undefined;
+  readonly gt?: IndexValue | undefined;
+  readonly lte?: IndexValue | undefined;
+  readonly lt?: IndexValue | undefined;
+  /** Only values that begin with this text. */
+  readonly prefix?: string | undefined;
+  readonly reverse?: boolean | undefined;
+  /** All of them if left out. */
+  readonly limit?: number | undefined;
+  /** The last entry of the page before. */
+  readonly after?: Entry<Row> | undefined;
+}
+
+/** The readable rows of one projection. Reads see this tab's own finished writes. */
+export interface View<Row = unknown, I extends string = string> {
+  get(key: string): Promise<Row | undefined>;
+  /** In the order of `keys`. */
+  getMany(keys: readonly string[]): Promise<readonly (Row | undefined)[]>;
+  count(): Promise<number>;
+  list(query?: ListQuery<Row, I>): Promise<readonly Entry<Row>[]>;
+  /** Position up to which the rows are folded. */
+  checkpoint(): number;
+  watch(key: string): Live<Row | undefined>;
+  watch(query: ListQuery<Row, I>): Live<readonly Entry<Row>[]>;
+}
+
+/** A view as of another time, held in memory until it is disposed of. */
+export interface ProjectedView<Row = unknown, I extends string = string>
+  extends Omit<View<Row, I>, "watch">,
+    Disposable {
+  dispose(): void;
+}
+
+/** The view of a projection. */
+export type ViewOf<P extends AnyProjection> = View<RowOf<P>, IndexOf<P>>;
+
+/** A result that is kept up to date while somebody subscribes. */
+export interface Live<T> extends Disposable {
+  /** The same reference until it changes. */
+  readonly current: LiveState<T>;
+  /** Called once a batch of commits, only if this result changed. Returns what ends it. */
+  subscribe(listener: (state: LiveState<T>) => void): () => void;
+  /** Ends every subscription; as `[Symbol.dispose]`, which older browsers lack. */
+  dispose(): void;
+}
+
+/** Where a live result stands. */
+export type LiveState<T> =
+  | { readonly status: "loading"; readonly value?: undefined; readonly error?: undefined }
+  | { readonly status: "ready"; readonly value: T; readonly error?: undefined }
+  | { readonly status: "failed"; readonly error: AnyEverfoldError; readonly value?: undefined };
+
+/** How far a rebuild is. `total` is where the log ended when it began. */
+export interface RebuildProgress {
+  readonly processed: number;
+  readonly total: number;
+  readonly phase: "folding" | "writing" | "switching";
+}
+
+/** Options of `rebuild`. */
+export interface RebuildOptions extends Abortable {
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
+}
+
+/** Options of `project`: which events to fold. */
+export interface ProjectOptions extends RebuildOptions {
+  readonly from?: number | undefined;
+  readonly until?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly streams?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------- upkeep
+
+/** What `stats` tells. */
+export interface StoreStats {
+  readonly events: number;
+  readonly streams: number;
+  readonly segments: number;
+  /** Of the log as stored. */
+  readonly bytes: number;
+  readonly snapshots: number;
+  /** Names of aggregates whose states are not JSON, so that they have no snapshots. */
+  readonly withoutSnapshots: readonly string[];
+  readonly projections: readonly ProjectionStats[];
+  /** Commits that the server has not confirmed. */
+  readonly pending: number;
+  /** What the browser says of the whole origin; null where it does not tell. */
+  readonly quota: { readonly usage: number; readonly quota: number } | null;
+  readonly persisted: boolean;
+}
+
+/** Where one projection stands. */
+export interface ProjectionStats {
+  readonly name: string;
+  readonly version: number;
+  readonly checkpoint: number;
+  /** Events between the checkpoint and the end of the log. */
+  readonly lag: number;
+  /** Why it stopped; null while it runs. */
+  readonly failed: AnyEverfoldError | null;
+}
+
+/** What `verify` found. */
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly problems: readonly { readonly record: string; readonly message: string }[];
+}
+
+/** What `import` wrote. */
+export interface ImportReport {
+  readonly events: number;
+  readonly commits: number;
+}
+
+/** Where sync stands; `state` is `"off"` until sync comes. */
+export interface SyncStatus {
+  readonly state:
+    | "off"
+    | "connecting"
+    | "idle"
+    | "pushing"
+    | "pulling"
+    | "offline"
+    | "blocked";
+  readonly pending: number;
+  readonly oldestPendingMs: number | null;
+  readonly lastContact: number | null;
+  readonly blockedBy: AnyEverfoldError | null;
+  readonly confirmedPosition: number;
+  readonly lastError: AnyEverfoldError | null;
+  readonly leader: boolean;
+}
+
+/** The part of sync that a user interface needs before sync comes. */
+export interface SyncControl {
+  status(): SyncStatus;
+  subscribe(listener: (status: SyncStatus) => void): () => void;
+  watch(): Live<SyncStatus>;
+}
+
+// ---------------------------------------------------------------------------------------------- the store
+
+/** An open store. Every call on a closed one rejects with `store-closed`. */
+export interface Store<
+  As extends readonly AnyAggregate[] = readonly AnyAggregate[],
+  Ds extends readonly AnyDecision[] = readonly AnyDecision[],
+  Ps extends readonly AnyProjection[] = readonly AnyProjection[],
+> extends AsyncDisposable {
+  readonly name: string;
+
+  /** Runs a command: load, decide, append. Resolves once the transaction has completed, never earlier. */
+  execute<A extends As[number]>(
+    aggregate: A,
+    id: string,
+    command: CommandOf<A>,
+    options?: ExecuteOptions,
+  ): Promise<Receipt<A>>;
+  execute<D extends Ds[number]>(
+    decision: D,
+    command: CommandOf<D>,
+    options?: Omit<ExecuteOptions, "expectedVersion">,
+  ): Promise<DecisionReceipt<D>>;
+  /** Writes events without asking a rule: a fact. */
+  append(
+    streamId: string,
+    events: readonly AnyEvent[],
+    options?: AppendOptions,
+  ): Promise<AppendReceipt>;
+  /** Writes to several streams, all or nothing. */
+  commit(streams: readonly StreamAppend[], options?: CommitOptions): Promise<MultiReceipt>;
+  /** Writes facts in bulk. After an abort or a failure what was acknowledged is there, nothing else. */
+  ingest(
+    batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>,
+    options?: IngestOptions,
+  ): Promise<IngestProgress>;
+  /** Also answers after a reload. */
+  outcome(commitId: string): Promise<CommitOutcome>;
+
+  load<A extends As[number]>(
+    aggregate: A,
+    id: string,
+    options?: LoadOptions,
+  ): Promise<Loaded<StateOf<A>>>;
+  /** Reads in constant memory. Nothing is read before the first `next()`. */
+  read<const Q extends ReadQuery<As>>(query?: Q): EventReader<EventOfQuery<As, Q>>;
+  /** Past, then live, other tabs' commits too, without a gap or a repeat. Returns what ends it. */
+  subscribe<const Q extends SubscribeQuery<As>>(
+    query: Q,
+    listener: (notice: CommitNotice<EventOfQuery<As, Q>>) => void,
+  ): () => void;
+  /** Ids of an aggregate that have events, in the order of their code units. */
+  streams(aggregate: As[number], options?: StreamsOptions): AsyncIterable<string>;
+  watch<A extends As[number]>(aggregate: A, id: string): Live<Loaded<StateOf<A>>>;
+
+  view<P extends Ps[number]>(projection: P): ViewOf<P>;
+  /** Builds the rows anew beside the live ones, then switches at once. */
+  rebuild(projection: Ps[number], options?: RebuildOptions): Promise<void>;
+  /** Folds some of the events into a view of its own; the live one is untouched. */
+  project<P extends Ps[number]>(
+    projection: P,
+    options?: ProjectOptions,
+  ): Promise<ProjectedView<RowOf<P>, IndexOf<P>>>;
+
+  readonly sync: SyncControl;
+
+  stats(): Promise<StoreStats>;
+  /** Asks the browser never to evict this origin; false if it refuses or does not answer in time. */
+  persist(): Promise<boolean>;
+  /** Checks every record. */
+  verify(options?: Abortable): Promise<VerifyReport>;
+  /** The log as one file: nothing that can be derived from it. */
+  export(options?: Abortable): Promise<Blob>;
+  /** All or nothing. Into an empty store, or with `merge` what is new by commit id. */
+  import(
+    file: Blob | BufferSource,
+    options?: Abortable & { readonly merge?: boolean | undefined },
+  ): Promise<ImportReport>;
+  /** Finishes what was begun, then lets go. The last handle on a name closes its engine. */
+  close(): Promise<void>;
+}
+
+/** Any store, whatever is registered in it. */
+export type AnyStore = Store;
