@@ -51,8 +51,11 @@ await main(async () => {
   if (unknown !== undefined) {
     throw new Stop(`no such part: ${unknown}; there are ${Object.keys(parts).join(", ")}`);
   }
-  await setUp({ browser: chosen.length === 0 || chosen.includes("packaging") });
-  await build();
+  const wanted = (name) => chosen.length === 0 || chosen.includes(name);
+  await setUp({ browser: wanted("packaging") });
+  if (["tsc", "size", "packaging"].some(wanted)) {
+    await build();
+  }
   const failed = [];
   for (const name of chosen.length === 0 ? Object.keys(parts) : chosen) {
     try {

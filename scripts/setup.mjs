@@ -6,7 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { main, onPath, root, run, Stop, step } from "./command.mjs";
 import { setUpWasmTarget, setUpWasmTools } from "./toolchain.mjs";
@@ -14,7 +14,7 @@ import { setUpWasmTarget, setUpWasmTools } from "./toolchain.mjs";
 /** Brings the machine to where tasks can run. Costs well under a second when it already is. */
 export async function setUp({ browser = false } = {}) {
   checkPrerequisites();
-  await setUpPackages();
+  await setUpPackages(root);
   await setUpWasmTarget();
   await setUpWasmTools();
   if (browser) {
@@ -41,16 +41,20 @@ function checkPrerequisites() {
   }
 }
 
-async function setUpPackages() {
+/** Installs the locked npm dependencies of a folder. */
+export async function setUpPackages(folder) {
   const locked = createHash("sha256")
-    .update(readFileSync(join(root, "package-lock.json")))
+    .update(readFileSync(join(folder, "package-lock.json")))
     .digest("hex");
-  const stamp = join(root, "node_modules", ".cache", "everfold", "package-lock.sha256");
+  const stamp = join(folder, "node_modules", ".cache", "everfold", "package-lock.sha256");
   if (readIfThere(stamp) === locked) {
     return;
   }
-  await step("npm dependencies", () => run("npm", ["ci", "--no-audit", "--no-fund"], { quiet: true }));
-  mkdirSync(join(stamp, ".."), { recursive: true });
+  const where = folder === root ? "" : ` of ${relative(root, folder)}`;
+  await step(`npm dependencies${where}`, () =>
+    run("npm", ["ci", "--no-audit", "--no-fund"], { quiet: true, cwd: folder }),
+  );
+  mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, locked);
 }
 
