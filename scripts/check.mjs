@@ -25,7 +25,7 @@ const parts = {
       },
     ),
   docs: () => run("cargo", ["doc", "--no-deps", "--quiet"], { env: { RUSTDOCFLAGS: "-D warnings" } }),
-  lint: () => run(bin("biome"), ["ci", "--error-on-warnings", "."]),
+  lint: () => run(bin("biome"), ["ci", "--error-on-warnings", ...(process.stdout.isTTY ? [] : ["--colors=off"]), "."]),
   tsc: typeCheck,
   licences: checkLicences,
   size: checkSize,
