@@ -34,9 +34,7 @@ export interface AggregateDefinition<N extends string, S, C, E extends AnyEvent>
   /** Written with new events; 1 where a type is not listed. */
   readonly schemaVersions?: { readonly [T in E["type"]]?: number } | undefined;
   /** By event type, then by the version that it starts from: `{ 1: (data) => … }` leads from 1 to 2. Chained at read. */
-  readonly upcasters?:
-    | { readonly [T in E["type"]]?: { readonly [from: number]: Upcaster } }
-    | undefined;
+  readonly upcasters?: { readonly [T in E["type"]]?: { readonly [from: number]: Upcaster } } | undefined;
   /** Validators of `data` by event type, asked before an append. They check; what they return is not stored. */
   readonly schemas?: { readonly [T in E["type"]]?: StandardSchema } | undefined;
   /** Which throws of `decide` are refusals. By default all but TypeError, ReferenceError, RangeError and SyntaxError. */
@@ -44,12 +42,7 @@ export interface AggregateDefinition<N extends string, S, C, E extends AnyEvent>
 }
 
 /** A checked definition, frozen, its defaults filled in. Its functions may be called directly. */
-export interface Aggregate<
-  N extends string = string,
-  S = unknown,
-  C = unknown,
-  E extends AnyEvent = AnyEvent,
-> {
+export interface Aggregate<N extends string = string, S = unknown, C = unknown, E extends AnyEvent = AnyEvent> {
   readonly kind: "aggregate";
   readonly name: N;
   readonly version: number;
@@ -77,12 +70,10 @@ export interface AggregateRef<A extends AnyAggregate = AnyAggregate> {
 }
 
 /** The state that an aggregate folds to. */
-export type StateOf<A extends AnyAggregate> =
-  A extends Aggregate<string, infer S, infer _C, infer _E> ? S : never;
+export type StateOf<A extends AnyAggregate> = A extends Aggregate<string, infer S, infer _C, infer _E> ? S : never;
 
 /** The union of an aggregate's events. */
-export type EventOf<A extends AnyAggregate> =
-  A extends Aggregate<string, infer _S, infer _C, infer E> ? E : never;
+export type EventOf<A extends AnyAggregate> = A extends Aggregate<string, infer _S, infer _C, infer E> ? E : never;
 
 /**
  * Defines an aggregate. Throws `invalid-argument` at once for a name, version, number or upcaster
@@ -103,27 +94,26 @@ export function defineAggregate<const N extends string, S, C, E extends AnyEvent
 ): Aggregate<N, S, C, E> {
   checkDefinition("aggregate", definition, ["initialState", "decide", "evolve"]);
   const { name, version, snapshotEvery = 100, keepSnapshots = 2 } = definition;
-  const fail = (property: string, problem: string) =>
-    definitionError("aggregate", name, property, problem);
+  const fail = (property: string, problem: string) => definitionError("aggregate", name, property, problem);
   for (const [property, count] of Object.entries({ snapshotEvery, keepSnapshots })) {
     if (!isCount(count)) {
       throw fail(property, `is ${String(count)}, must be a whole number from 1`);
     }
   }
-  const schemaVersions: Readonly<Record<string, number>> = { ...definition.schemaVersions };
+  const schemaVersions = byName<number>(definition.schemaVersions);
   for (const [type, schemaVersion] of Object.entries(schemaVersions)) {
     if (!isCount(schemaVersion)) {
       throw fail(`schemaVersions["${type}"]`, `is ${String(schemaVersion)}, must be a whole number from 1`);
     }
   }
-  const upcasters: Aggregate["upcasters"] = { ...definition.upcasters };
+  const upcasters = byName<{ readonly [from: number]: Upcaster }>(definition.upcasters);
   for (const [type, chain] of Object.entries(upcasters)) {
     const problem = chainProblem(chain, schemaVersions[type] ?? 1);
     if (problem !== undefined) {
       throw fail(`upcasters["${type}"]`, problem);
     }
   }
-  const schemas: Aggregate["schemas"] = { ...definition.schemas };
+  const schemas = byName<StandardSchema>(definition.schemas);
   for (const [type, schema] of Object.entries(schemas)) {
     if (typeof schema?.["~standard"]?.validate !== "function") {
       throw fail(`schemas["${type}"]`, "is not a Standard Schema validator");
@@ -147,11 +137,13 @@ export function defineAggregate<const N extends string, S, C, E extends AnyEvent
   return aggregate;
 }
 
+/** A copy without a prototype, so that an event type `constructor` finds nothing of Object's. */
+function byName<T>(entries: { readonly [name: string]: T | undefined } | undefined): Readonly<Record<string, T>> {
+  return Object.freeze(Object.assign(Object.create(null) as Record<string, T>, entries));
+}
+
 /** A chain leads from some version to the current one without a gap; it need not begin at 1. */
-function chainProblem(
-  chain: { readonly [from: number]: Upcaster },
-  current: number,
-): string | undefined {
+function chainProblem(chain: { readonly [from: number]: Upcaster }, current: number): string | undefined {
   const steps = Object.keys(chain).map(Number);
   const first = Math.min(...steps);
   for (const step of steps) {

@@ -49,8 +49,7 @@ export interface Decision<
 export type AnyDecision = Decision;
 
 /** What a decision reads. */
-export type ReadsOf<D extends AnyDecision> =
-  D extends Decision<string, infer _C, infer Rs> ? Rs : never;
+export type ReadsOf<D extends AnyDecision> = D extends Decision<string, infer _C, infer Rs> ? Rs : never;
 
 /**
  * Defines a decision. Throws `invalid-argument` at once for a name or version that cannot be right.
@@ -64,11 +63,9 @@ export type ReadsOf<D extends AnyDecision> =
  * });
  * ```
  */
-export function defineDecision<
-  const N extends string,
-  C,
-  const Rs extends readonly [] | readonly AggregateRef[],
->(definition: DecisionDefinition<N, C, Rs>): Decision<N, C, Rs> {
+export function defineDecision<const N extends string, C, const Rs extends readonly [] | readonly AggregateRef[]>(
+  definition: DecisionDefinition<N, C, Rs>,
+): Decision<N, C, Rs> {
   checkDefinition("decision", definition, ["reads", "decide"]);
   return Object.freeze({
     kind: "decision",

@@ -32,9 +32,9 @@ export interface ErrorDetails {
   "decide-failed": { readonly definition: string; readonly streamId?: string };
   "evolve-failed": { readonly definition: string } & Partial<EventPlace>;
   "upcast-failed": EventPlace & { readonly schemaVersion: number };
-  /** `argument` names it; `path` leads into it. */
+  /** `argument` names it; `path` leads into it, as in `data.items[3].at` for the argument `command`. */
   "invalid-argument": { readonly argument: string; readonly path?: string };
-  /** `path` leads to what is wrong, as in `data.items[3].at`. */
+  /** `path` leads into the event, as in `data.items[3].at`. */
   "invalid-event": {
     readonly path: string;
     readonly type?: string;
@@ -90,8 +90,8 @@ export class EverfoldError<C extends EverfoldErrorCode = EverfoldErrorCode> exte
 
   static {
     // On the prototype: an error then prints its code, message, details and cause, and nothing else.
-    Object.defineProperty(this.prototype, "name", { value: "EverfoldError" });
-    Object.defineProperty(this.prototype, brand, { value: true });
+    Object.defineProperty(EverfoldError.prototype, "name", { value: "EverfoldError" });
+    Object.defineProperty(EverfoldError.prototype, brand, { value: true });
   }
 }
 
@@ -100,10 +100,7 @@ export type AnyEverfoldError = { [C in EverfoldErrorCode]: EverfoldError<C> }[Ev
 
 /** Whether this is an error of this package, and of this code if one is given. Holds across copies of the package. */
 export function isEverfoldError(error: unknown): error is AnyEverfoldError;
-export function isEverfoldError<C extends EverfoldErrorCode>(
-  error: unknown,
-  code: C,
-): error is EverfoldError<C>;
+export function isEverfoldError<C extends EverfoldErrorCode>(error: unknown, code: C): error is EverfoldError<C>;
 export function isEverfoldError(error: unknown, code?: EverfoldErrorCode): boolean {
   return (
     typeof error === "object" &&
@@ -114,16 +111,8 @@ export function isEverfoldError(error: unknown, code?: EverfoldErrorCode): boole
 }
 
 /** An error about a call's argument, named as the caller knows it. */
-export function invalidArgument(
-  argument: string,
-  message: string,
-  path?: string,
-): EverfoldError<"invalid-argument"> {
-  return new EverfoldError(
-    "invalid-argument",
-    message,
-    path === undefined ? { argument } : { argument, path },
-  );
+export function invalidArgument(argument: string, message: string, path?: string): EverfoldError<"invalid-argument"> {
+  return new EverfoldError("invalid-argument", message, path === undefined ? { argument } : { argument, path });
 }
 
 /** Turns what the core rejected with into our error. Anything else than a `CoreError` means that the instance is dead. */

@@ -1,10 +1,6 @@
 /**
  * `everfold`: event sourcing in the browser. This list is the whole public API of the main entry.
  */
-export { defineAggregate } from "./aggregate.js";
-export { defineDecision } from "./decision.js";
-export { EverfoldError, isEverfoldError } from "./errors.js";
-export { defineProjection } from "./projection.js";
 
 export type {
   Aggregate,
@@ -15,6 +11,7 @@ export type {
   StateOf,
   Upcaster,
 } from "./aggregate.js";
+export { defineAggregate } from "./aggregate.js";
 export type {
   AnyDecision,
   Decision,
@@ -23,7 +20,9 @@ export type {
   ReadsOf,
   StatesOf,
 } from "./decision.js";
+export { defineDecision } from "./decision.js";
 export type { AnyEverfoldError, ErrorDetails, EventPlace, EverfoldErrorCode } from "./errors.js";
+export { EverfoldError, isEverfoldError } from "./errors.js";
 export type {
   AnyEvent,
   Event,
@@ -43,6 +42,7 @@ export type {
   ProjectionDefinition,
   RowOf,
 } from "./projection.js";
+export { defineProjection } from "./projection.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./standard-schema.js";
 export type {
   Abortable,

@@ -13,10 +13,7 @@ import type { AnyEvent, EventOfType, RecordedEvent } from "./event.js";
 export type IndexFunction<Row> = { bivariant(row: Row): IndexValue | undefined }["bivariant"];
 
 /** The events that a projection sees. */
-export type ProjectedEvent<As extends readonly AnyAggregate[], T extends string> = EventOfType<
-  EventOf<As[number]>,
-  T
->;
+export type ProjectedEvent<As extends readonly AnyAggregate[], T extends string> = EventOfType<EventOf<As[number]>, T>;
 
 /** What {@link defineProjection} takes. `evolve` must come before `indexes`, so that `row` is inferred. */
 export interface ProjectionDefinition<
@@ -35,18 +32,12 @@ export interface ProjectionDefinition<
   /** The event types that are wanted; every type if left out. */
   readonly events?: readonly T[] | undefined;
   /** Which rows an event is about; null for none. A key that comes twice counts once. */
-  readonly key: (
-    event: RecordedEvent<ProjectedEvent<As, T>>,
-  ) => string | readonly string[] | null;
+  readonly key: (event: RecordedEvent<ProjectedEvent<As, T>>) => string | readonly string[] | null;
   /**
    * Called once for each key. Annotate the row here. It may change and return the row that it is
    * given, readers only ever get copies; `undefined` deletes the row. Rows are JSON.
    */
-  readonly evolve: (
-    row: Row | undefined,
-    event: RecordedEvent<ProjectedEvent<As, T>>,
-    key: string,
-  ) => Row | undefined;
+  readonly evolve: (row: Row | undefined, event: RecordedEvent<ProjectedEvent<As, T>>, key: string) => Row | undefined;
   /** Secondary indexes by name, for `list({ index })`. A string, a finite number, or `undefined` for not indexed. */
   readonly indexes?: { readonly [K in I]: IndexFunction<NoInfer<Row>> } | undefined;
 }
@@ -73,12 +64,10 @@ export interface Projection<
 export type AnyProjection = Projection;
 
 /** The rows that a projection keeps. */
-export type RowOf<P extends AnyProjection> =
-  P extends Projection<string, infer Row, infer _E, infer _I> ? Row : never;
+export type RowOf<P extends AnyProjection> = P extends Projection<string, infer Row, infer _E, infer _I> ? Row : never;
 
 /** The names of a projection's indexes. */
-export type IndexOf<P extends AnyProjection> =
-  P extends Projection<string, infer _Row, infer _E, infer I> ? I : never;
+export type IndexOf<P extends AnyProjection> = P extends Projection<string, infer _Row, infer _E, infer I> ? I : never;
 
 /**
  * Defines a projection. Throws `invalid-argument` at once for a name, version, list or index that
@@ -102,13 +91,10 @@ export function defineProjection<
   const T extends EventOf<As[number]>["type"] = EventOf<As[number]>["type"],
   Row = unknown,
   I extends string = never,
->(
-  definition: ProjectionDefinition<N, As, T, Row, I>,
-): Projection<N, Row, ProjectedEvent<As, T>, I> {
+>(definition: ProjectionDefinition<N, As, T, Row, I>): Projection<N, Row, ProjectedEvent<As, T>, I> {
   checkDefinition("projection", definition, ["key", "evolve"]);
   const { name, version, from, events } = definition;
-  const fail = (property: string, problem: string) =>
-    definitionError("projection", name, property, problem);
+  const fail = (property: string, problem: string) => definitionError("projection", name, property, problem);
   if (from !== undefined) {
     checkList(from, fail, "from", (entry) => entry?.kind === "aggregate" && entry.name, "aggregates");
   }

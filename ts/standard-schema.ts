@@ -8,10 +8,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
-    readonly validate: (
-      value: unknown,
-      ...rest: never[]
-    ) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly validate: (value: unknown, ...rest: never[]) => StandardResult<Output> | Promise<StandardResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
@@ -25,4 +22,22 @@ export type StandardResult<Output> =
 export interface StandardIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What a validator finds wrong, paths as text; undefined if nothing. A validator that answers later counts as wrong. */
+export function schemaIssues(
+  schema: StandardSchema,
+  value: unknown,
+): readonly { readonly message: string; readonly path: string }[] | undefined {
+  const result = schema["~standard"].validate(value);
+  if (result instanceof Promise) {
+    return [{ message: "the schema answers with a promise; use one that answers at once", path: "" }];
+  }
+  return result.issues?.map(({ message, path = [] }) => ({
+    message,
+    path: path
+      .map((step) => (typeof step === "object" ? step.key : step))
+      .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+      .join(""),
+  }));
 }

@@ -56,10 +56,7 @@ export function idProblem(id: unknown): string | undefined {
 /** Checks a version or position: a whole number from 0, below 2^53. */
 export function checkOrdinal(value: unknown, argument: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw invalidArgument(
-      argument,
-      `${argument} is ${String(value)}, must be a whole number from 0 and below 2^53`,
-    );
+    throw invalidArgument(argument, `${argument} is ${String(value)}, must be a whole number from 0 and below 2^53`);
   }
   return value as number;
 }
@@ -84,10 +81,7 @@ export function checkExpectedVersion(
 /** Checks a time in whole milliseconds since the epoch; it may lie before 1970. */
 export function checkTime(value: unknown, argument: string): number {
   if (!Number.isSafeInteger(value)) {
-    throw invalidArgument(
-      argument,
-      `${argument} is ${String(value)}, must be whole milliseconds since 1970`,
-    );
+    throw invalidArgument(argument, `${argument} is ${String(value)}, must be whole milliseconds since 1970`);
   }
   return value as number;
 }

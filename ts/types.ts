@@ -15,11 +15,12 @@ import type { AnyProjection, IndexOf, RowOf } from "./projection.js";
 export type { ExpectedVersion, IndexValue } from "./core.js";
 
 /** The commands that an aggregate or a decision takes. */
-export type CommandOf<T> = T extends Aggregate<string, infer _S, infer C, infer _E>
-  ? C
-  : T extends Decision<string, infer C, infer _Rs>
+export type CommandOf<T> =
+  T extends Aggregate<string, infer _S, infer C, infer _E>
     ? C
-    : never;
+    : T extends Decision<string, infer C, infer _Rs>
+      ? C
+      : never;
 
 // ---------------------------------------------------------------------------------------------- opening
 
@@ -125,9 +126,7 @@ export interface AppendReceipt<E extends AnyEvent = AnyEvent>
 /** The receipt of `execute` on an aggregate. */
 export interface Receipt<A extends AnyAggregate = AnyAggregate>
   extends CommitReceipt<EventOf<A>>,
-    Confirmable<
-      CommitReceipt<EventOf<A>> & { readonly state: StateOf<A>; readonly version: number }
-    > {
+    Confirmable<CommitReceipt<EventOf<A>> & { readonly state: StateOf<A>; readonly version: number }> {
   readonly streamId: string;
   /** The aggregate's version after it. */
   readonly version: number;
@@ -227,8 +226,7 @@ export interface Loaded<S> {
 }
 
 /** What to read. Bounds are inclusive but for `afterPosition`; everything is combined with "and". */
-export interface ReadQuery<As extends readonly AnyAggregate[] = readonly AnyAggregate[]>
-  extends Abortable {
+export interface ReadQuery<As extends readonly AnyAggregate[] = readonly AnyAggregate[]> extends Abortable {
   readonly streamId?: string | undefined;
   /** A registered aggregate, or its name. */
   readonly aggregate?: As[number] | As[number]["name"] | undefined;
@@ -425,14 +423,7 @@ export interface ImportReport {
 
 /** Where sync stands; `state` is `"off"` until sync comes. */
 export interface SyncStatus {
-  readonly state:
-    | "off"
-    | "connecting"
-    | "idle"
-    | "pushing"
-    | "pulling"
-    | "offline"
-    | "blocked";
+  readonly state: "off" | "connecting" | "idle" | "pushing" | "pulling" | "offline" | "blocked";
   readonly pending: number;
   readonly oldestPendingMs: number | null;
   readonly lastContact: number | null;
@@ -472,26 +463,15 @@ export interface Store<
     options?: Omit<ExecuteOptions, "expectedVersion">,
   ): Promise<DecisionReceipt<D>>;
   /** Writes events without asking a rule: a fact. */
-  append(
-    streamId: string,
-    events: readonly AnyEvent[],
-    options?: AppendOptions,
-  ): Promise<AppendReceipt>;
+  append(streamId: string, events: readonly AnyEvent[], options?: AppendOptions): Promise<AppendReceipt>;
   /** Writes to several streams, all or nothing. */
   commit(streams: readonly StreamAppend[], options?: CommitOptions): Promise<MultiReceipt>;
   /** Writes facts in bulk. After an abort or a failure what was acknowledged is there, nothing else. */
-  ingest(
-    batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>,
-    options?: IngestOptions,
-  ): Promise<IngestProgress>;
+  ingest(batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>, options?: IngestOptions): Promise<IngestProgress>;
   /** Also answers after a reload. */
   outcome(commitId: string): Promise<CommitOutcome>;
 
-  load<A extends As[number]>(
-    aggregate: A,
-    id: string,
-    options?: LoadOptions,
-  ): Promise<Loaded<StateOf<A>>>;
+  load<A extends As[number]>(aggregate: A, id: string, options?: LoadOptions): Promise<Loaded<StateOf<A>>>;
   /** Reads in constant memory. Nothing is read before the first `next()`. */
   read<const Q extends ReadQuery<As>>(query?: Q): EventReader<EventOfQuery<As, Q>>;
   /** Past, then live, other tabs' commits too, without a gap or a repeat. Returns what ends it. */
@@ -507,10 +487,7 @@ export interface Store<
   /** Builds the rows anew beside the live ones, then switches at once. */
   rebuild(projection: Ps[number], options?: RebuildOptions): Promise<void>;
   /** Folds some of the events into a view of its own; the live one is untouched. */
-  project<P extends Ps[number]>(
-    projection: P,
-    options?: ProjectOptions,
-  ): Promise<ProjectedView<RowOf<P>, IndexOf<P>>>;
+  project<P extends Ps[number]>(projection: P, options?: ProjectOptions): Promise<ProjectedView<RowOf<P>, IndexOf<P>>>;
 
   readonly sync: SyncControl;
 

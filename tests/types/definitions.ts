@@ -13,8 +13,7 @@ import {
   type Store,
 } from "../../ts/index.js";
 
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const proven = <_Claim extends true>() => {};
 
 interface Opened {
@@ -24,9 +23,7 @@ type AccountEvent =
   | Event<"account.opened", Opened>
   | Event<"account.deposited", { amount: number }>
   | Event<"account.frozen">;
-type AccountCommand =
-  | { type: "Open"; data: Opened }
-  | { type: "Deposit"; data: { amount: number } };
+type AccountCommand = { type: "Open"; data: Opened } | { type: "Deposit"; data: { amount: number } };
 
 const account = defineAggregate({
   name: "account",
@@ -40,9 +37,7 @@ const account = defineAggregate({
   },
   evolve: (state, event) => {
     proven<Equal<typeof event, AccountEvent>>();
-    return event.type === "account.deposited"
-      ? { ...state, balance: state.balance + event.data.amount }
-      : state;
+    return event.type === "account.deposited" ? { ...state, balance: state.balance + event.data.amount } : state;
   },
   schemaVersions: { "account.opened": 2 },
   upcasters: { "account.opened": { 1: (data: { name: string }) => ({ owner: data.name }) } },
@@ -122,7 +117,7 @@ for await (const event of store.read()) {
 const row = await store.view(balances).get("1");
 proven<Equal<typeof row, Balance | undefined>>();
 const list = await store.view(balances).list({ index: "owner", gte: "a" });
-proven<Equal<typeof list[0]["row"], Balance>>();
+proven<Equal<(typeof list)[0]["row"], Balance>>();
 // @ts-expect-error: no index of that name
 store.view(balances).list({ index: "nobody" });
 // @ts-expect-error: not registered

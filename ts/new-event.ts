@@ -1,0 +1,74 @@
+/**
+ * From the events that users write to what the core takes: each one checked, defaults filled in.
+ *
+ * Properties that an event of ours does not have are left out: events of other libraries carry some
+ * (`kind`), and so does an event that was read here and is written again.
+ */
+import type { AnyAggregate } from "./aggregate.js";
+import type { CoreNewEvent } from "./core.js";
+import { EverfoldError } from "./errors.js";
+import type { AnyEvent } from "./event.js";
+import { asStored } from "./json.js";
+import { schemaIssues } from "./standard-schema.js";
+import { schemaVersionOf } from "./upcast.js";
+
+/** What a commit gives to each of its events. */
+export interface EventDefaults {
+  /** For events that have none of their own. */
+  readonly occurredAt: number;
+  /** Lies under each event's own; checked by {@link checkMetadata}. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Checks one event; `aggregate` is that of its stream, if it is registered. Throws `invalid-event`.
+ * `data` and `metadata` of the result are the caller's own objects unless something had to be dropped.
+ */
+export function newEvent(event: AnyEvent, aggregate: AnyAggregate | undefined, defaults: EventDefaults): CoreNewEvent {
+  if (typeof event !== "object" || event === null) {
+    throw invalidEvent("", "an event is an object with a type");
+  }
+  const { type, data, occurredAt = defaults.occurredAt } = event;
+  if (typeof type !== "string" || type === "" || !type.isWellFormed()) {
+    throw invalidEvent("type", "type must be a well-formed text that is not empty");
+  }
+  if (!Number.isSafeInteger(occurredAt)) {
+    throw invalidEvent("occurredAt", `occurredAt is ${String(occurredAt)}, must be whole milliseconds since 1970`);
+  }
+  const checked: { -readonly [K in keyof CoreNewEvent]: CoreNewEvent[K] } = {
+    type,
+    schemaVersion: aggregate === undefined ? 1 : schemaVersionOf(aggregate, type),
+    occurredAt,
+  };
+  if (data !== undefined && data !== null) {
+    checked.data = asStored(data, "invalid-event", "data");
+  }
+  const own = checkMetadata(event.metadata);
+  const metadata = own && defaults.metadata ? { ...defaults.metadata, ...own } : (own ?? defaults.metadata);
+  if (metadata !== undefined) {
+    checked.metadata = metadata;
+  }
+  const schema = aggregate?.schemas[type];
+  const issues = schema && schemaIssues(schema, checked.data);
+  if (issues !== undefined) {
+    const path = `data${issues[0]?.path ?? ""}`;
+    const said = issues.map((issue) => issue.message).join("; ");
+    throw new EverfoldError("invalid-event", `${path} of ${type}: ${said}`, { path, type, issues });
+  }
+  return checked;
+}
+
+/** Checks metadata, of an event or of a commit: none, or an object that JSON can hold. */
+export function checkMetadata(metadata: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (metadata === undefined || metadata === null) {
+    return undefined;
+  }
+  if (typeof metadata !== "object" || Array.isArray(metadata)) {
+    throw invalidEvent("metadata", "metadata must be an object");
+  }
+  return asStored(metadata as Readonly<Record<string, unknown>>, "invalid-event", "metadata");
+}
+
+function invalidEvent(path: string, message: string): EverfoldError<"invalid-event"> {
+  return new EverfoldError("invalid-event", message, { path });
+}
