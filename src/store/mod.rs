@@ -1,13 +1,92 @@
-//! The store: an append-only log over tables of bytes.
+//! The store: an append-only log over tables of bytes, with snapshots and rows of projections beside it.
+//!
+//! [`Storage`] keeps bytes; everything above it is the same on every machine: what an append writes
+//! (`plan`), the tail in memory (`tail`), sealing (`append`), reading in pages (`read`), loading a
+//! stream (`load`), rows and their checkpoints (`projections`, `rows`).
 
+mod append;
+mod batch;
+mod blocks;
 mod closing;
+mod error;
 mod faulty;
+mod load;
+mod log;
 mod memory;
+mod meta;
+mod open;
+mod plan;
+mod projections;
+mod read;
+mod rows;
+mod snapshots;
+mod stats;
 mod storage;
+mod tail;
 
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::lock::Mutex;
+
+pub use append::Progress;
 pub use closing::{Closed, ClosedBy};
+pub use error::StoreError;
 pub use faulty::{Fault, Faults, Faulty, When};
+pub use load::{LoadQuery, Loaded};
+pub use log::Foreign;
 pub use memory::{MemoryDatabase, MemoryStorage};
+pub use open::OpenOptions;
+pub use plan::{InvalidCommit, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Outcome, Receipt};
+pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
+pub use read::{Clock, Direction, Page, Query};
+pub use rows::{After, IndexValue, RowChange, RowQuery, RowWrite};
+pub use snapshots::Snapshot;
+pub use stats::{ProjectionStats, Stats};
 pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
+
+use crate::position::Position;
+
+/// An event store over some [`Storage`]. Methods take `&self` and may run at the same time; appends
+/// wait for one another. Several stores, in tabs or processes, may share one database.
+#[derive(Debug)]
+pub struct Store<S> {
+    storage: S,
+    identity: meta::Identity,
+    durability: Durability,
+    log: RefCell<log::Log>,
+    blocks: blocks::BlockCache,
+    /// Filters of commit ids by the first position of their segment, read when first asked for.
+    commit_filters: RefCell<BTreeMap<Position, Vec<u8>>>,
+    /// Where projections stand, as last seen.
+    projections: RefCell<HashMap<(String, u32), ProjectionState>>,
+    /// Held by whoever changes the log.
+    writing: Mutex<()>,
+    /// Set when a write failed and may have been applied nevertheless.
+    doubtful: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl<S> Store<S> {
+    /// The id of this copy of the log.
+    pub fn replica(&self) -> &str {
+        &self.identity.replica
+    }
+
+    /// When this copy was made, in milliseconds since the epoch.
+    pub fn created_at(&self) -> i64 {
+        self.identity.created_at
+    }
+
+    /// Position of the last event, as far as this instance knows.
+    pub fn position(&self) -> Position {
+        self.log.borrow().position()
+    }
+
+    /// How many journal records are not sealed yet.
+    pub fn journal_records(&self) -> u64 {
+        self.log.borrow().tail.records()
+    }
+}

@@ -1,0 +1,245 @@
+//! Blocks: the compressed pieces of a sealed segment.
+//!
+//! A segment has blocks of three kinds, numbered on: its events in the order of stream and version,
+//! its commit headers in the order of position, and the ids of the streams that begin in it.
+//!
+//! ```text
+//! body of the frame: compression (1 = LZ4) | length before compression | bytes
+//! events:  { flags | [stream, first version] | position | [envelope] | index in commit | event }*
+//! commits: { first position | header | stream count { stream, first version, events }* }*
+//! streams: { stream }*
+//! ```
+
+use lz4_flex::block::{compress, decompress};
+
+use super::bytes::{FormatError, Reader, put_bytes, put_signed, put_varint};
+use super::frame::{self, Kind};
+use crate::position::Position;
+use crate::stream::Version;
+
+/// Bytes before compression at which a block is closed. Compressed about 3.5 times, it stays far below the
+/// 64 KiB above which Chromium makes a file of a value.
+pub(crate) const BLOCK_BYTES: usize = 64 << 10;
+
+/// One event can be 256 KiB; what claims more than this is damaged.
+const MAX_BLOCK_BYTES: u64 = 64 << 20;
+
+const LZ4: u64 = 1;
+
+const NEW_STREAM: u8 = 1;
+const NEW_COMMIT: u8 = 2;
+
+/// An event where it stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) position: Position,
+    pub(crate) stream: &'a str,
+    pub(crate) version: Version,
+    /// Header fields of its commit that travel with it, see [`super::commit::read_commit`].
+    pub(crate) envelope: &'a [u8],
+    /// Its place in the commit, from 0.
+    pub(crate) index: u64,
+    /// Its bytes, see [`super::event::read_event`].
+    pub(crate) event: &'a [u8],
+}
+
+/// A commit where it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordedCommit<'a> {
+    /// Position of its first event.
+    pub(crate) position: Position,
+    /// See [`super::commit::read_commit`].
+    pub(crate) header: &'a [u8],
+    /// What it wrote, in its order.
+    pub(crate) streams: Vec<StreamSpan<'a>>,
+}
+
+/// Consecutive versions of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamSpan<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) first: Version,
+    pub(crate) events: u64,
+}
+
+/// Compresses the content of a block and frames it.
+pub(crate) fn pack(content: &[u8]) -> Vec<u8> {
+    let compressed = compress(content);
+    let mut out = frame::begin(Kind::Block, compressed.len() + 16);
+    put_varint(&mut out, LZ4);
+    put_varint(&mut out, content.len() as u64);
+    out.extend_from_slice(&compressed);
+    frame::seal(out)
+}
+
+/// The content of a block.
+pub(crate) fn unpack(block: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let mut reader = Reader::new(frame::open(Kind::Block, block)?);
+    let compression = reader.varint()?;
+    if compression != LZ4 {
+        return Err(FormatError::Newer {
+            found: compression,
+            known: LZ4,
+        });
+    }
+    let length = reader.varint()?;
+    if length > MAX_BLOCK_BYTES {
+        return Err(FormatError::Malformed("block length"));
+    }
+    let content = decompress(reader.take(reader.len())?, length as usize)
+        .map_err(|_| FormatError::Malformed("compressed block"))?;
+    if content.len() as u64 == length {
+        Ok(content)
+    } else {
+        Err(FormatError::Cut)
+    }
+}
+
+/// Writes events one after the other, in the order of stream and version.
+#[derive(Debug, Default)]
+pub(crate) struct EventsWriter {
+    content: Vec<u8>,
+    stream: String,
+    version: Version,
+    position: Position,
+    envelope: Vec<u8>,
+}
+
+impl EventsWriter {
+    pub(crate) fn put(&mut self, event: &Recorded<'_>) {
+        let new_stream = self.content.is_empty() || self.stream != event.stream || self.version.next() != event.version;
+        let new_commit = self.content.is_empty() || self.envelope != event.envelope;
+        self.content
+            .push(u8::from(new_stream) * NEW_STREAM | u8::from(new_commit) * NEW_COMMIT);
+        if new_stream {
+            put_bytes(&mut self.content, event.stream.as_bytes());
+            put_varint(&mut self.content, event.version.0);
+            event.stream.clone_into(&mut self.stream);
+        }
+        put_signed(&mut self.content, event.position.0 as i64 - self.position.0 as i64);
+        if new_commit {
+            put_bytes(&mut self.content, event.envelope);
+            self.envelope.clear();
+            self.envelope.extend_from_slice(event.envelope);
+        }
+        put_varint(&mut self.content, event.index);
+        put_bytes(&mut self.content, event.event);
+        self.version = event.version;
+        self.position = event.position;
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> usize {
+        self.content.len()
+    }
+
+    /// The content, and an empty writer in place of this one.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self).content
+    }
+}
+
+/// Reads the events of a block in the order of stream and version.
+#[derive(Debug, Clone)]
+pub(crate) struct EventsReader<'a> {
+    reader: Reader<'a>,
+    last: Recorded<'a>,
+}
+
+impl<'a> EventsReader<'a> {
+    pub(crate) fn new(content: &'a [u8]) -> Self {
+        let last = Recorded {
+            position: Position(0),
+            stream: "",
+            version: Version(0),
+            envelope: &[],
+            index: 0,
+            event: &[],
+        };
+        Self {
+            reader: Reader::new(content),
+            last,
+        }
+    }
+
+    fn read(&mut self) -> Result<Recorded<'a>, FormatError> {
+        let flags = self.reader.byte()?;
+        if flags & !(NEW_STREAM | NEW_COMMIT) != 0 {
+            return Err(FormatError::Malformed("event flags"));
+        }
+        if flags & NEW_STREAM == 0 {
+            self.last.version = self.last.version.next();
+        } else {
+            self.last.stream = self.reader.text("streamId")?;
+            self.last.version = Version(self.reader.varint()?);
+        }
+        let position = (self.last.position.0 as i64).wrapping_add(self.reader.signed()?);
+        self.last.position = Position(u64::try_from(position).map_err(|_| FormatError::Malformed("position"))?);
+        if flags & NEW_COMMIT != 0 {
+            self.last.envelope = self.reader.bytes()?;
+        }
+        self.last.index = self.reader.varint()?;
+        self.last.event = self.reader.bytes()?;
+        Ok(self.last)
+    }
+}
+
+impl<'a> Iterator for EventsReader<'a> {
+    type Item = Result<Recorded<'a>, FormatError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.is_empty() {
+            None
+        } else {
+            Some(self.read())
+        }
+    }
+}
+
+/// Appends a commit to the content of a block.
+pub(crate) fn put_recorded_commit(out: &mut Vec<u8>, commit: &RecordedCommit<'_>) {
+    put_varint(out, commit.position.0);
+    put_bytes(out, commit.header);
+    put_varint(out, commit.streams.len() as u64);
+    for span in &commit.streams {
+        put_bytes(out, span.stream.as_bytes());
+        put_varint(out, span.first.0);
+        put_varint(out, span.events);
+    }
+}
+
+/// The commits of a block.
+pub(crate) fn read_commits(content: &[u8]) -> Result<Vec<RecordedCommit<'_>>, FormatError> {
+    let mut reader = Reader::new(content);
+    let mut commits = Vec::new();
+    while !reader.is_empty() {
+        let position = Position(reader.varint()?);
+        let header = reader.bytes()?;
+        let count = reader.varint()?;
+        let streams = (0..count)
+            .map(|_| {
+                Ok(StreamSpan {
+                    stream: reader.text("streamId")?,
+                    first: Version(reader.varint()?),
+                    events: reader.varint()?,
+                })
+            })
+            .collect::<Result<_, FormatError>>()?;
+        commits.push(RecordedCommit {
+            position,
+            header,
+            streams,
+        });
+    }
+    Ok(commits)
+}
+
+/// The stream ids of a block.
+pub(crate) fn read_streams(content: &[u8]) -> Result<Vec<&str>, FormatError> {
+    let mut reader = Reader::new(content);
+    let mut streams = Vec::new();
+    while !reader.is_empty() {
+        streams.push(reader.text("streamId")?);
+    }
+    Ok(streams)
+}

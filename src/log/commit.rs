@@ -1,0 +1,348 @@
+//! One commit as bytes: the tagged fields of its header, then its events by stream.
+
+use std::borrow::Cow;
+
+use xxhash_rust::xxh64::xxh64;
+
+use super::bytes::{FormatError, Reader, put_bytes, put_field, put_number, put_signed_number, put_varint};
+use super::event::put_event;
+use crate::commit::{Mode, NewCommit};
+use crate::stream::{ExpectedVersion, Version};
+
+const ID: u64 = 1;
+/// An id of 32 lower-case hexadecimal digits, as our own ids are, in half the bytes.
+const PACKED_ID: u64 = 2;
+const ATTEMPT: u64 = 3;
+const MODE: u64 = 4;
+const COMMAND: u64 = 5;
+const DEFINITION_NAME: u64 = 6;
+const DEFINITION_VERSION: u64 = 7;
+const READ: u64 = 8;
+const SUBJECT: u64 = 9;
+const ACTOR: u64 = 10;
+const REPLICA: u64 = 11;
+const RECORDED_AT: u64 = 12;
+const RECEIVED_AT: u64 = 13;
+const CAUSATION: u64 = 14;
+const CORRELATION: u64 = 15;
+const KEY: u64 = 16;
+const TAG: u64 = 17;
+const DIGEST: u64 = 18;
+/// Events of one stream; only in the journal and in exports.
+const STREAM: u64 = 32;
+
+/// Header fields that travel with every event of a segment, so that reading a stream needs no
+/// second block.
+const ENVELOPE: [u64; 10] = [
+    ID,
+    PACKED_ID,
+    ATTEMPT,
+    ACTOR,
+    REPLICA,
+    RECORDED_AT,
+    RECEIVED_AT,
+    CAUSATION,
+    CORRELATION,
+    KEY,
+];
+
+/// Fields of a commit's header, or of its envelope. Absent fields have their default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommitFields<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) attempt: u64,
+    pub(crate) mode: Mode,
+    pub(crate) command: Option<&'a str>,
+    pub(crate) definition: Option<&'a str>,
+    pub(crate) definition_version: u64,
+    pub(crate) reads: Vec<(&'a str, Version)>,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) actor: Option<&'a str>,
+    pub(crate) replica: &'a str,
+    pub(crate) recorded_at: i64,
+    pub(crate) received_at: Option<i64>,
+    pub(crate) causation: Option<&'a str>,
+    pub(crate) correlation: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) tags: Vec<&'a str>,
+    pub(crate) digest: &'a [u8],
+}
+
+/// What identifies the content of a commit, to tell a repetition from another use of its id. A guard
+/// against mistakes, not against an attacker.
+pub(crate) fn digest(content: &str) -> [u8; 8] {
+    xxh64(content.as_bytes(), 0).to_le_bytes()
+}
+
+/// Appends a commit that is confirmed at once, with its events. `before` holds the version that each
+/// of its streams is at: it is stored as the expectation, so that reading the tail of the log needs
+/// nothing of what is sealed.
+pub(crate) fn put_commit(out: &mut Vec<u8>, commit: &NewCommit<'_>, before: &[Version], replica: &str) {
+    match pack_id(&commit.commit_id) {
+        Some(packed) => put_field(out, PACKED_ID, &packed),
+        None => put_field(out, ID, commit.commit_id.as_bytes()),
+    }
+    if commit.mode == Mode::Fact {
+        put_number(out, MODE, 1);
+    }
+    if let Some(command) = commit.command {
+        put_field(out, COMMAND, command.get().as_bytes());
+    }
+    if let Some(definition) = &commit.definition {
+        put_field(out, DEFINITION_NAME, definition.name.as_bytes());
+        put_number(out, DEFINITION_VERSION, definition.version.into());
+    }
+    let mut bytes = Vec::new();
+    for read in &commit.reads {
+        bytes.clear();
+        put_bytes(&mut bytes, read.stream_id.as_bytes());
+        put_varint(&mut bytes, read.version.0);
+        put_field(out, READ, &bytes);
+    }
+    put_field(out, REPLICA, replica.as_bytes());
+    put_signed_number(out, RECORDED_AT, commit.recorded_at);
+    if let Some(causation) = &commit.causation_id {
+        put_field(out, CAUSATION, causation.as_bytes());
+    }
+    if let Some(correlation) = &commit.correlation_id {
+        put_field(out, CORRELATION, correlation.as_bytes());
+    }
+    put_field(out, DIGEST, &digest(&commit.content));
+    let mut event_bytes = Vec::new();
+    for (stream, before) in commit.streams.iter().zip(before) {
+        bytes.clear();
+        put_bytes(&mut bytes, stream.stream_id.as_bytes());
+        put_expected(&mut bytes, ExpectedVersion::Exact(*before));
+        put_varint(&mut bytes, stream.events.len() as u64);
+        for event in &stream.events {
+            event_bytes.clear();
+            put_event(&mut event_bytes, event);
+            put_bytes(&mut bytes, &event_bytes);
+        }
+        put_field(out, STREAM, &bytes);
+    }
+}
+
+/// Reads a header or an envelope. Unknown tags are passed over.
+pub(crate) fn read_commit(header: &[u8]) -> Result<CommitFields<'_>, FormatError> {
+    let mut commit = CommitFields {
+        id: Cow::Borrowed(""),
+        attempt: 1,
+        mode: Mode::Intent,
+        command: None,
+        definition: None,
+        definition_version: 0,
+        reads: Vec::new(),
+        subject: None,
+        actor: None,
+        replica: "",
+        recorded_at: 0,
+        received_at: None,
+        causation: None,
+        correlation: None,
+        key: None,
+        tags: Vec::new(),
+        digest: &[],
+    };
+    let mut reader = Reader::new(header);
+    while let Some(field) = reader.field()? {
+        match field.tag {
+            ID => commit.id = Cow::Borrowed(field.text("id")?),
+            PACKED_ID => commit.id = Cow::Owned(unpack_id(field.bytes)),
+            ATTEMPT => commit.attempt = field.number()?,
+            MODE => commit.mode = if field.number()? == 1 { Mode::Fact } else { Mode::Intent },
+            COMMAND => commit.command = Some(field.text("command")?),
+            DEFINITION_NAME => commit.definition = Some(field.text("definition")?),
+            DEFINITION_VERSION => commit.definition_version = field.number()?,
+            READ => {
+                let mut read = field.reader();
+                commit.reads.push((read.text("read")?, Version(read.varint()?)));
+            }
+            SUBJECT => commit.subject = Some(field.text("subject")?),
+            ACTOR => commit.actor = Some(field.text("actor")?),
+            REPLICA => commit.replica = field.text("replica")?,
+            RECORDED_AT => commit.recorded_at = field.signed()?,
+            RECEIVED_AT => commit.received_at = Some(field.signed()?),
+            CAUSATION => commit.causation = Some(field.text("causationId")?),
+            CORRELATION => commit.correlation = Some(field.text("correlationId")?),
+            KEY => commit.key = Some(field.text("keyId")?),
+            TAG => commit.tags.push(field.text("tag")?),
+            DIGEST => commit.digest = field.bytes,
+            _ => {}
+        }
+    }
+    if commit.id.is_empty() {
+        return Err(FormatError::Missing("commitId"));
+    }
+    Ok(commit)
+}
+
+/// The time at which the commit of a header or envelope was recorded, and nothing else of it.
+pub(crate) fn read_recorded_at(header: &[u8]) -> Result<i64, FormatError> {
+    let mut reader = Reader::new(header);
+    while let Some(field) = reader.field()? {
+        if field.tag == RECORDED_AT {
+            return field.signed();
+        }
+    }
+    Ok(0)
+}
+
+/// The events that a commit writes to one stream.
+#[derive(Debug, Clone)]
+pub(crate) struct StreamFields<'a> {
+    pub(crate) stream: &'a str,
+    pub(crate) expected: ExpectedVersion,
+    /// Each event's bytes, in order.
+    pub(crate) events: Vec<&'a [u8]>,
+}
+
+/// A commit taken apart, without looking into its header.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitParts<'a> {
+    /// Every field but the streams, byte for byte.
+    pub(crate) header: Vec<u8>,
+    /// Those of them that travel with each event.
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) streams: Vec<StreamFields<'a>>,
+}
+
+/// Takes a commit apart.
+pub(crate) fn split_commit(bytes: &[u8]) -> Result<CommitParts<'_>, FormatError> {
+    let mut parts = CommitParts {
+        header: Vec::new(),
+        envelope: Vec::new(),
+        streams: Vec::new(),
+    };
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.field()? {
+        if field.tag == STREAM {
+            let mut stream = field.reader();
+            let name = stream.text("streamId")?;
+            let expected = read_expected(&mut stream)?;
+            let count = stream.varint()?;
+            let events = (0..count).map(|_| stream.bytes()).collect::<Result<_, _>>()?;
+            parts.streams.push(StreamFields {
+                stream: name,
+                expected,
+                events,
+            });
+        } else {
+            parts.header.extend_from_slice(field.raw);
+            if ENVELOPE.contains(&field.tag) {
+                parts.envelope.extend_from_slice(field.raw);
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// Puts a commit together again: the reverse of [`split_commit`].
+pub(crate) fn join_commit<'a>(
+    out: &mut Vec<u8>,
+    header: &[u8],
+    streams: impl IntoIterator<Item = &'a StreamFields<'a>>,
+) {
+    out.extend_from_slice(header);
+    for stream in streams {
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, stream.stream.as_bytes());
+        put_expected(&mut bytes, stream.expected);
+        put_varint(&mut bytes, stream.events.len() as u64);
+        for event in &stream.events {
+            put_bytes(&mut bytes, event);
+        }
+        put_field(out, STREAM, &bytes);
+    }
+}
+
+fn put_expected(out: &mut Vec<u8>, expected: ExpectedVersion) {
+    match expected {
+        ExpectedVersion::Any => out.push(0),
+        ExpectedVersion::NoStream => out.push(1),
+        ExpectedVersion::StreamExists => out.push(2),
+        ExpectedVersion::Exact(version) => {
+            out.push(3);
+            put_varint(out, version.0);
+        }
+    }
+}
+
+fn read_expected(reader: &mut Reader<'_>) -> Result<ExpectedVersion, FormatError> {
+    match reader.byte()? {
+        0 => Ok(ExpectedVersion::Any),
+        1 => Ok(ExpectedVersion::NoStream),
+        2 => Ok(ExpectedVersion::StreamExists),
+        3 => Ok(ExpectedVersion::Exact(Version(reader.varint()?))),
+        _ => Err(FormatError::Malformed("expectedVersion")),
+    }
+}
+
+fn pack_id(id: &str) -> Option<[u8; 16]> {
+    fn digit(byte: u8) -> Option<u8> {
+        match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        }
+    }
+    let digits: &[u8; 32] = id.as_bytes().try_into().ok()?;
+    let mut packed = [0; 16];
+    for (byte, pair) in packed.iter_mut().zip(digits.chunks_exact(2)) {
+        let &[high, low] = pair else { return None };
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(packed)
+}
+
+fn unpack_id(packed: &[u8]) -> String {
+    packed
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_ours_takes_half_the_bytes() {
+        let id = "0123456789abcdef00ff10203040506f";
+
+        assert_eq!(unpack_id(&pack_id(id).unwrap()), id);
+    }
+
+    #[test]
+    fn other_ids_stay_text() {
+        assert_eq!(pack_id("tx-695247"), None);
+        assert_eq!(pack_id("0123456789ABCDEF00ff10203040506f"), None);
+    }
+
+    #[test]
+    fn a_commit_split_and_joined_is_the_same_bytes() {
+        let text = r#"{"commitId":"tx-1","known":true,"recordedAt":5,"mode":"fact","content":"c","reads":[{"streamId":"limit","version":3}],
+            "command":{"type":"Go"},"definition":{"name":"transfer","version":2},"causationId":"a","correlationId":"b",
+            "streams":[{"streamId":"account-1","expectedVersion":"any","events":[{"type":"opened","schemaVersion":2,"occurredAt":-4,"data":{"a":1},"metadata":{}}]}]}"#;
+        let commit: NewCommit<'_> = serde_json::from_str(text).unwrap();
+        let mut bytes = Vec::new();
+        put_commit(&mut bytes, &commit, &[Version(7)], "replica");
+        // A field of a later release.
+        let mut later = Vec::new();
+        put_field(&mut later, 99, b"later");
+        later.extend_from_slice(&bytes);
+
+        let parts = split_commit(&later).unwrap();
+        let mut joined = Vec::new();
+        join_commit(&mut joined, &parts.header, &parts.streams);
+
+        assert_eq!(joined, later);
+        let fields = read_commit(&parts.header).unwrap();
+        assert_eq!(fields.id, "tx-1");
+        assert_eq!(fields.reads, [("limit", Version(3))]);
+        assert_eq!(fields.mode, Mode::Fact);
+        assert_eq!(read_commit(&parts.envelope).unwrap().correlation, Some("b"));
+        assert_eq!(parts.streams[0].expected, ExpectedVersion::Exact(Version(7)));
+    }
+}

@@ -1,0 +1,74 @@
+//! One event as bytes: tagged fields, the payload exactly as it was given.
+
+use super::bytes::{FormatError, Reader, put_field, put_number, put_signed_number};
+use crate::event::NewEvent;
+
+const TYPE: u64 = 1;
+const SCHEMA_VERSION: u64 = 2;
+const OCCURRED_AT: u64 = 3;
+const METADATA: u64 = 4;
+const ENCODING: u64 = 5;
+const SALT: u64 = 6;
+const DATA: u64 = 7;
+
+/// The payload is JSON text. Other encodings (sealed with a key, erased) come with later releases.
+pub(crate) const ENCODING_JSON: u64 = 0;
+
+/// Fields of a stored event. Absent fields have their default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventFields<'a> {
+    pub(crate) event_type: &'a str,
+    pub(crate) schema_version: u64,
+    pub(crate) occurred_at: i64,
+    /// JSON text.
+    pub(crate) metadata: Option<&'a str>,
+    pub(crate) encoding: u64,
+    pub(crate) salt: &'a [u8],
+    /// JSON text under [`ENCODING_JSON`].
+    pub(crate) data: Option<&'a [u8]>,
+}
+
+/// Appends the fields of a new event.
+pub(crate) fn put_event(out: &mut Vec<u8>, event: &NewEvent<'_>) {
+    put_field(out, TYPE, event.event_type.as_bytes());
+    if event.schema_version != 1 {
+        put_number(out, SCHEMA_VERSION, event.schema_version.into());
+    }
+    put_signed_number(out, OCCURRED_AT, event.occurred_at);
+    if let Some(metadata) = event.metadata {
+        put_field(out, METADATA, metadata.get().as_bytes());
+    }
+    if let Some(data) = event.data {
+        put_field(out, DATA, data.get().as_bytes());
+    }
+}
+
+/// Reads the fields of an event. Unknown tags are passed over; they stay in the bytes.
+pub(crate) fn read_event(bytes: &[u8]) -> Result<EventFields<'_>, FormatError> {
+    let mut event = EventFields {
+        event_type: "",
+        schema_version: 1,
+        occurred_at: 0,
+        metadata: None,
+        encoding: ENCODING_JSON,
+        salt: &[],
+        data: None,
+    };
+    let mut reader = Reader::new(bytes);
+    while let Some(field) = reader.field()? {
+        match field.tag {
+            TYPE => event.event_type = field.text("type")?,
+            SCHEMA_VERSION => event.schema_version = field.number()?,
+            OCCURRED_AT => event.occurred_at = field.signed()?,
+            METADATA => event.metadata = Some(field.text("metadata")?),
+            ENCODING => event.encoding = field.number()?,
+            SALT => event.salt = field.bytes,
+            DATA => event.data = Some(field.bytes),
+            _ => {}
+        }
+    }
+    if event.event_type.is_empty() {
+        return Err(FormatError::Missing("type"));
+    }
+    Ok(event)
+}

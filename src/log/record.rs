@@ -1,0 +1,63 @@
+//! One record of the journal: what one transaction appended.
+
+use super::bytes::{FormatError, Reader, put_field, put_number};
+use super::frame::{self, Kind};
+
+const KIND: u64 = 1;
+const STATUS: u64 = 2;
+const COMMIT: u64 = 3;
+
+/// Commits that this device wrote. Other kinds (pulled, confirmed, changed, refused) come with sync.
+const APPENDED: u64 = 1;
+
+/// Whether the authority has taken a commit. Without sync every commit is confirmed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CommitStatus {
+    Pending,
+    Confirmed,
+}
+
+/// A group of commits, written in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JournalRecord<'a> {
+    pub(crate) status: CommitStatus,
+    /// Each commit's bytes, see [`super::commit`].
+    pub(crate) commits: Vec<&'a [u8]>,
+}
+
+/// Makes the record of commits that are confirmed at once.
+pub(crate) fn encode_record<'a>(commits: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = frame::begin(Kind::JournalRecord, 256);
+    put_number(&mut out, KIND, APPENDED);
+    put_number(&mut out, STATUS, 1);
+    for commit in commits {
+        put_field(&mut out, COMMIT, commit);
+    }
+    frame::seal(out)
+}
+
+/// Reads a record of the journal.
+pub(crate) fn decode_record(bytes: &[u8]) -> Result<JournalRecord<'_>, FormatError> {
+    let mut record = JournalRecord {
+        status: CommitStatus::Pending,
+        commits: Vec::new(),
+    };
+    let mut kind = 0;
+    let mut reader = Reader::new(frame::open(Kind::JournalRecord, bytes)?);
+    while let Some(field) = reader.field()? {
+        match field.tag {
+            KIND => kind = field.number()?,
+            STATUS if field.number()? == 1 => record.status = CommitStatus::Confirmed,
+            COMMIT => record.commits.push(field.bytes),
+            _ => {}
+        }
+    }
+    if kind == APPENDED {
+        Ok(record)
+    } else {
+        Err(FormatError::Newer {
+            found: kind,
+            known: APPENDED,
+        })
+    }
+}

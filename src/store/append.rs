@@ -1,0 +1,465 @@
+//! Appending: a group of commits in one transaction, sealing the tail on the way when it is long.
+
+use std::collections::{HashMap, HashSet};
+
+use super::blocks::{BlockId, BlocksError};
+use super::log::{Foreign, Log};
+use super::meta::Floor;
+use super::plan::{Outcome, Receipt, plan};
+use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::{Store, StoreError};
+use crate::commit::NewCommit;
+use crate::log::block::{EventsReader, read_commits, unpack};
+use crate::log::commit::read_commit;
+use crate::log::directory::Directory;
+use crate::log::filter;
+use crate::log::record::encode_record;
+use crate::log::segment::{self, Segment};
+use crate::position::Position;
+use crate::stream::Version;
+
+/// Journal records after which the next append seals the tail. Start-up reads no more than this.
+pub(crate) const SEAL_RECORDS: u64 = 256;
+/// Events after which it does.
+const SEAL_EVENTS: usize = 8_000;
+/// Bytes of records after which it does.
+const SEAL_BYTES: u64 = 4 << 20;
+
+/// How often a transaction lost to other tabs is tried again. Each loss is a success of another tab.
+pub(crate) const MAX_TRIES: u32 = 100;
+
+/// What an append or a catch-up changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Position of the last event of the log.
+    pub position: Position,
+    /// Streams that other tabs wrote to since the last call: states kept of them are out of date.
+    pub foreign: Foreign,
+    /// What became of each commit, in the order of the group.
+    pub outcomes: Vec<Outcome>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Appends a group of commits in one transaction: those whose expectations hold, each whole. It
+    /// returns once they are stored at the store's durability. Costs one transaction, whatever the
+    /// size of the group; when another tab wrote meanwhile, one more for each time it did.
+    pub async fn append(&self, group: &[NewCommit<'_>]) -> Result<Progress, StoreError> {
+        let _writing = self.writing.lock().await;
+        let mut tries = 0;
+        loop {
+            self.check_open()?;
+            if self.doubtful.get() {
+                self.refresh().await?;
+            }
+            let streams = group.iter().flat_map(|commit| {
+                let reads = commit.reads.iter().map(|read| &*read.stream_id);
+                reads.chain(commit.streams.iter().map(|stream| &*stream.stream_id))
+            });
+            let heads = self.find_heads(streams.collect()).await?;
+            let ids = group
+                .iter()
+                .filter(|commit| commit.known)
+                .map(|commit| &*commit.commit_id)
+                .collect();
+            let known = self.find_commits(ids).await?;
+            let position = self.log.borrow().position();
+            let plan = plan(group, position, heads, known, &self.identity.replica);
+            if plan.commits.is_empty() {
+                return Ok(self.progress(plan.outcomes));
+            }
+            let record = encode_record(plan.commits.iter().map(Vec::as_slice));
+            if self.write_record(record).await? {
+                return Ok(self.progress(plan.outcomes));
+            }
+            tries += 1;
+            if tries == MAX_TRIES {
+                return Err(StoreError::Contended(tries));
+            }
+            self.refresh().await?;
+        }
+    }
+
+    /// Reads what other tabs wrote.
+    pub async fn catch_up(&self) -> Result<Progress, StoreError> {
+        let _writing = self.writing.lock().await;
+        self.check_open()?;
+        self.refresh().await?;
+        Ok(self.progress(Vec::new()))
+    }
+
+    /// What became of a commit, by its id: none if the log does not hold it.
+    pub async fn find_commit(&self, id: &str) -> Result<Option<Receipt>, StoreError> {
+        self.check_open()?;
+        Ok(self.find_commits(HashSet::from([id])).await?.remove(id))
+    }
+
+    fn progress(&self, outcomes: Vec<Outcome>) -> Progress {
+        let mut log = self.log.borrow_mut();
+        Progress {
+            position: log.position(),
+            foreign: std::mem::take(&mut log.foreign),
+            outcomes,
+        }
+    }
+
+    /// Writes a record and, when the tail is long, the segment that the tail becomes, in one
+    /// transaction. False if another tab wrote first.
+    async fn write_record(&self, record: Vec<u8>) -> Result<bool, StoreError> {
+        let (write, number, sealed) = {
+            let log = self.log.borrow();
+            let number = log.tail.number() + 1;
+            let mut write = Write {
+                durability: self.durability,
+                ..Write::default()
+            };
+            write.changes.push(Change::Append {
+                value: record.clone(),
+                expected: number,
+            });
+            let sealed = if tail_is_long(&log) {
+                Some(seal(&log, &mut write)?)
+            } else {
+                None
+            };
+            (write, number, sealed)
+        };
+        match self.storage.write(write).await {
+            Ok(Written::Done) => {}
+            Ok(Written::Raced | Written::CheckFailed { .. }) => return Ok(false),
+            // It may have been applied: the log is read again before anything else is written.
+            Err(error) => {
+                self.doubtful.set(true);
+                return Err(error.into());
+            }
+        }
+        let mut log = self.log.borrow_mut();
+        if let Some((directory, floor)) = sealed {
+            log.seal_tail(directory, floor);
+        }
+        log.tail.push(number, record)?;
+        Ok(true)
+    }
+
+    /// Seals the tail now, whatever its length. False if there was nothing to seal.
+    pub async fn seal(&self) -> Result<bool, StoreError> {
+        let _writing = self.writing.lock().await;
+        for _ in 0..MAX_TRIES {
+            self.check_open()?;
+            let (write, sealed) = {
+                let log = self.log.borrow();
+                if log.tail.events().is_empty() {
+                    return Ok(false);
+                }
+                let mut write = Write {
+                    durability: self.durability,
+                    ..Write::default()
+                };
+                let sealed = seal(&log, &mut write)?;
+                (write, sealed)
+            };
+            if self.storage.write(write).await? == Written::Done {
+                self.log.borrow_mut().seal_tail(sealed.0, sealed.1);
+                return Ok(true);
+            }
+            self.refresh().await?;
+        }
+        Err(StoreError::Contended(MAX_TRIES))
+    }
+
+    /// Brings the log up to what is stored.
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        let (number, floor) = {
+            let log = self.log.borrow();
+            (log.tail.number(), log.floor)
+        };
+        let journal = Read::Scan {
+            table: Table::Journal,
+            range: KeyRange::after(Key::from(number)),
+            order: Order::Ascending,
+            limit: None,
+        };
+        let mut found = self
+            .storage
+            .read(vec![Read::Get(Table::Meta, Floor::key()), journal])
+            .await?
+            .into_iter();
+        let stored = found.next().unwrap_or_default();
+        let unmoved = match stored.first() {
+            Some(entry) => entry.value == floor.encode(),
+            None => false,
+        };
+        if unmoved {
+            let mut log = self.log.borrow_mut();
+            for entry in found.next().unwrap_or_default() {
+                log.push_foreign(super::log::number(&entry.key), entry.value)?;
+            }
+        } else {
+            self.reload().await?;
+        }
+        self.doubtful.set(false);
+        Ok(())
+    }
+
+    /// Reads directories and journal anew.
+    async fn reload(&self) -> Result<(), StoreError> {
+        let mut log = super::open::read_log(&self.storage).await?;
+        log.foreign = Foreign::All;
+        self.commit_filters.borrow_mut().clear();
+        *self.log.borrow_mut() = log;
+        Ok(())
+    }
+
+    /// Runs `attempt`, and again after reading the directories when a block has vanished under it.
+    pub(crate) async fn with_blocks<T>(
+        &self,
+        mut attempt: impl AsyncFnMut() -> Result<T, BlocksError>,
+    ) -> Result<T, StoreError> {
+        let mut tries = 0;
+        loop {
+            match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(BlocksError::Store(error)) => return Err(error),
+                Err(BlocksError::Vanished) => {
+                    tries += 1;
+                    if tries == MAX_TRIES {
+                        return Err(StoreError::Contended(tries));
+                    }
+                    let changes = self.log.borrow().floor.changes;
+                    self.reload().await?;
+                    if self.log.borrow().floor.changes == changes {
+                        return Err(StoreError::Corrupt {
+                            record: "a segment".to_owned(),
+                            reason: crate::log::FormatError::Missing("block"),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The versions of `streams`.
+    pub(crate) async fn find_heads(&self, streams: HashSet<&str>) -> Result<HashMap<String, Version>, StoreError> {
+        let mut heads = HashMap::with_capacity(streams.len());
+        let mut unknown = Vec::new();
+        {
+            let log = self.log.borrow();
+            for stream in streams {
+                match log.head(stream) {
+                    Some(version) => {
+                        heads.insert(stream.to_owned(), version);
+                    }
+                    None => unknown.push(stream),
+                }
+            }
+        }
+        if !unknown.is_empty() {
+            let found = self.with_blocks(async || self.search_heads(&unknown).await).await?;
+            let mut log = self.log.borrow_mut();
+            for (stream, version) in found {
+                log.keep_head(stream.clone(), version);
+                heads.insert(stream, version);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// Looks for the last event of each stream, newest segment first, one transaction a round.
+    async fn search_heads(&self, streams: &[&str]) -> Result<Vec<(String, Version)>, BlocksError> {
+        let mut open: Vec<(&str, Vec<BlockId>)> = {
+            let log = self.log.borrow();
+            streams
+                .iter()
+                .map(|stream| (*stream, log.blocks_of(stream, Version(u64::MAX))))
+                .collect()
+        };
+        let mut found = Vec::new();
+        while !open.is_empty() {
+            let round: Vec<BlockId> = open.iter().filter_map(|(_, blocks)| blocks.last().copied()).collect();
+            let contents = self.blocks.get(&self.storage, &round).await?;
+            let mut contents = round.into_iter().zip(contents);
+            let mut next = Vec::new();
+            for (stream, mut blocks) in open {
+                let version = match blocks.pop() {
+                    None => Some(Version(0)),
+                    Some(_) => match contents.next() {
+                        Some((_, content)) => last_version(&content, stream)?,
+                        None => None,
+                    },
+                };
+                match version {
+                    Some(version) => found.push((stream.to_owned(), version)),
+                    None => next.push((stream, blocks)),
+                }
+            }
+            open = next;
+        }
+        Ok(found)
+    }
+
+    /// The commits of the log with one of `ids`.
+    pub(crate) async fn find_commits(&self, ids: HashSet<&str>) -> Result<HashMap<String, Receipt>, StoreError> {
+        let mut known = HashMap::new();
+        let mut open = Vec::new();
+        {
+            let log = self.log.borrow();
+            for id in ids {
+                match log.tail.commit(id) {
+                    Some(commit) => {
+                        known.insert(id.to_owned(), receipt(&commit.recorded())?);
+                    }
+                    None => open.push(id),
+                }
+            }
+        }
+        if !open.is_empty() {
+            known.extend(self.with_blocks(async || self.search_commits(&open).await).await?);
+        }
+        Ok(known)
+    }
+
+    /// Looks for commits in the segments whose filters say 'perhaps'.
+    async fn search_commits(&self, ids: &[&str]) -> Result<HashMap<String, Receipt>, BlocksError> {
+        let segments = self.log.borrow().segments.clone();
+        self.load_commit_filters(&segments).await?;
+        let mut candidates: Vec<BlockId> = Vec::new();
+        {
+            let filters = self.commit_filters.borrow();
+            for segment in &segments {
+                let Some(filter) = filters.get(&segment.first) else {
+                    continue;
+                };
+                if ids.iter().any(|id| filter::may_contain(filter, id.as_bytes())) {
+                    let first = segment.first_commit_block();
+                    candidates
+                        .extend((first..segment.first_stream_block()).map(|number| BlockId::new(segment, number)));
+                }
+            }
+        }
+        let wanted: HashSet<&str> = ids.iter().copied().collect();
+        let mut found = HashMap::new();
+        for block in candidates {
+            for content in self.blocks.get(&self.storage, &[block]).await? {
+                let commits =
+                    read_commits(&content).map_err(|reason| StoreError::format("a block of commits", reason))?;
+                for commit in &commits {
+                    let id = read_commit(commit.header)
+                        .map_err(|reason| StoreError::format("a commit", reason))?
+                        .id;
+                    if wanted.contains(&*id) {
+                        found.insert(id.into_owned(), receipt(commit)?);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads the commit filters of segments that are not in memory yet.
+    async fn load_commit_filters(&self, segments: &[std::rc::Rc<Directory>]) -> Result<(), BlocksError> {
+        let missing: Vec<_> = segments
+            .iter()
+            .filter(|segment| !self.commit_filters.borrow().contains_key(&segment.first))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let reads = missing
+            .iter()
+            .map(|segment| {
+                Read::Get(
+                    Table::Blocks,
+                    BlockId::new(segment, segment.commit_filter_block()).key(),
+                )
+            })
+            .collect();
+        let found = self.storage.read(reads).await.map_err(StoreError::from)?;
+        for (segment, entries) in missing.into_iter().zip(found) {
+            let entry = entries.into_iter().next().ok_or(BlocksError::Vanished)?;
+            let filter = unpack(&entry.value).map_err(|reason| {
+                StoreError::format(format!("commit filter of segment {}", segment.first.0), reason)
+            })?;
+            self.commit_filters.borrow_mut().insert(segment.first, filter);
+        }
+        Ok(())
+    }
+}
+
+fn tail_is_long(log: &Log) -> bool {
+    log.tail.records() >= SEAL_RECORDS || log.tail.events().len() >= SEAL_EVENTS || log.tail.bytes() >= SEAL_BYTES
+}
+
+/// Adds to `write` what makes a segment of the whole tail.
+fn seal(log: &Log, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
+    let tail = &log.tail;
+    let commits: Vec<_> = tail.commits().iter().map(|commit| commit.recorded()).collect();
+    let events = tail.events().iter().map(|event| event.recorded()).collect();
+    let Segment { directory, blocks } =
+        segment::build(events, &commits).map_err(|reason| StoreError::format("the tail", reason))?;
+    let floor = Floor {
+        number: tail.number(),
+        position: tail.position(),
+        changes: log.floor.changes + 1,
+    };
+    write.checks.push(Check {
+        table: Table::Meta,
+        key: Floor::key(),
+        expected: Some(log.floor.encode()),
+    });
+    put_segment(write, &directory, blocks);
+    write
+        .changes
+        .push(Change::Put(Table::Meta, Floor::key(), floor.encode()));
+    write
+        .changes
+        .push(Change::Delete(Table::Journal, KeyRange::up_to(Key::from(floor.number))));
+    Ok((directory, floor))
+}
+
+/// Adds to `write` what stores a segment.
+pub(crate) fn put_segment(write: &mut Write, directory: &Directory, blocks: Vec<Vec<u8>>) {
+    for (number, block) in blocks.into_iter().enumerate() {
+        write
+            .changes
+            .push(Change::Put(Table::Blocks, BlockId::new(directory, number).key(), block));
+    }
+    write.changes.push(Change::Put(
+        Table::Segments,
+        Key::from(directory.first.0),
+        directory.encode(),
+    ));
+}
+
+/// The version of the last event of `stream` in a block.
+fn last_version(content: &[u8], stream: &str) -> Result<Option<Version>, StoreError> {
+    let mut last = None;
+    for event in EventsReader::new(content) {
+        let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
+        match event.stream.cmp(stream) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => last = Some(event.version),
+            std::cmp::Ordering::Greater => break,
+        }
+    }
+    Ok(last)
+}
+
+fn receipt(commit: &crate::log::block::RecordedCommit<'_>) -> Result<Receipt, StoreError> {
+    let fields = read_commit(commit.header).map_err(|reason| StoreError::format("a commit", reason))?;
+    Ok(Receipt {
+        commit_id: fields.id.into_owned(),
+        attempt: fields.attempt,
+        position: commit.position,
+        streams: commit
+            .streams
+            .iter()
+            .map(|span| {
+                (
+                    span.stream.to_owned(),
+                    span.first,
+                    Version(span.first.0 + span.events - 1),
+                )
+            })
+            .collect(),
+        digest: fields.digest.to_vec(),
+    })
+}

@@ -1,0 +1,129 @@
+//! Reading blocks of segments, with the few last used ones kept unpacked.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::storage::{Key, Read, Storage, Table};
+use super::{StoreError, log};
+use crate::log::block::unpack;
+use crate::log::directory::Directory;
+
+/// Unpacked blocks kept in memory: 64 of about 64 KiB.
+const KEPT_BLOCKS: usize = 64;
+
+/// Which block of which segment. A segment made by merging has the first position of the first one
+/// that it replaced, but more events: what the number of events tells apart is never read by mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BlockId {
+    first: u64,
+    events: u64,
+    number: usize,
+}
+
+impl BlockId {
+    pub(crate) fn new(segment: &Directory, number: usize) -> Self {
+        Self {
+            first: segment.first.0,
+            events: segment.events,
+            number,
+        }
+    }
+
+    pub(crate) fn key(self) -> Key {
+        Key::from([
+            Key::from(self.first),
+            Key::from(self.events),
+            Key::from(self.number as u64),
+        ])
+    }
+}
+
+/// Why blocks could not be read.
+#[derive(Debug)]
+pub(crate) enum BlocksError {
+    /// A block is not there any more: its segment was merged by another tab. Read the directories again.
+    Vanished,
+    /// Anything else.
+    Store(StoreError),
+}
+
+impl From<StoreError> for BlocksError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The unpacked content of a block.
+pub(crate) type Content = Rc<[u8]>;
+
+/// Unpacked blocks, the last used one at the back.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCache {
+    kept: RefCell<VecDeque<(BlockId, Content)>>,
+}
+
+impl BlockCache {
+    /// The contents of `wanted`, in its order, read in one transaction.
+    pub(crate) async fn get<S: Storage>(&self, storage: &S, wanted: &[BlockId]) -> Result<Vec<Content>, BlocksError> {
+        let mut contents: Vec<Option<Content>> = wanted.iter().map(|id| self.find(*id)).collect();
+        let missing: Vec<BlockId> = wanted
+            .iter()
+            .zip(&contents)
+            .filter(|(_, content)| content.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        if !missing.is_empty() {
+            let reads = missing.iter().map(|id| Read::Get(Table::Blocks, id.key())).collect();
+            let mut found = storage.read(reads).await.map_err(StoreError::from)?.into_iter();
+            for (id, content) in wanted.iter().zip(&mut contents) {
+                if content.is_none() {
+                    let entry = found.next().and_then(|entries| entries.into_iter().next());
+                    let block = entry.ok_or(BlocksError::Vanished)?.value;
+                    let unpacked = unpack(&block).map_err(|reason| {
+                        StoreError::format(format!("block {} of segment {}", id.number, id.first), reason)
+                    })?;
+                    *content = Some(self.keep(*id, unpacked.into()));
+                }
+            }
+        }
+        Ok(contents.into_iter().flatten().collect())
+    }
+
+    /// Forgets every block.
+    pub(crate) fn clear(&self) {
+        self.kept.borrow_mut().clear();
+    }
+
+    fn find(&self, id: BlockId) -> Option<Content> {
+        let mut kept = self.kept.borrow_mut();
+        let place = kept.iter().rposition(|(other, _)| *other == id)?;
+        let entry = kept.remove(place)?;
+        let content = Rc::clone(&entry.1);
+        kept.push_back(entry);
+        Some(content)
+    }
+
+    fn keep(&self, id: BlockId, content: Content) -> Content {
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() >= KEPT_BLOCKS {
+            kept.pop_front();
+        }
+        kept.push_back((id, Rc::clone(&content)));
+        content
+    }
+}
+
+impl log::Log {
+    /// The blocks that may hold events of `stream` from version `from` on, oldest first.
+    pub(crate) fn blocks_of(&self, stream: &str, from: crate::stream::Version) -> Vec<BlockId> {
+        self.segments
+            .iter()
+            .flat_map(|segment| {
+                segment
+                    .blocks_of(stream, from)
+                    .map(|number| BlockId::new(segment, number))
+            })
+            .collect()
+    }
+}

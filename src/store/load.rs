@@ -1,0 +1,178 @@
+//! Loading one stream: a snapshot, if one serves, and the events after it.
+
+use futures_util::future::join;
+
+use super::batch::BatchWriter;
+use super::blocks::{BlockId, BlocksError, Content};
+use super::snapshots::{FoundSnapshots, Snapshot};
+use super::storage::Storage;
+use super::tail::TailEvent;
+use super::{Clock, Store, StoreError};
+use crate::log::block::{EventsReader, Recorded};
+use crate::log::commit::read_recorded_at;
+use crate::log::event::read_event;
+use crate::log::record::CommitStatus;
+use crate::stream::Version;
+
+/// Up to this many blocks are read together with the snapshots, without waiting for these: reading a few too
+/// many costs less than a second transaction.
+const EAGER_BLOCKS: usize = 8;
+
+/// What to load of a stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadQuery<'a> {
+    /// Name and version of the definition whose snapshots may serve; none: fold from the start.
+    pub definition: Option<(&'a str, u64)>,
+    /// No event above this version.
+    pub at_version: Option<Version>,
+    /// No event that happened, or was recorded, later.
+    pub at: Option<(i64, Clock)>,
+}
+
+/// A stream as loaded.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The snapshot to begin with.
+    pub snapshot: Option<Snapshot>,
+    /// The version of the stream, whatever was asked for.
+    pub version: Version,
+    /// The events after the snapshot that were asked for, a JSON document (`CoreBatch`).
+    pub batch: String,
+    /// Versions of snapshots that did not verify and were dropped.
+    pub dropped: Vec<u64>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Loads a stream. Costs one or two read transactions and, without a snapshot, one block for about
+    /// every 8,000 events of the log that the stream occurs in.
+    pub async fn load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, StoreError> {
+        self.check_open()?;
+        self.with_blocks(async || self.try_load(stream, query).await).await
+    }
+
+    async fn try_load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, BlocksError> {
+        let (all_blocks, tail) = self.parts_of(stream, Version(1));
+        let eager = if all_blocks.len() <= EAGER_BLOCKS {
+            all_blocks.as_slice()
+        } else {
+            &[]
+        };
+        let (snapshots, contents) =
+            join(self.snapshots_for(stream, query), self.blocks.get(&self.storage, eager)).await;
+        let snapshots = snapshots?;
+        let snapshot = snapshots.usable.into_iter().find(|snapshot| serves(snapshot, query));
+        let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
+        let contents = if all_blocks.len() <= EAGER_BLOCKS {
+            contents?
+        } else {
+            let needed: Vec<BlockId> = {
+                let log = self.log.borrow();
+                let after = log.blocks_of(stream, from);
+                all_blocks
+                    .iter()
+                    .filter(|block| after.contains(block))
+                    .copied()
+                    .collect()
+            };
+            self.blocks.get(&self.storage, &needed).await?
+        };
+        let (batch, last) = collect(stream, from, query, &contents, &tail)?;
+        let version = last.max(snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version));
+        if tail.is_empty() {
+            self.log.borrow_mut().keep_head(stream.to_owned(), version);
+        }
+        Ok(Loaded {
+            snapshot,
+            version,
+            batch,
+            dropped: snapshots.damaged,
+        })
+    }
+
+    /// Blocks and tail of a stream, from one instant.
+    fn parts_of(&self, stream: &str, from: Version) -> (Vec<BlockId>, Vec<TailEvent>) {
+        let log = self.log.borrow();
+        (
+            log.blocks_of(stream, from),
+            log.tail.events_of(stream).cloned().collect(),
+        )
+    }
+
+    async fn snapshots_for(&self, stream: &str, query: LoadQuery<'_>) -> Result<FoundSnapshots, StoreError> {
+        match query.definition {
+            Some((definition, version)) => self.find_snapshots(stream, definition, version).await,
+            None => Ok(FoundSnapshots::default()),
+        }
+    }
+}
+
+/// Whether folding may begin with `snapshot`: it must cover nothing that was not asked for.
+fn serves(snapshot: &Snapshot, query: LoadQuery<'_>) -> bool {
+    query.at_version.is_none_or(|version| snapshot.version <= version)
+        && query.at.is_none_or(|(time, clock)| match clock {
+            Clock::Occurred => snapshot.occurred_at <= time,
+            Clock::Recorded => snapshot.recorded_at <= time,
+        })
+}
+
+/// The events of `stream` from version `from` on that pass, and the stream's last version.
+fn collect(
+    stream: &str,
+    from: Version,
+    query: LoadQuery<'_>,
+    contents: &[Content],
+    tail: &[TailEvent],
+) -> Result<(String, Version), StoreError> {
+    let mut writer = BatchWriter::default();
+    let mut last = Version(from.0 - 1);
+    let mut put = |event: &Recorded<'_>, status| {
+        if event.version < from {
+            return Ok(());
+        }
+        if event.version != last.next() {
+            let record = format!("stream {stream}");
+            return Err(StoreError::Gap {
+                record,
+                found: event.version.0,
+                expected: last.0 + 1,
+            });
+        }
+        last = event.version;
+        if passes(event, query)? {
+            writer.put(event, status)
+        } else {
+            Ok(())
+        }
+    };
+    for content in contents {
+        for event in EventsReader::new(content) {
+            let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
+            if event.stream == stream {
+                put(&event, CommitStatus::Confirmed)?;
+            }
+        }
+    }
+    for event in tail {
+        put(&event.recorded(), event.status())?;
+    }
+    Ok((writer.finish(), last))
+}
+
+fn passes(event: &Recorded<'_>, query: LoadQuery<'_>) -> Result<bool, StoreError> {
+    if query.at_version.is_some_and(|version| event.version > version) {
+        return Ok(false);
+    }
+    let Some((until, clock)) = query.at else {
+        return Ok(true);
+    };
+    Ok(time_of(event, clock)? <= until)
+}
+
+/// When an event happened, or was recorded.
+pub(crate) fn time_of(event: &Recorded<'_>, clock: Clock) -> Result<i64, StoreError> {
+    match clock {
+        Clock::Occurred => read_event(event.event).map(|event| event.occurred_at),
+        Clock::Recorded => read_recorded_at(event.envelope),
+    }
+    .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))
+}

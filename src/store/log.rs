@@ -1,0 +1,161 @@
+//! What an instance knows of the log: directories of segments, the decoded tail, heads of streams.
+//!
+//! It may lag behind what other tabs wrote; every write finds that out by itself.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::StoreError;
+use super::meta::Floor;
+use super::storage::{Entry, Key, KeyRange, Order, Read, Table};
+use super::tail::Tail;
+use crate::log::directory::Directory;
+use crate::position::Position;
+use crate::stream::Version;
+
+/// Heads kept in memory, before they are forgotten and found again in the segments.
+const MAX_HEADS: usize = 1 << 16;
+
+/// Streams that other tabs wrote to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreign {
+    /// These.
+    Streams(BTreeSet<String>),
+    /// Too much happened to tell which.
+    All,
+}
+
+impl Default for Foreign {
+    fn default() -> Self {
+        Self::Streams(BTreeSet::new())
+    }
+}
+
+/// The log as this instance knows it.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) floor: Floor,
+    pub(crate) segments: Vec<Rc<Directory>>,
+    pub(crate) tail: Tail,
+    /// Versions of streams found or written, for streams that the tail has no events of.
+    heads: HashMap<String, Version>,
+    pub(crate) foreign: Foreign,
+}
+
+impl Log {
+    /// What to read to know the log: give the answers to [`Log::from_entries`].
+    pub(crate) fn reads() -> Vec<Read> {
+        let all = |table| Read::Scan {
+            table,
+            range: KeyRange::ALL,
+            order: Order::Ascending,
+            limit: None,
+        };
+        vec![
+            Read::Get(Table::Meta, Floor::key()),
+            all(Table::Segments),
+            all(Table::Journal),
+        ]
+    }
+
+    /// Builds the log from what was read, and checks that positions and numbers are dense.
+    pub(crate) fn from_entries(found: Vec<Vec<Entry>>) -> Result<Self, StoreError> {
+        let mut found = found.into_iter();
+        let mut next = || found.next().unwrap_or_default();
+        let (floor, segments, journal) = (next(), next(), next());
+        let floor = match floor.first() {
+            Some(entry) => {
+                Floor::decode(&entry.value).map_err(|reason| StoreError::format("the journal's floor", reason))?
+            }
+            None => Floor::default(),
+        };
+        let mut log = Self {
+            floor,
+            tail: Tail::new(floor.position, floor.number),
+            ..Self::default()
+        };
+        let mut position = 0;
+        for entry in segments {
+            let record = format!("segment {}", number(&entry.key));
+            let directory =
+                Directory::decode(&entry.value).map_err(|reason| StoreError::format(record.as_str(), reason))?;
+            if directory.first.0 != position + 1 {
+                return Err(StoreError::Gap {
+                    record,
+                    found: directory.first.0,
+                    expected: position + 1,
+                });
+            }
+            position = directory.last().0;
+            log.segments.push(Rc::new(directory));
+        }
+        if position != floor.position.0 {
+            let record = "the journal's floor".to_owned();
+            return Err(StoreError::Gap {
+                record,
+                found: floor.position.0,
+                expected: position,
+            });
+        }
+        for entry in journal {
+            log.tail.push(number(&entry.key), entry.value)?;
+        }
+        Ok(log)
+    }
+
+    /// Position of the last event.
+    pub(crate) fn position(&self) -> Position {
+        self.tail.position()
+    }
+
+    /// Adds a record that another tab appended.
+    pub(crate) fn push_foreign(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
+        let before = self.tail.commits().len();
+        self.tail.push(number, record)?;
+        if let Foreign::Streams(streams) = &mut self.foreign {
+            let commits = self.tail.commits().iter().skip(before);
+            streams.extend(
+                commits
+                    .flat_map(|commit| &commit.streams)
+                    .map(|(stream, ..)| stream.to_string()),
+            );
+        }
+        Ok(())
+    }
+
+    /// The version of a stream, if it is known without reading a block.
+    pub(crate) fn head(&self, stream: &str) -> Option<Version> {
+        self.tail.head(stream).or_else(|| self.heads.get(stream).copied())
+    }
+
+    /// Keeps the version of a stream as it is below the tail.
+    pub(crate) fn keep_head(&mut self, stream: String, version: Version) {
+        if self.heads.len() >= MAX_HEADS {
+            self.heads.clear();
+        }
+        self.heads.insert(stream, version);
+    }
+
+    /// Takes over a segment into which the whole tail was sealed, and begins a new tail.
+    pub(crate) fn seal_tail(&mut self, directory: Directory, floor: Floor) {
+        let heads: Vec<_> = self
+            .tail
+            .heads()
+            .map(|(stream, version)| (stream.to_string(), version))
+            .collect();
+        for (stream, version) in heads {
+            self.keep_head(stream, version);
+        }
+        self.segments.push(Rc::new(directory));
+        self.tail = Tail::new(floor.position, floor.number);
+        self.floor = floor;
+    }
+}
+
+/// The number that a key of the journal or of the segments is.
+pub(crate) fn number(key: &Key) -> u64 {
+    match key {
+        Key::Number(number) => *number as u64,
+        _ => 0,
+    }
+}

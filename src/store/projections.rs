@@ -1,0 +1,429 @@
+//! Where projections stand: generation and checkpoint of each version, and who wrote rows.
+//!
+//! Rows belong to a generation, a number that is never used twice. A projection version has one live
+//! generation and, while it is rebuilt, a second one beside it. Every write of rows checks generation
+//! and checkpoint in its own transaction, so that two tabs never fold one event twice.
+
+use serde::Serialize;
+
+use super::append::MAX_TRIES;
+use super::storage::{Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::{Store, StoreError, log};
+use crate::log::FormatError;
+use crate::log::bytes::{Reader, put_field, put_number};
+use crate::log::frame::{self, Kind};
+use crate::position::Position;
+
+/// A rebuild under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rebuild {
+    /// The generation that it writes.
+    pub generation: u64,
+    /// Up to where it has folded.
+    pub checkpoint: Position,
+}
+
+/// Where one version of a projection stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectionState {
+    /// Its live rows.
+    pub generation: u64,
+    /// Up to where they are folded.
+    pub checkpoint: Position,
+    /// The event at which its reducer failed.
+    pub failed_at: Option<Position>,
+    /// Its rebuild.
+    pub rebuild: Option<Rebuild>,
+}
+
+impl ProjectionState {
+    const GENERATION: u64 = 1;
+    const CHECKPOINT: u64 = 2;
+    const FAILED_AT: u64 = 3;
+    const REBUILD_GENERATION: u64 = 4;
+    const REBUILD_CHECKPOINT: u64 = 5;
+
+    fn key(name: &str, version: u32) -> Key {
+        Key::from([Key::from("projection"), Key::from(name), Key::from(u64::from(version))])
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = frame::begin(Kind::Meta, 32);
+        put_number(&mut out, Self::GENERATION, self.generation);
+        put_number(&mut out, Self::CHECKPOINT, self.checkpoint.0);
+        if let Some(position) = self.failed_at {
+            put_number(&mut out, Self::FAILED_AT, position.0);
+        }
+        if let Some(rebuild) = self.rebuild {
+            put_number(&mut out, Self::REBUILD_GENERATION, rebuild.generation);
+            put_number(&mut out, Self::REBUILD_CHECKPOINT, rebuild.checkpoint.0);
+        }
+        frame::seal(out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut state = Self {
+            generation: 0,
+            checkpoint: Position(0),
+            failed_at: None,
+            rebuild: None,
+        };
+        let (mut generation, mut checkpoint) = (None, Position(0));
+        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
+        while let Some(field) = reader.field()? {
+            match field.tag {
+                Self::GENERATION => state.generation = field.number()?,
+                Self::CHECKPOINT => state.checkpoint = Position(field.number()?),
+                Self::FAILED_AT => state.failed_at = Some(Position(field.number()?)),
+                Self::REBUILD_GENERATION => generation = Some(field.number()?),
+                Self::REBUILD_CHECKPOINT => checkpoint = Position(field.number()?),
+                _ => {}
+            }
+        }
+        state.rebuild = generation.map(|generation| Rebuild { generation, checkpoint });
+        Ok(state)
+    }
+}
+
+/// Who wrote the rows of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Owner {
+    name: String,
+    version: u32,
+}
+
+impl Owner {
+    const NAME: u64 = 1;
+    const VERSION: u64 = 2;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = frame::begin(Kind::Meta, 32);
+        put_field(&mut out, Self::NAME, self.name.as_bytes());
+        put_number(&mut out, Self::VERSION, self.version.into());
+        frame::seal(out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut owner = Self {
+            name: String::new(),
+            version: 0,
+        };
+        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
+        while let Some(field) = reader.field()? {
+            match field.tag {
+                Self::NAME => field.text("name")?.clone_into(&mut owner.name),
+                Self::VERSION => owner.version = field.number()? as u32,
+                _ => {}
+            }
+        }
+        Ok(owner)
+    }
+}
+
+/// The marker of a generation: readers check it in the transaction that reads rows.
+pub(crate) fn generation_key(generation: u64) -> Key {
+    Key::from([Key::from("generation"), Key::from(generation)])
+}
+
+/// The highest generation ever given.
+fn counter_key() -> Key {
+    Key::from("generations")
+}
+
+/// A generation that holds rows but serves no reader of this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StaleGeneration {
+    /// Its number.
+    pub generation: u64,
+    /// The version that wrote it.
+    pub version: u32,
+}
+
+/// A projection version among what else is stored of the projection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectionReport {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: ProjectionState,
+    /// The highest version of this projection that has rows.
+    pub newest_version: u32,
+    /// Generations of other versions and of abandoned rebuilds.
+    pub stale: Vec<StaleGeneration>,
+}
+
+/// Name, version and state of a projection in the list of all.
+pub(crate) type Listed = (String, u32, ProjectionState);
+
+impl<S: Storage> Store<S> {
+    /// Where a projection version stands; it is made, empty at position 0, if nobody has yet.
+    pub async fn projection(&self, name: &str, version: u32) -> Result<ProjectionReport, StoreError> {
+        for _ in 0..MAX_TRIES {
+            if let Some(report) = self.find_projection(name, version).await? {
+                return Ok(report);
+            }
+            let found = self.storage.read(vec![Read::Get(Table::Meta, counter_key())]).await?;
+            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version)?;
+            let state = ProjectionState {
+                generation,
+                checkpoint: Position(0),
+                failed_at: None,
+                rebuild: None,
+            };
+            let key = ProjectionState::key(name, version);
+            write.checks.push(Check {
+                table: Table::Meta,
+                key: key.clone(),
+                expected: None,
+            });
+            write.changes.push(Change::Put(Table::Meta, key, state.encode()));
+            self.storage.write(write).await?;
+        }
+        Err(StoreError::Contended(MAX_TRIES))
+    }
+
+    async fn find_projection(&self, name: &str, version: u32) -> Result<Option<ProjectionReport>, StoreError> {
+        self.check_open()?;
+        let mut found = self
+            .storage
+            .read(vec![
+                scan(KeyRange::prefix(&[Key::from("projection"), Key::from(name)])),
+                scan(KeyRange::prefix(&[Key::from("generation")])),
+            ])
+            .await?
+            .into_iter();
+        let states = found.next().unwrap_or_default();
+        let mut newest_version = 0;
+        let mut own = None;
+        for (_, other, state) in listed(&states)? {
+            newest_version = newest_version.max(other);
+            if other == version {
+                own = Some(state);
+            }
+        }
+        let Some(state) = own else { return Ok(None) };
+        let mut stale = Vec::new();
+        for entry in found.next().unwrap_or_default() {
+            let generation = last_number(&entry.key);
+            let owner = Owner::decode(&entry.value)
+                .map_err(|reason| StoreError::format(format!("generation {generation}"), reason))?;
+            let in_use =
+                generation == state.generation || state.rebuild.is_some_and(|rebuild| rebuild.generation == generation);
+            if owner.name == name && !in_use {
+                stale.push(StaleGeneration {
+                    generation,
+                    version: owner.version,
+                });
+            }
+        }
+        self.projections
+            .borrow_mut()
+            .insert((name.to_owned(), version), state.clone());
+        Ok(Some(ProjectionReport {
+            state,
+            newest_version,
+            stale,
+        }))
+    }
+
+    /// Every projection version that is stored.
+    pub(crate) async fn all_projections(&self) -> Result<Vec<Listed>, StoreError> {
+        let found = self
+            .storage
+            .read(vec![scan(KeyRange::prefix(&[Key::from("projection")]))])
+            .await?;
+        listed(&found.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// Begins a rebuild in a new generation, or takes up the one under way.
+    pub async fn begin_rebuild(&self, name: &str, version: u32, resume: bool) -> Result<ProjectionReport, StoreError> {
+        for _ in 0..MAX_TRIES {
+            let report = self.projection(name, version).await?;
+            if resume && report.state.rebuild.is_some() {
+                return Ok(report);
+            }
+            let found = self.storage.read(vec![Read::Get(Table::Meta, counter_key())]).await?;
+            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version)?;
+            let rebuild = Some(Rebuild {
+                generation,
+                checkpoint: Position(0),
+            });
+            let state = ProjectionState {
+                rebuild,
+                ..report.state.clone()
+            };
+            change_state(&mut write, name, version, &report.state, &state);
+            self.storage.write(write).await?;
+            let resumable = self.projection(name, version).await?;
+            if resumable
+                .state
+                .rebuild
+                .is_some_and(|rebuild| rebuild.generation == generation)
+            {
+                return Ok(resumable);
+            }
+        }
+        Err(StoreError::Contended(MAX_TRIES))
+    }
+
+    /// Makes the rebuilt generation the live one, if it has reached `at_least` and the live one is not
+    /// ahead of it. False if not, or if another tab changed the projection.
+    pub async fn switch_generation(
+        &self,
+        name: &str,
+        version: u32,
+        generation: u64,
+        at_least: Position,
+    ) -> Result<bool, StoreError> {
+        let Some(report) = self.find_projection(name, version).await? else {
+            return Ok(false);
+        };
+        let Some(rebuild) = report.state.rebuild.filter(|rebuild| rebuild.generation == generation) else {
+            return Ok(false);
+        };
+        if rebuild.checkpoint < at_least
+            || (report.state.failed_at.is_none() && rebuild.checkpoint < report.state.checkpoint)
+        {
+            return Ok(false);
+        }
+        let state = ProjectionState {
+            generation,
+            checkpoint: rebuild.checkpoint,
+            failed_at: None,
+            rebuild: None,
+        };
+        let mut write = Write {
+            durability: Durability::Relaxed,
+            ..Write::default()
+        };
+        change_state(&mut write, name, version, &report.state, &state);
+        let done = self.storage.write(write).await? == Written::Done;
+        if done {
+            self.projections.borrow_mut().insert((name.to_owned(), version), state);
+        }
+        Ok(done)
+    }
+
+    /// Deletes a generation: its marker at once, so that nobody reads it, then its rows, at most
+    /// `limit` a call. True when none are left.
+    pub async fn drop_generation(&self, generation: u64, limit: u32) -> Result<bool, StoreError> {
+        self.check_open()?;
+        let prefix = KeyRange::prefix(&[Key::from(generation)]);
+        let some = |table| Read::Scan {
+            table,
+            range: prefix.clone(),
+            order: Order::Ascending,
+            limit: Some(limit),
+        };
+        let found = self.storage.read(vec![some(Table::Rows), some(Table::Index)]).await?;
+        let done = found.iter().all(|entries| entries.len() < limit as usize);
+        let mut changes = vec![Change::Delete(Table::Meta, KeyRange::only(generation_key(generation)))];
+        for (table, entries) in [Table::Rows, Table::Index].into_iter().zip(found) {
+            if let Some(last) = entries.into_iter().next_back() {
+                let range = KeyRange {
+                    upper: super::Bound::Including(last.key),
+                    ..prefix.clone()
+                };
+                changes.push(Change::Delete(table, range));
+            }
+        }
+        self.storage
+            .write(Write {
+                changes,
+                durability: Durability::Relaxed,
+                ..Write::default()
+            })
+            .await?;
+        Ok(done)
+    }
+
+    /// Adds to `write` the change of a projection's state from `before`, which must be what is stored.
+    pub(crate) fn change_projection(
+        write: &mut Write,
+        name: &str,
+        version: u32,
+        before: &ProjectionState,
+        after: &ProjectionState,
+    ) {
+        change_state(write, name, version, before, after);
+    }
+}
+
+fn change_state(write: &mut Write, name: &str, version: u32, before: &ProjectionState, after: &ProjectionState) {
+    let key = ProjectionState::key(name, version);
+    write.checks.push(Check {
+        table: Table::Meta,
+        key: key.clone(),
+        expected: Some(before.encode()),
+    });
+    write.changes.push(Change::Put(Table::Meta, key, after.encode()));
+}
+
+/// A write that takes the next generation for a projection.
+fn take_generation(counter: Option<Entry>, name: &str, version: u32) -> Result<(Write, u64), StoreError> {
+    let expected = counter.map(|entry| entry.value);
+    let last = match &expected {
+        Some(bytes) => decode_counter(bytes).map_err(|reason| StoreError::format("the generations", reason))?,
+        None => 0,
+    };
+    let generation = last + 1;
+    let mut counter = frame::begin(Kind::Meta, 16);
+    put_number(&mut counter, 1, generation);
+    let owner = Owner {
+        name: name.to_owned(),
+        version,
+    };
+    let write = Write {
+        checks: vec![Check {
+            table: Table::Meta,
+            key: counter_key(),
+            expected,
+        }],
+        changes: vec![
+            Change::Put(Table::Meta, counter_key(), frame::seal(counter)),
+            Change::Put(Table::Meta, generation_key(generation), owner.encode()),
+        ],
+        durability: Durability::Relaxed,
+    };
+    Ok((write, generation))
+}
+
+fn decode_counter(bytes: &[u8]) -> Result<u64, FormatError> {
+    let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
+    reader.field()?.ok_or(FormatError::Missing("generation"))?.number()
+}
+
+fn scan(range: KeyRange) -> Read {
+    Read::Scan {
+        table: Table::Meta,
+        range,
+        order: Order::Ascending,
+        limit: None,
+    }
+}
+
+fn listed(entries: &[Entry]) -> Result<Vec<Listed>, StoreError> {
+    entries
+        .iter()
+        .map(|entry| {
+            let name = match &entry.key {
+                Key::List(parts) => match parts.get(1) {
+                    Some(Key::Text(name)) => name.clone(),
+                    _ => String::new(),
+                },
+                _ => String::new(),
+            };
+            let state = ProjectionState::decode(&entry.value)
+                .map_err(|reason| StoreError::format(format!("projection {name}"), reason))?;
+            Ok((name, last_number(&entry.key) as u32, state))
+        })
+        .collect()
+}
+
+fn last_number(key: &Key) -> u64 {
+    match key {
+        Key::List(parts) => parts.last().map_or(0, log::number),
+        key => log::number(key),
+    }
+}

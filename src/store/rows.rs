@@ -1,0 +1,369 @@
+//! Rows of projections: written with their checkpoint, read by key, by range or through an index.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::batch::put_text;
+use super::projections::{ProjectionState, Rebuild, generation_key};
+use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::{Store, StoreError};
+use crate::position::Position;
+
+/// A value by which rows are found: numbers come before texts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum IndexValue<'a> {
+    /// A finite number.
+    Number(f64),
+    /// Text, ordered by UTF-16 code units as JavaScript orders it.
+    Text(#[serde(borrow)] Cow<'a, str>),
+}
+
+impl IndexValue<'_> {
+    fn key(&self) -> Key {
+        match self {
+            Self::Number(number) => Key::Number(*number),
+            Self::Text(text) => Key::from(&**text),
+        }
+    }
+}
+
+/// One changed row: key, JSON or none for a deleted one, its index values before and after.
+#[derive(Debug, Deserialize)]
+pub struct RowChange<'a>(
+    #[serde(borrow)] pub Cow<'a, str>,
+    #[serde(borrow)] pub Option<&'a RawValue>,
+    #[serde(borrow)] pub Vec<Option<IndexValue<'a>>>,
+    #[serde(borrow)] pub Vec<Option<IndexValue<'a>>>,
+);
+
+/// Rows to write, with the checkpoint that they bring their projection to.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowWrite<'a> {
+    /// The projection.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// Its version.
+    pub version: u32,
+    /// The generation that is written.
+    pub generation: u64,
+    /// Where that generation must stand.
+    pub expected_checkpoint: Position,
+    /// Where it stands afterwards.
+    pub checkpoint: Position,
+    /// The changes.
+    #[serde(borrow)]
+    pub rows: Vec<RowChange<'a>>,
+    /// The event at which the reducer failed.
+    #[serde(default)]
+    pub failed_at: Option<Position>,
+}
+
+/// A range of rows. Without `index` the bounds are keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RowQuery<'a> {
+    /// Of which generation.
+    pub generation: u64,
+    /// By which index.
+    pub index: Option<u64>,
+    /// At least.
+    #[serde(borrow)]
+    pub gte: Option<IndexValue<'a>>,
+    /// Above.
+    #[serde(borrow)]
+    pub gt: Option<IndexValue<'a>>,
+    /// At most.
+    #[serde(borrow)]
+    pub lte: Option<IndexValue<'a>>,
+    /// Below.
+    #[serde(borrow)]
+    pub lt: Option<IndexValue<'a>>,
+    /// Texts that begin so.
+    #[serde(borrow)]
+    pub prefix: Option<Cow<'a, str>>,
+    /// Highest first.
+    pub reverse: bool,
+    /// At most so many.
+    pub limit: Option<u32>,
+    /// The last row of the page before.
+    #[serde(borrow)]
+    pub after: Option<After<'a>>,
+}
+
+/// Where a page begins.
+#[derive(Debug, Deserialize)]
+pub struct After<'a> {
+    /// The index value, when reading by index.
+    #[serde(borrow, default)]
+    pub value: Option<IndexValue<'a>>,
+    /// The key.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Writes rows of the live generation, or of the rebuild if that is the generation named, together
+    /// with its checkpoint. False, with nothing written, if generation or checkpoint are not what the
+    /// rows were folded from. It may be lost in a power cut, rows and checkpoint together.
+    pub async fn write_rows(&self, write: &RowWrite<'_>) -> Result<bool, StoreError> {
+        self.check_open()?;
+        let key = (write.name.to_string(), write.version);
+        // What is known of the projection is tried first; only if it is out of date is it read.
+        let known = self.projections.borrow().get(&key).cloned();
+        if let Some(before) = known
+            && self.try_write_rows(write, &before).await?
+        {
+            return Ok(true);
+        }
+        let before = self.projection(&write.name, write.version).await?.state;
+        self.try_write_rows(write, &before).await
+    }
+
+    async fn try_write_rows(&self, write: &RowWrite<'_>, before: &ProjectionState) -> Result<bool, StoreError> {
+        let Some(after) = advance(write, before) else {
+            return Ok(false);
+        };
+        let mut transaction = Write {
+            durability: Durability::Relaxed,
+            ..Write::default()
+        };
+        Self::change_projection(&mut transaction, &write.name, write.version, before, &after);
+        for row in &write.rows {
+            put_row(&mut transaction.changes, write.generation, row);
+        }
+        if self.storage.write(transaction).await? != Written::Done {
+            return Ok(false);
+        }
+        self.projections
+            .borrow_mut()
+            .insert((write.name.to_string(), write.version), after);
+        Ok(true)
+    }
+
+    /// Rows by key, a JSON list with null for what is missing; none if the generation is gone.
+    pub async fn rows(&self, generation: u64, keys: &[Cow<'_, str>]) -> Result<Option<String>, StoreError> {
+        self.check_open()?;
+        let mut reads = vec![Read::Get(Table::Meta, generation_key(generation))];
+        reads.extend(keys.iter().map(|key| Read::Get(Table::Rows, row_key(generation, key))));
+        let mut found = self.storage.read(reads).await?.into_iter();
+        if found.next().is_none_or(|marker| marker.is_empty()) {
+            return Ok(None);
+        }
+        let mut out = String::from("[");
+        for (number, entries) in found.enumerate() {
+            if number > 0 {
+                out.push(',');
+            }
+            match entries.into_iter().next() {
+                Some(entry) => out.push_str(&text(entry)?),
+                None => out.push_str("null"),
+            }
+        }
+        out.push(']');
+        Ok(Some(out))
+    }
+
+    /// Rows of a range, a JSON list of `[key, row]`; none if the generation is gone.
+    pub async fn list_rows(&self, query: &RowQuery<'_>) -> Result<Option<String>, StoreError> {
+        self.check_open()?;
+        let order = if query.reverse {
+            Order::Descending
+        } else {
+            Order::Ascending
+        };
+        let (range, limit) = (range_of(query), query.limit);
+        let read = match query.index {
+            Some(_) => Read::Indexed { range, order, limit },
+            None => Read::Scan {
+                table: Table::Rows,
+                range,
+                order,
+                limit,
+            },
+        };
+        let mut found = self
+            .storage
+            .read(vec![Read::Get(Table::Meta, generation_key(query.generation)), read])
+            .await?
+            .into_iter();
+        if found.next().is_none_or(|marker| marker.is_empty()) {
+            return Ok(None);
+        }
+        let mut out = String::from("[");
+        for entry in found.next().unwrap_or_default() {
+            out.push_str(if out.len() == 1 { "[" } else { ",[" });
+            if let Key::List(parts) = &entry.key
+                && let Some(Key::Text(key)) = parts.last()
+            {
+                put_text(&mut out, key);
+            }
+            out.push(',');
+            out.push_str(&text(entry)?);
+            out.push(']');
+        }
+        out.push(']');
+        Ok(Some(out))
+    }
+
+    /// How many rows a generation has; none if it is gone.
+    pub async fn count_rows(&self, generation: u64) -> Result<Option<u64>, StoreError> {
+        self.check_open()?;
+        let reads = vec![
+            Read::Get(Table::Meta, generation_key(generation)),
+            Read::Count(Table::Rows, KeyRange::prefix(&[Key::from(generation)])),
+        ];
+        let mut found = self.storage.read(reads).await?.into_iter();
+        if found.next().is_none_or(|marker| marker.is_empty()) {
+            return Ok(None);
+        }
+        Ok(found.flatten().next().map(|entry| super::log::number(&entry.key)))
+    }
+}
+
+/// The state of the projection after `write`; none if it is not where the rows were folded from.
+fn advance(write: &RowWrite<'_>, before: &ProjectionState) -> Option<ProjectionState> {
+    let checkpoint = write.checkpoint;
+    if before.generation == write.generation && before.checkpoint == write.expected_checkpoint {
+        return Some(ProjectionState {
+            checkpoint,
+            failed_at: write.failed_at,
+            ..before.clone()
+        });
+    }
+    let rebuild = before.rebuild?;
+    let matches = rebuild.generation == write.generation && rebuild.checkpoint == write.expected_checkpoint;
+    matches.then(|| ProjectionState {
+        rebuild: Some(Rebuild {
+            generation: rebuild.generation,
+            checkpoint,
+        }),
+        ..before.clone()
+    })
+}
+
+fn put_row(changes: &mut Vec<Change>, generation: u64, RowChange(key, row, before, after): &RowChange<'_>) {
+    match row {
+        Some(row) => {
+            changes.push(Change::Put(
+                Table::Rows,
+                row_key(generation, key),
+                row.get().as_bytes().to_vec(),
+            ));
+        }
+        None => changes.push(Change::Delete(Table::Rows, KeyRange::only(row_key(generation, key)))),
+    }
+    for index in 0..before.len().max(after.len()) {
+        let old = before.get(index).and_then(Option::as_ref);
+        let new = after.get(index).and_then(Option::as_ref);
+        if old == new {
+            continue;
+        }
+        let entry = |value: &IndexValue<'_>| {
+            Key::from([
+                Key::from(generation),
+                Key::from(index as u64),
+                value.key(),
+                Key::from(&**key),
+            ])
+        };
+        if let Some(old) = old {
+            changes.push(Change::Delete(Table::Index, KeyRange::only(entry(old))));
+        }
+        if let Some(new) = new {
+            changes.push(Change::Put(Table::Index, entry(new), Vec::new()));
+        }
+    }
+}
+
+fn row_key(generation: u64, key: &str) -> Key {
+    Key::from([Key::from(generation), Key::from(key)])
+}
+
+/// The range of keys, of rows or of index entries, that a query means.
+fn range_of(query: &RowQuery<'_>) -> KeyRange {
+    let mut prefix = vec![Key::from(query.generation)];
+    prefix.extend(query.index.map(Key::from));
+    let inside = |key: Key| {
+        let mut parts = prefix.clone();
+        parts.push(key);
+        parts
+    };
+    // Every entry with this value, whatever its key, lies between the value alone and the value
+    // followed by an empty list.
+    let start = |key: Key| Key::List(inside(key));
+    let end = |key: Key| {
+        let mut parts = inside(key);
+        parts.push(Key::List(Vec::new()));
+        Key::List(parts)
+    };
+    let mut range = KeyRange::prefix(&prefix);
+    if let Some(value) = &query.gte {
+        raise(&mut range, Bound::Including(start(value.key())));
+    }
+    if let Some(value) = &query.gt {
+        raise(&mut range, Bound::Excluding(end(value.key())));
+    }
+    if let Some(value) = &query.lte {
+        lower(&mut range, Bound::Excluding(end(value.key())));
+    }
+    if let Some(value) = &query.lt {
+        lower(&mut range, Bound::Excluding(start(value.key())));
+    }
+    if let Some(text) = &query.prefix {
+        raise(&mut range, Bound::Including(start(Key::from(&**text))));
+        // U+FFFF is the last code unit and no character: nobody's text goes on with eight of them.
+        lower(
+            &mut range,
+            Bound::Excluding(end(Key::Text(format!("{text}{}", "\u{ffff}".repeat(8))))),
+        );
+    }
+    if let Some(after) = &query.after {
+        let key = Key::from(&*after.key);
+        let mut parts = prefix.clone();
+        parts.extend(after.value.as_ref().map(IndexValue::key));
+        parts.push(key);
+        let bound = Bound::Excluding(Key::List(parts));
+        if query.reverse {
+            lower(&mut range, bound)
+        } else {
+            raise(&mut range, bound)
+        }
+    }
+    range
+}
+
+/// Moves the lower end of a range up, never down.
+fn raise(range: &mut KeyRange, bound: Bound) {
+    if let (Some(now), Some(new)) = (bound_key(&range.lower), bound_key(&bound))
+        && (new > now || (new == now && matches!(bound, Bound::Excluding(_))))
+    {
+        range.lower = bound;
+    }
+}
+
+/// Moves the upper end of a range down, never up.
+fn lower(range: &mut KeyRange, bound: Bound) {
+    if let (Some(now), Some(new)) = (bound_key(&range.upper), bound_key(&bound))
+        && (new < now || (new == now && matches!(bound, Bound::Excluding(_))))
+    {
+        range.upper = bound;
+    }
+}
+
+fn bound_key(bound: &Bound) -> Option<&Key> {
+    match bound {
+        Bound::Open => None,
+        Bound::Including(key) | Bound::Excluding(key) => Some(key),
+    }
+}
+
+fn text(entry: Entry) -> Result<String, StoreError> {
+    String::from_utf8(entry.value).map_err(|_| StoreError::Corrupt {
+        record: format!("row {:?}", entry.key),
+        reason: crate::log::FormatError::Malformed("row"),
+    })
+}

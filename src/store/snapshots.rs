@@ -1,0 +1,179 @@
+//! Snapshots: folded states of streams. They may be lost at any time; one that does not verify is
+//! dropped and said to be.
+
+use super::storage::{Change, Durability, Key, KeyRange, Order, Read, Storage, Table, Write};
+use super::{Store, StoreError};
+use crate::log::FormatError;
+use crate::log::bytes::{Reader, put_field, put_number, put_signed_number};
+use crate::log::frame::{self, Kind};
+use crate::stream::Version;
+
+/// The state of one stream at a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Name of the definition that folded it.
+    pub definition: String,
+    /// Version of that definition. A snapshot of another version is ignored.
+    pub definition_version: u64,
+    /// Version of the stream up to which it is folded.
+    pub version: Version,
+    /// The latest `occurredAt` of the events that it covers.
+    pub occurred_at: i64,
+    /// The latest `recordedAt` of the events that it covers.
+    pub recorded_at: i64,
+    /// The state, JSON.
+    pub state: String,
+}
+
+impl Snapshot {
+    const DEFINITION: u64 = 1;
+    const DEFINITION_VERSION: u64 = 2;
+    const VERSION: u64 = 3;
+    const OCCURRED_AT: u64 = 4;
+    const RECORDED_AT: u64 = 5;
+    const STATE: u64 = 6;
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = frame::begin(Kind::Snapshot, self.state.len() + 64);
+        put_field(&mut out, Self::DEFINITION, self.definition.as_bytes());
+        put_number(&mut out, Self::DEFINITION_VERSION, self.definition_version);
+        put_number(&mut out, Self::VERSION, self.version.0);
+        put_signed_number(&mut out, Self::OCCURRED_AT, self.occurred_at);
+        put_signed_number(&mut out, Self::RECORDED_AT, self.recorded_at);
+        put_field(&mut out, Self::STATE, self.state.as_bytes());
+        frame::seal(out)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut snapshot = Self {
+            definition: String::new(),
+            definition_version: 0,
+            version: Version(0),
+            occurred_at: 0,
+            recorded_at: 0,
+            state: String::new(),
+        };
+        let mut reader = Reader::new(frame::open(Kind::Snapshot, bytes)?);
+        while let Some(field) = reader.field()? {
+            match field.tag {
+                Self::DEFINITION => field.text("definition")?.clone_into(&mut snapshot.definition),
+                Self::DEFINITION_VERSION => snapshot.definition_version = field.number()?,
+                Self::VERSION => snapshot.version = Version(field.number()?),
+                Self::OCCURRED_AT => snapshot.occurred_at = field.signed()?,
+                Self::RECORDED_AT => snapshot.recorded_at = field.signed()?,
+                Self::STATE => field.text("state")?.clone_into(&mut snapshot.state),
+                _ => {}
+            }
+        }
+        if snapshot.state.is_empty() {
+            Err(FormatError::Missing("state"))
+        } else {
+            Ok(snapshot)
+        }
+    }
+}
+
+/// Snapshots of a stream: those that verify, newest first, and the versions of those that do not.
+#[derive(Debug, Default)]
+pub(crate) struct FoundSnapshots {
+    pub(crate) usable: Vec<Snapshot>,
+    pub(crate) damaged: Vec<u64>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Keeps a snapshot of `stream` and, of the older ones, the newest `keep - 1`. It may be lost in a
+    /// power cut, whatever the store's durability: it can be folded again.
+    pub async fn put_snapshot(&self, stream: &str, snapshot: &Snapshot, keep: usize) -> Result<(), StoreError> {
+        self.check_open()?;
+        let found = self.storage.read(vec![snapshots_of(stream)]).await?;
+        let mut changes = vec![Change::Put(
+            Table::Snapshots,
+            key(stream, snapshot.version),
+            snapshot.encode(),
+        )];
+        let older = found
+            .into_iter()
+            .flatten()
+            .rev()
+            .filter(|entry| entry.key != key(stream, snapshot.version));
+        for entry in older.skip(keep.saturating_sub(1)) {
+            changes.push(Change::Delete(Table::Snapshots, KeyRange::only(entry.key)));
+        }
+        self.storage
+            .write(Write {
+                changes,
+                durability: Durability::Relaxed,
+                ..Write::default()
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Deletes every snapshot of `stream`.
+    pub async fn drop_snapshots(&self, stream: &str) -> Result<(), StoreError> {
+        self.check_open()?;
+        let range = KeyRange::prefix(&[Key::from(stream)]);
+        let changes = vec![Change::Delete(Table::Snapshots, range)];
+        self.storage
+            .write(Write {
+                changes,
+                durability: Durability::Relaxed,
+                ..Write::default()
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The snapshots of `stream` that one version of a definition may use.
+    pub(crate) async fn find_snapshots(
+        &self,
+        stream: &str,
+        definition: &str,
+        definition_version: u64,
+    ) -> Result<FoundSnapshots, StoreError> {
+        let mut found = FoundSnapshots::default();
+        let entries = self.storage.read(vec![snapshots_of(stream)]).await?;
+        let mut changes = Vec::new();
+        for entry in entries.into_iter().flatten().rev() {
+            match Snapshot::decode(&entry.value) {
+                Ok(snapshot)
+                    if snapshot.definition == definition && snapshot.definition_version == definition_version =>
+                {
+                    found.usable.push(snapshot);
+                }
+                // Of another version of the definition, or of a later release: ignored, not dropped.
+                Ok(_) | Err(FormatError::Newer { .. }) => {}
+                Err(_) => {
+                    if let Key::List(parts) = &entry.key {
+                        found.damaged.extend(parts.get(1).map(super::log::number));
+                    }
+                    changes.push(Change::Delete(Table::Snapshots, KeyRange::only(entry.key)));
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.storage
+                .write(Write {
+                    changes,
+                    durability: Durability::Relaxed,
+                    ..Write::default()
+                })
+                .await?;
+        }
+        Ok(found)
+    }
+}
+
+fn key(stream: &str, version: Version) -> Key {
+    Key::from([Key::from(stream), Key::from(version.0)])
+}
+
+/// Lowest version first: a stream keeps few of them, and one `getAll` is cheaper than a cursor.
+fn snapshots_of(stream: &str) -> Read {
+    Read::Scan {
+        table: Table::Snapshots,
+        range: KeyRange::prefix(&[Key::from(stream)]),
+        order: Order::Ascending,
+        limit: None,
+    }
+}
