@@ -247,8 +247,11 @@ export interface Core {
   read(query: string): Promise<string>;
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
   streams(prefix: string, after: string, limit: number): Promise<string>;
-  /** `CoreOutcome` of a commit, or null if the log does not hold it. */
-  outcome(commitId: string): Promise<string>;
+  /**
+   * `CoreOutcome` of a commit, or null if the log does not hold it. `content`, if not empty, is
+   * compared: "failed" with `commit-id-reused` if it is another.
+   */
+  outcome(commitId: string, content: string): Promise<string>;
   /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
   putSnapshot(
     streamId: string,
