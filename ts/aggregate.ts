@@ -151,7 +151,7 @@ function chainProblem(chain: { readonly [from: number]: Upcaster }, current: num
       return "must be functions by the schema version that they start from";
     }
     if (step >= current) {
-      return `leads from ${step} to ${step + 1}, but schemaVersions says ${current}`;
+      return `leads from ${step} to ${step + 1}, but schemaVersions says ${current}: raise it to ${step + 1}`;
     }
   }
   for (let step = first; step < current; step++) {

@@ -40,9 +40,9 @@ export function checkDefinition(
   }
 }
 
-/** Whether it is a whole number from 1 that counts exactly. */
+/** Whether it is a whole number from 1 that fits into 32 bits, as the log stores versions of definitions. */
 export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) < 2 ** 32;
 }
 
 /** Every throw but those that a bug makes. */

@@ -111,6 +111,9 @@ function walk(value: unknown, depth: number): JsonProblem | undefined {
 }
 
 function walkArray(array: readonly unknown[], depth: number): JsonProblem | undefined {
+  if ((array as { readonly toJSON?: unknown }).toJSON !== undefined) {
+    return bad("has a toJSON of its own");
+  }
   for (let index = 0; index < array.length; index++) {
     const item = array[index];
     const problem = item === undefined ? bad("is undefined, in an array") : walk(item, depth);

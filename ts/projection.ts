@@ -95,16 +95,22 @@ export function defineProjection<
   checkDefinition("projection", definition, ["key", "evolve"]);
   const { name, version, from, events } = definition;
   const fail = (property: string, problem: string) => definitionError("projection", name, property, problem);
-  if (from !== undefined) {
-    checkList(from, fail, "from", (entry) => entry?.kind === "aggregate" && entry.name, "aggregates");
-  }
-  if (events !== undefined) {
-    checkList(events, fail, "events", (entry) => typeof entry === "string" && entry, "event types");
-  }
+  checkList(
+    from,
+    (entry) => entry?.kind === "aggregate" && entry.name,
+    (problem) => fail("from", problem),
+    "aggregate",
+  );
+  checkList(
+    events,
+    (entry) => typeof entry === "string" && entry,
+    (problem) => fail("events", problem),
+    "event type",
+  );
   const indexes = { ...definition.indexes } as { readonly [K in I]: IndexFunction<Row> };
   for (const [index, value] of Object.entries(indexes)) {
-    if (index === "" || typeof value !== "function") {
-      throw fail(`indexes["${index}"]`, "must be a function, by a name that is not empty");
+    if (typeof value !== "function") {
+      throw fail(`indexes["${index}"]`, "must be a function");
     }
   }
   return Object.freeze({
@@ -120,23 +126,25 @@ export function defineProjection<
 }
 
 function checkList<T>(
-  list: readonly T[],
-  fail: (property: string, problem: string) => Error,
-  property: string,
+  list: readonly T[] | undefined,
   nameOf: (entry: T) => string | false,
+  fail: (problem: string) => Error,
   what: string,
 ): void {
+  if (list === undefined) {
+    return;
+  }
   if (!Array.isArray(list) || list.length === 0) {
-    throw fail(property, `must be a list of ${what}; leave it out for all`);
+    throw fail("must be a list that is not empty; leave it out for all");
   }
   const seen = new Set<string>();
   for (const entry of list as readonly T[]) {
     const name = nameOf(entry);
     if (name === false || name === "") {
-      throw fail(property, `holds something that is none of ${what}`);
+      throw fail(`holds something that is no ${what}`);
     }
     if (seen.has(name)) {
-      throw fail(property, `holds "${name}" twice`);
+      throw fail(`holds "${name}" twice`);
     }
     seen.add(name);
   }

@@ -14,7 +14,12 @@ export function streamIdOf(aggregate: string, id: string): string {
   if (typeof id !== "string" || id === "") {
     throw invalidArgument("id", `the id of "${aggregate}" must be a text that is not empty`);
   }
-  return checkId(`${aggregate}-${id}`, "id");
+  const streamId = `${aggregate}-${id}`;
+  const problem = idProblem(streamId, " with the name before it");
+  if (problem !== undefined) {
+    throw invalidArgument("id", `id ${problem}`);
+  }
+  return streamId;
 }
 
 /** The name of the aggregate that a stream would belong to: names hold no hyphen. */
@@ -32,8 +37,7 @@ export function checkId(id: unknown, argument: string): string {
   return id as string;
 }
 
-/** What is wrong with an id; undefined if nothing is. */
-export function idProblem(id: unknown): string | undefined {
+function idProblem(id: unknown, whole = ""): string | undefined {
   if (typeof id !== "string") {
     return `is ${id === null ? "null" : typeof id}, must be a text`;
   }
@@ -47,7 +51,7 @@ export function idProblem(id: unknown): string | undefined {
   if (id.length * 3 > MAX_BYTES) {
     const bytes = new TextEncoder().encode(id).length;
     if (bytes > MAX_BYTES) {
-      return `is ${bytes} bytes long, at most ${MAX_BYTES} are allowed`;
+      return `is ${bytes} bytes long${whole}, at most ${MAX_BYTES} are allowed`;
     }
   }
   return undefined;

@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import { defineAggregate } from "../../ts/aggregate.js";
+import type { Event } from "../../ts/event.js";
+import { fakeClock, given, seededIds } from "../../ts/testing.js";
+import { account, balances, deposit, deposited, frozen, opened, transfer, withdraw, withdrawn } from "./ledger.js";
+
+const messageOf = (act: () => unknown): string => {
+  try {
+    act();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+};
+
+describe("given an aggregate", () => {
+  test("a command is followed by its events", () => {
+    given(account, [opened("Ann"), deposited(5)])
+      .when(withdraw(3))
+      .then([withdrawn(3)]);
+    given(account, []).when(deposit(1)).then(deposited(1));
+    given(account, []).when(deposit(0)).then([]);
+  });
+
+  test("a refusal is known by its message, or by what a function says of it", () => {
+    const refused = given(account, [opened("Ann")]).when(withdraw(3));
+
+    refused.thenRefused();
+    refused.thenRefused("not enough money");
+    refused.thenRefused(/0 is left$/);
+    refused.thenRefused((error) => error instanceof Error);
+    expect(messageOf(() => refused.thenRefused("frozen"))).toBe(
+      "refused with Error: not enough money: 0 is left, expected frozen",
+    );
+  });
+
+  test("a state is compared before and after", () => {
+    given(account, [deposited(5)]).thenState({ balance: 5, frozen: false });
+    given(account, [deposited(5)])
+      .when(withdraw(2))
+      .thenState({ balance: 3, frozen: false });
+  });
+
+  test("what differs is shown line by line", () => {
+    expect(
+      messageOf(() =>
+        given(account, [deposited(5)])
+          .when(withdraw(3))
+          .then([withdrawn(2)]),
+      ),
+    ).toBe(
+      `the events are not as expected
+
+- expected
++ actual
+
+  [
+    {
+      "data": {
+-       "amount": 2
++       "amount": 3
+      },
+      "type": "account.withdrawn"
+    }
+  ]`,
+    );
+  });
+
+  test("events where a refusal was expected, and the other way round, say what happened", () => {
+    expect(messageOf(() => given(account, []).when(deposit(1)).thenRefused())).toContain(
+      "expected a refusal, but decide returned",
+    );
+    expect(messageOf(() => given(account, [frozen]).when(deposit(1)).then([]))).toBe(
+      "expected events, but decide refused: Error: the account is frozen",
+    );
+  });
+
+  test("an await in the wrong place is said, not waited for", async () => {
+    // @ts-expect-error: what `when` returns is no promise
+    await expect(async () => await given(account, []).when(deposit(1))).rejects.toThrow("nothing to await");
+  });
+
+  test("an evolve that changes its state fails", () => {
+    const careless = defineAggregate({
+      name: "careless",
+      version: 1,
+      initialState: () => ({ count: 0 }),
+      decide: (_: { type: "Count" }): Event<"counted"> => ({ type: "counted" }),
+      evolve: (state) => {
+        state.count++;
+        return state;
+      },
+    });
+
+    expect(messageOf(() => given(careless, [{ type: "counted" }]))).toContain("evolve failed at event 1 (counted)");
+  });
+
+  test("a decide that reads the clock fails", () => {
+    let time = 0;
+    const ticking = defineAggregate({
+      name: "ticking",
+      version: 1,
+      initialState: () => 0,
+      decide: (_: { type: "Tick" }): Event<"ticked", { at: number }> => ({ type: "ticked", data: { at: time++ } }),
+      evolve: (state) => state,
+    });
+
+    expect(messageOf(() => given(ticking, []).when({ type: "Tick" }))).toContain(
+      "it must not read clock or randomness",
+    );
+  });
+
+  test("a bug in decide is no refusal", () => {
+    expect(messageOf(() => given(account, []).when({ type: "Open" } as never))).toContain('decide of "account" failed');
+  });
+
+  test("an old event goes through the upcasters", () => {
+    const renamed = defineAggregate({
+      name: "renamed",
+      version: 1,
+      initialState: () => ({ owner: "" }),
+      decide: (_: { type: "Open" }): Event<"opened", { owner: string }> => ({ type: "opened", data: { owner: "" } }),
+      evolve: (_, event) => ({ owner: event.data.owner }),
+      schemaVersions: { opened: 2 },
+      upcasters: { opened: { 1: (data: { name: string }) => ({ owner: data.name }) } },
+    });
+
+    given(renamed, [{ type: "opened", schemaVersion: 1, data: { name: "Ann" } }]).thenState({ owner: "Ann" });
+  });
+});
+
+describe("given a decision", () => {
+  const both = given(transfer, [
+    [account.ref("a"), [opened("Ann"), deposited(5)]],
+    [account.ref("b"), [opened("Bob")]],
+  ]);
+
+  test("each aggregate read has its list of events", () => {
+    both.when({ from: "a", to: "b", amount: 5 }).then([[withdrawn(5)], [deposited(5)]]);
+  });
+
+  test("a refusal is refused", () => {
+    both.when({ from: "b", to: "a", amount: 1 }).thenRefused("not enough money");
+  });
+});
+
+describe("given a projection", () => {
+  const history = [
+    { streamId: "account-a", ...opened("Ann") },
+    { streamId: "account-a", ...frozen },
+    { streamId: "other-a", ...deposited(100) },
+    { streamId: "account-a", ...deposited(5) },
+  ] as never[];
+
+  test("rows are compared by key", () => {
+    given(balances, history).then({ "account-a": { owner: "Ann", balance: 5 } });
+    given(balances, history)
+      .when({ streamId: "account-a", type: "account.withdrawn", data: { amount: 5 } })
+      .then({ "account-a": { owner: "Ann", balance: 0 } });
+  });
+});
+
+test("a fake clock goes on only when it is told", () => {
+  const clock = fakeClock(10);
+
+  clock.advance(5);
+
+  expect(clock.now()).toBe(15);
+});
+
+test("seeded ids are the same in every run and unlike each other", () => {
+  const ids = Array.from({ length: 1_000 }, seededIds(7));
+
+  expect(new Set(ids).size).toBe(1_000);
+  expect(ids).toEqual(Array.from({ length: 1_000 }, seededIds(7)));
+  expect(ids[0]).not.toBe(seededIds(8)());
+});
