@@ -6,6 +6,8 @@
 //! Files are concepts ([`event`], [`stream`], [`commit`]), folders are mechanisms: `log` is the
 //! stored format, [`store`] everything that reads and writes it.
 
+#[cfg(all(target_arch = "wasm32", feature = "bindings"))]
+mod bindings;
 pub mod commit;
 pub mod event;
 mod log;

@@ -93,7 +93,7 @@ impl<S: Storage> Store<S> {
         Ok(self.find_commits(HashSet::from([id])).await?.remove(id))
     }
 
-    fn progress(&self, outcomes: Vec<Outcome>) -> Progress {
+    pub(crate) fn progress(&self, outcomes: Vec<Outcome>) -> Progress {
         let mut log = self.log.borrow_mut();
         Progress {
             position: log.position(),
@@ -389,7 +389,7 @@ fn tail_is_long(log: &Log) -> bool {
 }
 
 /// Adds to `write` what makes a segment of the whole tail.
-fn seal(log: &Log, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
+pub(crate) fn seal(log: &Log, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
     let tail = &log.tail;
     let commits: Vec<_> = tail.commits().iter().map(|commit| commit.recorded()).collect();
     let events = tail.events().iter().map(|event| event.recorded()).collect();

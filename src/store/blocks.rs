@@ -90,11 +90,6 @@ impl BlockCache {
         Ok(contents.into_iter().flatten().collect())
     }
 
-    /// Forgets every block.
-    pub(crate) fn clear(&self) {
-        self.kept.borrow_mut().clear();
-    }
-
     fn find(&self, id: BlockId) -> Option<Content> {
         let mut kept = self.kept.borrow_mut();
         let place = kept.iter().rposition(|(other, _)| *other == id)?;

@@ -56,6 +56,9 @@ pub enum StoreError {
     /// The store has events and the import was not to be merged.
     #[error("the store holds {0} events; an import without merge needs an empty one")]
     NotEmpty(u64),
+    /// The import file uses the id of a commit of this store for other content.
+    #[error("commit id {0} is used for other content")]
+    CommitIdReused(String),
     /// Other tabs changed the store again and again while this was tried.
     #[error("the store kept changing, tried {0} times")]
     Contended(u32),

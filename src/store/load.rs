@@ -89,6 +89,33 @@ impl<S: Storage> Store<S> {
         })
     }
 
+    /// Hands the events of `stream` from version `from` on to `each`, in order.
+    pub(crate) async fn each_event(
+        &self,
+        stream: &str,
+        from: Version,
+        mut each: impl FnMut(&Recorded<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let (contents, tail) = self
+            .with_blocks(async || {
+                let (blocks, tail) = self.parts_of(stream, from);
+                Ok((self.blocks.get(&self.storage, &blocks).await?, tail))
+            })
+            .await?;
+        for content in &contents {
+            for event in EventsReader::new(content) {
+                let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
+                if event.stream == stream && event.version >= from {
+                    each(&event)?;
+                }
+            }
+        }
+        tail.iter()
+            .map(TailEvent::recorded)
+            .filter(|event| event.version >= from)
+            .try_for_each(|event| each(&event))
+    }
+
     /// Blocks and tail of a stream, from one instant.
     fn parts_of(&self, stream: &str, from: Version) -> (Vec<BlockId>, Vec<TailEvent>) {
         let log = self.log.borrow();

@@ -23,6 +23,8 @@ mod snapshots;
 mod stats;
 mod storage;
 mod tail;
+mod transfer;
+mod verify;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -46,8 +48,11 @@ pub use stats::{ProjectionStats, Stats};
 pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
+pub use transfer::{ExportContent, check_export};
+pub use verify::{Problem, VerifyReport};
 
 use crate::position::Position;
+use crate::stream::Version;
 
 /// An event store over some [`Storage`]. Methods take `&self` and may run at the same time; appends
 /// wait for one another. Several stores, in tabs or processes, may share one database.
@@ -67,6 +72,10 @@ pub struct Store<S> {
     /// Set when a write failed and may have been applied nevertheless.
     doubtful: Cell<bool>,
     closed: Cell<bool>,
+    /// Where an export under way is.
+    export: Cell<Option<transfer::ExportProgress>>,
+    /// The last version of each stream that a verification under way has seen.
+    verified: RefCell<HashMap<String, Version>>,
 }
 
 impl<S> Store<S> {

@@ -62,6 +62,8 @@ impl<S: Storage> Store<S> {
             writing: Mutex::new(()),
             doubtful: Cell::new(false),
             closed: Cell::new(false),
+            export: Cell::new(None),
+            verified: RefCell::new(HashMap::new()),
         })
     }
 

@@ -33,6 +33,13 @@ pub struct Receipt {
     pub(crate) digest: Vec<u8>,
 }
 
+impl Receipt {
+    /// Whether the commit was made of this content.
+    pub fn has_content(&self, content: &str) -> bool {
+        self.digest == digest(content)
+    }
+}
+
 /// What became of one commit of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -141,7 +148,7 @@ fn judge(
     check(commit).map_err(Outcome::Invalid)?;
     if let Some(receipt) = known.get(&*commit.commit_id) {
         // An id is judged before versions: a repetition after a lost answer is no conflict.
-        return Err(if receipt.digest == digest(&commit.content) {
+        return Err(if receipt.has_content(&commit.content) {
             Outcome::Duplicate(receipt.clone())
         } else {
             Outcome::Reused

@@ -267,24 +267,16 @@ impl<S: Storage> Store<S> {
         Err(StoreError::Contended(MAX_TRIES))
     }
 
-    /// Makes the rebuilt generation the live one, if it has reached `at_least` and the live one is not
-    /// ahead of it. False if not, or if another tab changed the projection.
-    pub async fn switch_generation(
-        &self,
-        name: &str,
-        version: u32,
-        generation: u64,
-        at_least: Position,
-    ) -> Result<bool, StoreError> {
+    /// Makes the rebuilt generation the live one, unless the live one works and is ahead of it. False if
+    /// so, or if another tab changed the projection.
+    pub async fn switch_generation(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
         let Some(report) = self.find_projection(name, version).await? else {
             return Ok(false);
         };
         let Some(rebuild) = report.state.rebuild.filter(|rebuild| rebuild.generation == generation) else {
             return Ok(false);
         };
-        if rebuild.checkpoint < at_least
-            || (report.state.failed_at.is_none() && rebuild.checkpoint < report.state.checkpoint)
-        {
+        if report.state.failed_at.is_none() && rebuild.checkpoint < report.state.checkpoint {
             return Ok(false);
         }
         let state = ProjectionState {

@@ -1,8 +1,9 @@
 //! Snapshots: folded states of streams. They may be lost at any time; one that does not verify is
 //! dropped and said to be.
 
-use super::storage::{Change, Durability, Key, KeyRange, Order, Read, Storage, Table, Write};
-use super::{Store, StoreError};
+use super::load::time_of;
+use super::storage::{Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write};
+use super::{Clock, Store, StoreError};
 use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_field, put_number, put_signed_number};
 use crate::log::frame::{self, Kind};
@@ -81,22 +82,42 @@ pub(crate) struct FoundSnapshots {
 }
 
 impl<S: Storage> Store<S> {
-    /// Keeps a snapshot of `stream` and, of the older ones, the newest `keep - 1`. It may be lost in a
-    /// power cut, whatever the store's durability: it can be folded again.
-    pub async fn put_snapshot(&self, stream: &str, snapshot: &Snapshot, keep: usize) -> Result<(), StoreError> {
+    /// Keeps the state that `definition` folded `stream` to at `version` and, of the older snapshots, the
+    /// newest `keep - 1`. It may be lost in a power cut, whatever the store's durability: it can be folded
+    /// again. Reads the events since the last snapshot, for the times that it covers.
+    pub async fn put_snapshot(
+        &self,
+        stream: &str,
+        definition: (&str, u64),
+        version: Version,
+        state: &str,
+        keep: usize,
+    ) -> Result<(), StoreError> {
         self.check_open()?;
-        let found = self.storage.read(vec![snapshots_of(stream)]).await?;
-        let mut changes = vec![Change::Put(
-            Table::Snapshots,
-            key(stream, snapshot.version),
-            snapshot.encode(),
-        )];
-        let older = found
+        let mut older: Vec<Entry> = self
+            .storage
+            .read(vec![snapshots_of(stream)])
+            .await?
             .into_iter()
             .flatten()
-            .rev()
-            .filter(|entry| entry.key != key(stream, snapshot.version));
-        for entry in older.skip(keep.saturating_sub(1)) {
+            .collect();
+        older.retain(|entry| entry.key != key(stream, version));
+        older.reverse();
+        let base = older
+            .iter()
+            .filter_map(|entry| Snapshot::decode(&entry.value).ok())
+            .find(|snapshot| snapshot.version < version);
+        let (occurred_at, recorded_at) = self.latest_times(stream, base.as_ref(), version).await?;
+        let snapshot = Snapshot {
+            definition: definition.0.to_owned(),
+            definition_version: definition.1,
+            version,
+            occurred_at,
+            recorded_at,
+            state: state.to_owned(),
+        };
+        let mut changes = vec![Change::Put(Table::Snapshots, key(stream, version), snapshot.encode())];
+        for entry in older.into_iter().skip(keep.saturating_sub(1)) {
             changes.push(Change::Delete(Table::Snapshots, KeyRange::only(entry.key)));
         }
         self.storage
@@ -107,6 +128,26 @@ impl<S: Storage> Store<S> {
             })
             .await?;
         Ok(())
+    }
+
+    /// The latest times of the events of `stream` up to `version`, given what an older snapshot covers.
+    async fn latest_times(
+        &self,
+        stream: &str,
+        base: Option<&Snapshot>,
+        version: Version,
+    ) -> Result<(i64, i64), StoreError> {
+        let mut times = base.map_or((i64::MIN, i64::MIN), |base| (base.occurred_at, base.recorded_at));
+        let from = base.map_or(Version(1), |base| base.version.next());
+        self.each_event(stream, from, |event| {
+            if event.version <= version {
+                times.0 = times.0.max(time_of(event, Clock::Occurred)?);
+                times.1 = times.1.max(time_of(event, Clock::Recorded)?);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(times)
     }
 
     /// Deletes every snapshot of `stream`.

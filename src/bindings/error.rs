@@ -1,0 +1,104 @@
+//! Errors as JavaScript gets them: code, message and facts.
+
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsValue;
+
+use crate::store::{InvalidCommit, StorageError, StoreError};
+
+/// A `CoreError` of `ts/core.ts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct CoreError {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Details {
+    record: String,
+}
+
+impl CoreError {
+    /// The id of a commit came again with other content.
+    pub(super) fn reused() -> Self {
+        let message = "the commit id was used before, with other content".to_owned();
+        Self {
+            code: "commit-id-reused",
+            message,
+            details: None,
+        }
+    }
+
+    /// An argument that the core cannot read: a mistake of the TypeScript side.
+    pub(super) fn argument(error: &impl ToString) -> Self {
+        Self {
+            code: "invalid-argument",
+            message: error.to_string(),
+            details: None,
+        }
+    }
+}
+
+impl From<StorageError> for CoreError {
+    fn from(error: StorageError) -> Self {
+        let code = match error {
+            StorageError::QuotaExceeded => "quota-exceeded",
+            StorageError::Blocked(_) => "store-blocked",
+            StorageError::Closed(_) => "store-closed",
+            StorageError::Newer { .. } => "storage-newer",
+            _ => "storage-unavailable",
+        };
+        Self {
+            code,
+            message: error.to_string(),
+            details: None,
+        }
+    }
+}
+
+impl From<StoreError> for CoreError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        let (code, record) = match error {
+            StoreError::Storage(error) => return error.into(),
+            StoreError::Corrupt { record, .. } | StoreError::Gap { record, .. } => ("storage-corrupt", Some(record)),
+            StoreError::Newer { record, .. } => ("storage-newer", Some(record)),
+            StoreError::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
+            StoreError::CommitIdReused(_) => ("commit-id-reused", None),
+            StoreError::Contended(_) => ("store-blocked", None),
+            StoreError::InvalidArgument(_) | StoreError::InvalidId(_) | StoreError::NotEmpty(_) => {
+                ("invalid-argument", None)
+            }
+        };
+        Self {
+            code,
+            message,
+            details: record.map(|record| Details { record }),
+        }
+    }
+}
+
+impl From<&InvalidCommit> for CoreError {
+    fn from(error: &InvalidCommit) -> Self {
+        let code = if matches!(error, InvalidCommit::Id(_)) {
+            "invalid-argument"
+        } else {
+            "invalid-event"
+        };
+        Self {
+            code,
+            message: error.to_string(),
+            details: None,
+        }
+    }
+}
+
+impl From<CoreError> for JsValue {
+    fn from(error: CoreError) -> Self {
+        error
+            .serialize(&Serializer::json_compatible())
+            .unwrap_or_else(|_| Self::from_str(error.code))
+    }
+}

@@ -1,0 +1,191 @@
+//! Verifying: every block read, every checksum, position and version checked.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::blocks::BlockId;
+use super::storage::{Read, Storage, Table};
+use super::{Store, StoreError};
+use crate::log::block::{EventsReader, read_commits, unpack};
+use crate::log::directory::Directory;
+use crate::log::event::read_event;
+use crate::position::Position;
+use crate::stream::Version;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which record.
+    pub record: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// What one step of verifying found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Where the next step begins; none when everything has been checked.
+    pub next: Option<Position>,
+    /// What was found.
+    pub problems: Vec<Problem>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Checks the segment after `after` or, when there is none, the tail. Begin at 0 and go on with
+    /// `next`. Reads from storage, past every cache; damage is reported, and checking goes on.
+    pub async fn verify(&self, after: Position) -> Result<VerifyReport, StoreError> {
+        self.check_open()?;
+        let heads = if after == Position(0) {
+            HashMap::new()
+        } else {
+            self.verified.take()
+        };
+        let mut checker = Checker {
+            heads,
+            problems: Vec::new(),
+        };
+        let segment = self
+            .log
+            .borrow()
+            .segments
+            .iter()
+            .find(|segment| segment.last() > after)
+            .map(Rc::clone);
+        let next = match &segment {
+            None => {
+                checker.check_tail(&self.log.borrow());
+                None
+            }
+            Some(segment) => {
+                let blocks = 0..=segment.commit_filter_block();
+                let reads = blocks.map(|number| Read::Get(Table::Blocks, BlockId::new(segment, number).key()));
+                let found = self.storage.read(reads.collect()).await?;
+                if found.iter().all(Vec::is_empty) && self.was_merged(segment).await? {
+                    Some(after)
+                } else {
+                    checker.check_segment(
+                        segment,
+                        &found
+                            .into_iter()
+                            .map(|mut block| block.pop())
+                            .map(|entry| entry.map(|entry| entry.value))
+                            .collect::<Vec<_>>(),
+                    );
+                    Some(segment.last())
+                }
+            }
+        };
+        self.verified.replace(checker.heads);
+        Ok(VerifyReport {
+            next,
+            problems: checker.problems,
+        })
+    }
+
+    /// Whether another tab merged a segment whose blocks are gone.
+    async fn was_merged(&self, segment: &Directory) -> Result<bool, StoreError> {
+        let _writing = self.writing.lock().await;
+        self.refresh().await?;
+        Ok(self.log.borrow().segments.iter().all(|known| **known != *segment))
+    }
+}
+
+/// Collects what is wrong.
+struct Checker {
+    /// The last version seen of every stream.
+    heads: HashMap<String, Version>,
+    problems: Vec<Problem>,
+}
+
+impl Checker {
+    fn report(&mut self, record: String, message: &impl ToString) {
+        self.problems.push(Problem {
+            record,
+            message: message.to_string(),
+        });
+    }
+
+    fn check_version(&mut self, stream: &str, version: Version) {
+        let last = self.heads.insert(stream.to_owned(), version).unwrap_or_default();
+        if version != last.next() {
+            self.report(
+                format!("stream {stream}"),
+                &format!("version {version} follows version {last}"),
+            );
+        }
+    }
+
+    fn check_tail(&mut self, log: &super::log::Log) {
+        for event in log.tail.events() {
+            let event = event.recorded();
+            self.check_version(event.stream, event.version);
+            if let Err(reason) = read_event(event.event) {
+                self.report(format!("event {}", event.position.0), &reason);
+            }
+        }
+    }
+
+    fn check_segment(&mut self, segment: &Directory, blocks: &[Option<Vec<u8>>]) {
+        let (mut positions, mut commits, mut committed) = (Vec::new(), 0, 0);
+        for (number, block) in blocks.iter().enumerate() {
+            let name = format!("block {number} of segment {}", segment.first.0);
+            let Some(block) = block else {
+                self.report(name, &"it is missing");
+                continue;
+            };
+            let content = match unpack(block) {
+                Ok(content) => content,
+                Err(reason) => {
+                    self.report(name, &reason);
+                    continue;
+                }
+            };
+            if number < segment.first_commit_block() {
+                for event in EventsReader::new(&content) {
+                    match event {
+                        Ok(event) => {
+                            self.check_version(event.stream, event.version);
+                            positions.push(event.position.0);
+                            if let Err(reason) = read_event(event.event) {
+                                self.report(format!("event {}", event.position.0), &reason);
+                            }
+                        }
+                        Err(reason) => {
+                            self.report(name, &reason);
+                            break;
+                        }
+                    }
+                }
+            } else if number < segment.first_stream_block() {
+                match read_commits(&content) {
+                    Ok(found) => {
+                        commits += found.len() as u64;
+                        committed += found
+                            .iter()
+                            .flat_map(|commit| &commit.streams)
+                            .map(|span| span.events)
+                            .sum::<u64>();
+                    }
+                    Err(reason) => self.report(name, &reason),
+                }
+            }
+        }
+        positions.sort_unstable();
+        let dense = positions.len() as u64 == segment.events
+            && positions
+                .iter()
+                .zip(segment.first.0..)
+                .all(|(found, expected)| *found == expected);
+        if !dense {
+            self.report(format!("segment {}", segment.first.0), &"its positions are not dense");
+        }
+        if commits != segment.commits || committed != segment.events {
+            self.report(
+                format!("segment {}", segment.first.0),
+                &"its commits do not cover its events",
+            );
+        }
+    }
+}
