@@ -10,6 +10,8 @@ mod blocks;
 mod closing;
 mod error;
 mod faulty;
+#[cfg(target_arch = "wasm32")]
+pub mod idb;
 mod load;
 mod log;
 mod memory;

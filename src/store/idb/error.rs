@@ -1,0 +1,80 @@
+//! What the browser's exceptions mean for us.
+//!
+//! Browsers agree on few of the names and on none of the texts; those here were seen.
+
+use indexed_db_futures::error::{Error, OpenDbError};
+use indexed_db_futures::internals::SystemRepr;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::DomException;
+
+use crate::store::StorageError;
+
+/// Parts of the texts with which Safari says that its storage process is gone.
+const LOST: [&str; 2] = ["Indexed Database server", "internal error was encountered"];
+
+/// What a call threw.
+pub(super) fn thrown(value: &JsValue) -> StorageError {
+    match value.dyn_ref::<DomException>() {
+        // The connection is closing. Firefox says it too after the quota was used up, until one opens again.
+        Some(exception) if exception.name() == "InvalidStateError" => StorageError::Closed(exception.message()),
+        Some(exception) => meaning(exception),
+        None => StorageError::Failed(text(value)),
+    }
+}
+
+/// Why the browser aborted a transaction.
+pub(super) fn aborted(error: Option<&DomException>) -> StorageError {
+    match error {
+        // We abort only with an outcome of our own. The browser aborts without a reason when it takes the
+        // connection away, and whether it had committed before cannot be known.
+        None => StorageError::Closed("the browser ended the transaction".to_owned()),
+        Some(exception) => match exception.name().as_str() {
+            "AbortError" => StorageError::Closed(exception.message()),
+            "ConstraintError" => StorageError::Aborted(exception.message()),
+            _ => meaning(exception),
+        },
+    }
+}
+
+/// Why a database does not open.
+pub(super) fn opening(error: &OpenDbError) -> StorageError {
+    match exception(error) {
+        Some(exception) if exception.name() == "QuotaExceededError" => StorageError::QuotaExceeded,
+        Some(exception) => StorageError::Unavailable(exception.message()),
+        None => StorageError::Unavailable(match error {
+            OpenDbError::UnsupportedEnvironment | OpenDbError::NullFactory => "there is no IndexedDB here".to_owned(),
+            // What `indexed_db_futures` makes of every exception that `open` throws. Ours is not 0, so this
+            // is a page that may not use storage, such as a sandboxed frame.
+            OpenDbError::VersionZero => "this page may not use IndexedDB".to_owned(),
+            OpenDbError::Base(error) => error.to_string(),
+        }),
+    }
+}
+
+/// Whether opening failed because the database has a higher version than was asked for.
+pub(super) fn is_version_error(error: &OpenDbError) -> bool {
+    exception(error).is_some_and(|exception| exception.name() == "VersionError")
+}
+
+fn exception(error: &OpenDbError) -> Option<&DomException> {
+    match error {
+        OpenDbError::Base(Error::DomException(exception)) => Some(exception.as_sys()),
+        _ => None,
+    }
+}
+
+fn meaning(exception: &DomException) -> StorageError {
+    let message = exception.message();
+    match exception.name().as_str() {
+        "QuotaExceededError" => StorageError::QuotaExceeded,
+        "UnknownError" if LOST.iter().any(|part| message.contains(part)) => StorageError::Closed(message),
+        "SecurityError" => StorageError::Unavailable(message),
+        name => StorageError::Failed(format!("{name}: {message}")),
+    }
+}
+
+fn text(value: &JsValue) -> String {
+    value
+        .dyn_ref::<js_sys::Error>()
+        .map_or_else(|| format!("{value:?}"), |error| String::from(error.message()))
+}

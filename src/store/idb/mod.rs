@@ -1,0 +1,227 @@
+//! Storage in IndexedDB, in windows and workers.
+//!
+//! One connection a handle, one IndexedDB transaction a call. This folder knows the browser's rules
+//! (when a transaction commits by itself, what throws, what closes a connection behind our back) so
+//! that nothing above has to; what the bytes mean is not known here.
+//!
+//! Opening, upgrading and deleting go through `indexed_db_futures`. Transactions do not: its `commit`
+//! drops the reason of an abort, so a full disk could not be told from any other failure, and a
+//! record that lost a race must be aborted inside its own request's handler, not by a future that an
+//! executor polls later. They are made of web-sys calls in `transaction.rs`.
+
+mod error;
+mod key;
+mod read;
+mod schema;
+mod transaction;
+mod write;
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use indexed_db_futures::database::{Database, VersionChangeEvent};
+use indexed_db_futures::error::OpenDbError;
+use indexed_db_futures::factory::DBFactory;
+use indexed_db_futures::internals::SystemRepr;
+use indexed_db_futures::prelude::Build;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{IdbDatabase, IdbVersionChangeEvent};
+
+use super::closing::Closing;
+use super::{Closed, ClosedBy, Entry, Read, Storage, StorageError, Write, Written};
+
+/// How long a tab that was asked to let go of the database may take, in milliseconds.
+const BLOCKED_AFTER: u32 = 5_000;
+
+/// How much longer the browser may take when no tab is in the way. Some browsers never answer.
+const SILENT_AFTER: u32 = 15_000;
+
+/// A connection to a database in IndexedDB. Dropping it closes it.
+#[derive(Debug)]
+pub struct IdbStorage {
+    connection: Rc<Connection>,
+    // Attached to the connection's events as long as it lives.
+    _on_version_change: Closure<dyn FnMut(IdbVersionChangeEvent)>,
+    _on_close: Closure<dyn FnMut()>,
+}
+
+/// What calls under way and event handlers share.
+#[derive(Debug)]
+struct Connection {
+    database: IdbDatabase,
+    closing: Closing,
+}
+
+impl IdbStorage {
+    /// Opens the database of this name, made or migrated to the current version where needed.
+    ///
+    /// Fails with [`StorageError::Newer`] if a later release wrote it, and leaves it untouched;
+    /// with [`StorageError::Blocked`] after 5 seconds if a tab that holds it open does not let go;
+    /// with [`StorageError::Unavailable`] where there is no IndexedDB or it does not open.
+    pub async fn open(name: &str) -> Result<Self, StorageError> {
+        let blocked = Rc::new(Cell::new(false));
+        let on_blocked = Rc::clone(&blocked);
+        let opening = Database::open(name)
+            .with_version(schema::VERSION)
+            .with_on_blocked(move |_| {
+                on_blocked.set(true);
+                Ok(())
+            })
+            .with_on_upgrade_needed(|event: VersionChangeEvent, database: Database| schema::migrate(&event, &database))
+            .build()
+            .map_err(|error| error::opening(&error))?;
+
+        let timer = pin!(async {
+            TimeoutFuture::new(BLOCKED_AFTER).await;
+            if !blocked.get() {
+                TimeoutFuture::new(SILENT_AFTER).await;
+            }
+        });
+        let database = match select(opening, timer).await {
+            Either::Left((Ok(database), _)) => database,
+            Either::Left((Err(error), _)) if error::is_version_error(&error) => return Err(newer(name).await),
+            Either::Left((Err(error), _)) => return Err(error::opening(&error)),
+            Either::Right(((), opening)) => {
+                // It may open after all, and a connection that nobody holds would block every other.
+                wasm_bindgen_futures::spawn_local(async {
+                    if let Ok(late) = opening.await {
+                        late.close();
+                    }
+                });
+                return Err(StorageError::Blocked(
+                    if blocked.get() {
+                        "another tab holds an older version of the database open"
+                    } else {
+                        "the browser does not open the database"
+                    }
+                    .to_owned(),
+                ));
+            }
+        };
+        let storage = Self::over(database.as_sys().clone().unchecked_into());
+        schema::verify(&database)?;
+        Ok(storage)
+    }
+
+    fn over(database: IdbDatabase) -> Self {
+        let connection = Rc::new(Connection {
+            database,
+            closing: Closing::default(),
+        });
+        // Both hold the connection weakly: it owns the object that owns them.
+        let weak = Rc::downgrade(&connection);
+        let on_version_change = Closure::new(move |event: IdbVersionChangeEvent| {
+            if let Some(connection) = weak.upgrade() {
+                connection.close(match event.new_version() {
+                    Some(_) => ClosedBy::Upgrade,
+                    None => ClosedBy::Deletion,
+                });
+            }
+        });
+        let weak = Rc::downgrade(&connection);
+        let on_close = Closure::new(move || {
+            if let Some(connection) = weak.upgrade() {
+                connection.close(ClosedBy::Browser);
+            }
+        });
+        connection
+            .database
+            .set_onversionchange(Some(on_version_change.as_ref().unchecked_ref()));
+        connection.database.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Self {
+            connection,
+            _on_version_change: on_version_change,
+            _on_close: on_close,
+        }
+    }
+}
+
+/// Deletes the database of this name; there need not be one.
+///
+/// Connections of this library close at once. Fails with [`StorageError::Blocked`] after 5 seconds
+/// if something else holds it open; the browser then deletes it when that lets go.
+pub async fn delete_database(name: &str) -> Result<(), StorageError> {
+    let deletion = DBFactory::new()
+        .map_err(|error| error::opening(&error))?
+        .delete_db(name)
+        .map_err(|error| error::opening(&OpenDbError::Base(error)))?;
+    match select(deletion, TimeoutFuture::new(BLOCKED_AFTER)).await {
+        Either::Left((deleted, _)) => deleted.map_err(|error| error::opening(&OpenDbError::Base(error))),
+        Either::Right(_) => Err(StorageError::Blocked(
+            "another tab holds the database open, so it is deleted later".to_owned(),
+        )),
+    }
+}
+
+/// Looks which version is there, without a change.
+async fn newer(name: &str) -> StorageError {
+    let opening = Database::open(name).build();
+    match opening {
+        Ok(opening) => match opening.await {
+            Ok(database) => {
+                let found = database.version();
+                database.close();
+                StorageError::Newer {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "a version is a whole number from 1 to 2^53"
+                    )]
+                    found: found as u64,
+                    known: u64::from(schema::VERSION),
+                }
+            }
+            Err(error) => error::opening(&error),
+        },
+        Err(error) => error::opening(&error),
+    }
+}
+
+impl Storage for IdbStorage {
+    async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
+        self.connection.closing.check()?;
+        self.connection
+            .noticing(read::read(&self.connection.database, &reads).await)
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, StorageError> {
+        self.connection.closing.check()?;
+        self.connection
+            .noticing(write::write(&self.connection.database, &write).await)
+    }
+
+    fn close(&self) {
+        self.connection.close(ClosedBy::Caller);
+    }
+
+    fn closed(&self) -> Closed {
+        self.connection.closing.closed()
+    }
+}
+
+impl Connection {
+    fn close(&self, by: ClosedBy) {
+        self.closing.close(by);
+        self.database.close();
+    }
+
+    /// Some browsers say only in the answer to a call that the connection is gone.
+    fn noticing<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        if let Err(StorageError::Closed(_)) = &result {
+            self.close(ClosedBy::Browser);
+        }
+        result
+    }
+}
+
+impl Drop for IdbStorage {
+    fn drop(&mut self) {
+        self.connection.database.set_onversionchange(None);
+        self.connection.database.set_onclose(None);
+        self.connection.database.close();
+    }
+}

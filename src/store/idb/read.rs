@@ -1,0 +1,293 @@
+//! One readonly transaction.
+//!
+//! Every question is asked before the first answer is awaited. Two kinds need a second round, in the
+//! same transaction: a cursor, for the last few of a range, takes one round an entry; the rows of
+//! index entries are asked for once the entries are known.
+
+use std::collections::BTreeSet;
+use std::{mem, slice};
+
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{IdbCursor, IdbCursorDirection, IdbCursorWithValue, IdbDatabase, IdbRequest};
+
+use super::transaction::{Access, Transaction};
+use super::{error, key};
+use crate::store::{Entry, Key, KeyRange, Order, Read, StorageError, Table};
+
+pub(super) async fn read(database: &IdbDatabase, reads: &[Read]) -> Result<Vec<Vec<Entry>>, StorageError> {
+    let tables: BTreeSet<Table> = reads.iter().flat_map(tables_of).copied().collect();
+    if tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let transaction = Transaction::begin(database, tables, Access::Read)?;
+    let mut questions = Vec::with_capacity(reads.len());
+    for read in reads {
+        questions.push(Question::ask(&transaction, read)?);
+    }
+    transaction.answers().await?;
+    for question in &mut questions {
+        question.walk(&transaction).await?;
+    }
+    for question in &mut questions {
+        question.look_up_rows(&transaction)?;
+    }
+    transaction.answers().await?;
+    questions.into_iter().map(Question::answer).collect()
+}
+
+/// One [`Read`] under way.
+enum Question {
+    /// The answer is known without asking.
+    Known(Vec<Entry>),
+    Get(Key, IdbRequest),
+    Count(IdbRequest),
+    Scan(Scan),
+    Index(Keys),
+    Rows(Vec<(Key, IdbRequest)>),
+}
+
+/// Entries of a range.
+enum Scan {
+    All {
+        keys: IdbRequest,
+        values: IdbRequest,
+        order: Order,
+    },
+    Last(Walk<Entry>),
+}
+
+/// Keys of a range.
+enum Keys {
+    All { keys: IdbRequest, order: Order },
+    Last(Walk<Key>),
+}
+
+/// A cursor from the end of a range downwards.
+struct Walk<T> {
+    request: IdbRequest,
+    left: u32,
+    found: Vec<T>,
+    here: fn(&JsValue) -> Result<T, StorageError>,
+}
+
+fn tables_of(read: &Read) -> &[Table] {
+    match read {
+        Read::Get(table, _) | Read::Count(table, _) | Read::Scan { table, .. } => slice::from_ref(table),
+        Read::Indexed { .. } => &[Table::Index, Table::Rows],
+    }
+}
+
+impl Question {
+    fn ask(transaction: &Transaction, read: &Read) -> Result<Self, StorageError> {
+        match read {
+            Read::Get(table, key) => {
+                let request = transaction.ask(*table, |store| store.get(&key::to_js(key)))?;
+                Ok(Self::Get(key.clone(), request))
+            }
+            Read::Count(_, range) if range.is_empty() => Ok(Self::Known(vec![count(Key::from(0))])),
+            Read::Count(table, range) => {
+                let query = key::range_to_js(range)?;
+                let request = transaction.ask(*table, |store| store.count_with_key(&query))?;
+                Ok(Self::Count(request))
+            }
+            // To IndexedDB a limit of 0 is no limit.
+            Read::Scan { range, limit, .. } | Read::Indexed { range, limit, .. }
+                if range.is_empty() || *limit == Some(0) =>
+            {
+                Ok(Self::Known(Vec::new()))
+            }
+            Read::Scan {
+                table,
+                range,
+                order,
+                limit,
+            } => Scan::ask(transaction, *table, range, *order, *limit).map(Self::Scan),
+            Read::Indexed { range, order, limit } => Keys::ask(transaction, range, *order, *limit).map(Self::Index),
+        }
+    }
+
+    async fn walk(&mut self, transaction: &Transaction) -> Result<(), StorageError> {
+        match self {
+            Self::Scan(Scan::Last(walk)) => walk.finish(transaction).await,
+            Self::Index(Keys::Last(walk)) => walk.finish(transaction).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn look_up_rows(&mut self, transaction: &Transaction) -> Result<(), StorageError> {
+        let Self::Index(keys) = self else {
+            return Ok(());
+        };
+        let mut rows = Vec::new();
+        for entry in keys.take()? {
+            if let Some(row) = entry.indexed_row() {
+                let request = transaction.ask(Table::Rows, |store| store.get(&key::to_js(&row)))?;
+                rows.push((entry, request));
+            }
+        }
+        *self = Self::Rows(rows);
+        Ok(())
+    }
+
+    fn answer(self) -> Result<Vec<Entry>, StorageError> {
+        match self {
+            Self::Known(entries) => Ok(entries),
+            Self::Get(key, request) => Ok(got(key, &request)?.into_iter().collect()),
+            Self::Count(request) => Ok(vec![count(key::from_js(&result(&request)?)?)]),
+            Self::Scan(scan) => scan.answer(),
+            // Its rows were looked up by now.
+            Self::Index(_) => Ok(Vec::new()),
+            Self::Rows(rows) => {
+                let rows = rows.into_iter();
+                rows.filter_map(|(key, request)| got(key, &request).transpose())
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Scan {
+    fn ask(
+        transaction: &Transaction,
+        table: Table,
+        range: &KeyRange,
+        order: Order,
+        limit: Option<u32>,
+    ) -> Result<Self, StorageError> {
+        let query = key::range_to_js(range)?;
+        if let (Order::Descending, Some(left)) = (order, limit) {
+            let request = transaction.ask(table, |store| {
+                store.open_cursor_with_range_and_direction(&query, IdbCursorDirection::Prev)
+            })?;
+            return Ok(Self::Last(Walk::new(request, left, |cursor| {
+                let cursor: &IdbCursorWithValue = cursor.unchecked_ref();
+                entry(&property(cursor.key())?, &property(cursor.value())?)
+            })));
+        }
+        let limit = limit.unwrap_or(0);
+        Ok(Self::All {
+            keys: transaction.ask(table, |store| store.get_all_keys_with_key_and_limit(&query, limit))?,
+            values: transaction.ask(table, |store| store.get_all_with_key_and_limit(&query, limit))?,
+            order,
+        })
+    }
+
+    fn answer(self) -> Result<Vec<Entry>, StorageError> {
+        match self {
+            Self::All { keys, values, order } => {
+                let pairs = array(&keys)?.into_iter().zip(array(&values)?);
+                let entries = pairs.map(|(key, value)| entry(&key, &value));
+                entries
+                    .collect::<Result<_, _>>()
+                    .map(|entries| in_order(entries, order))
+            }
+            Self::Last(walk) => Ok(walk.found),
+        }
+    }
+}
+
+impl Keys {
+    fn ask(
+        transaction: &Transaction,
+        range: &KeyRange,
+        order: Order,
+        limit: Option<u32>,
+    ) -> Result<Self, StorageError> {
+        let query = key::range_to_js(range)?;
+        if let (Order::Descending, Some(left)) = (order, limit) {
+            let request = transaction.ask(Table::Index, |store| {
+                store.open_key_cursor_with_range_and_direction(&query, IdbCursorDirection::Prev)
+            })?;
+            return Ok(Self::Last(Walk::new(request, left, |cursor| {
+                key::from_js(&property(cursor.unchecked_ref::<IdbCursor>().key())?)
+            })));
+        }
+        let limit = limit.unwrap_or(0);
+        Ok(Self::All {
+            keys: transaction.ask(Table::Index, |store| {
+                store.get_all_keys_with_key_and_limit(&query, limit)
+            })?,
+            order,
+        })
+    }
+
+    fn take(&mut self) -> Result<Vec<Key>, StorageError> {
+        match self {
+            Self::All { keys, order } => {
+                let keys = array(keys)?.into_iter().map(|key| key::from_js(&key));
+                keys.collect::<Result<_, _>>().map(|keys| in_order(keys, *order))
+            }
+            Self::Last(walk) => Ok(mem::take(&mut walk.found)),
+        }
+    }
+}
+
+impl<T> Walk<T> {
+    fn new(request: IdbRequest, left: u32, here: fn(&JsValue) -> Result<T, StorageError>) -> Self {
+        Self {
+            request,
+            left,
+            found: Vec::new(),
+            here,
+        }
+    }
+
+    async fn finish(&mut self, transaction: &Transaction) -> Result<(), StorageError> {
+        loop {
+            let cursor = result(&self.request)?;
+            if cursor.is_null() {
+                return Ok(());
+            }
+            self.found.push((self.here)(&cursor)?);
+            self.left -= 1;
+            if self.left == 0 {
+                return Ok(());
+            }
+            transaction.ask_again(&self.request, || cursor.unchecked_ref::<IdbCursor>().continue_())?;
+            transaction.answers().await?;
+        }
+    }
+}
+
+fn result(request: &IdbRequest) -> Result<JsValue, StorageError> {
+    property(request.result())
+}
+
+fn property(value: Result<JsValue, JsValue>) -> Result<JsValue, StorageError> {
+    value.map_err(|thrown| error::thrown(&thrown))
+}
+
+fn array(request: &IdbRequest) -> Result<Array, StorageError> {
+    Ok(result(request)?.unchecked_into())
+}
+
+fn got(key: Key, request: &IdbRequest) -> Result<Option<Entry>, StorageError> {
+    let value = result(request)?;
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let value = key::bytes_from_js(&value)?;
+    Ok(Some(Entry { key, value }))
+}
+
+fn entry(key: &JsValue, value: &JsValue) -> Result<Entry, StorageError> {
+    Ok(Entry {
+        key: key::from_js(key)?,
+        value: key::bytes_from_js(value)?,
+    })
+}
+
+fn count(number: Key) -> Entry {
+    Entry {
+        key: number,
+        value: Vec::new(),
+    }
+}
+
+fn in_order<T>(mut ascending: Vec<T>, order: Order) -> Vec<T> {
+    if order == Order::Descending {
+        ascending.reverse();
+    }
+    ascending
+}

@@ -1,0 +1,67 @@
+//! One readwrite transaction.
+//!
+//! Checks and changes are all asked for at once; a check that finds something else, or a record that
+//! got another number, undoes the transaction from within its own handler. So a write costs no more
+//! round trips with checks than without.
+
+use std::collections::BTreeSet;
+
+use web_sys::IdbDatabase;
+
+use super::key;
+use super::transaction::{Access, Expectation, Transaction};
+use crate::store::{Change, Check, StorageError, Table, Write, Written};
+
+pub(super) async fn write(database: &IdbDatabase, write: &Write) -> Result<Written, StorageError> {
+    let checked = write.checks.iter().map(|check| check.table);
+    let changed = write.changes.iter().map(|change| match change {
+        Change::Put(table, ..) | Change::Delete(table, _) => *table,
+        Change::Append { .. } => Table::Journal,
+    });
+    let tables: BTreeSet<Table> = checked.chain(changed).collect();
+    if tables.is_empty() {
+        return Ok(Written::Done);
+    }
+    let transaction = Transaction::begin(database, tables, Access::Write(write.durability))?;
+    for (index, check) in write.checks.iter().enumerate() {
+        ask(&transaction, index, check)?;
+    }
+    for change in &write.changes {
+        apply(&transaction, change)?;
+    }
+    transaction.end().await
+}
+
+fn ask(transaction: &Transaction, index: usize, check: &Check) -> Result<(), StorageError> {
+    let request = transaction.ask(check.table, |store| store.get(&key::to_js(&check.key)))?;
+    let bytes = check.expected.clone();
+    transaction.expect(request, Expectation::Value { index, bytes });
+    Ok(())
+}
+
+fn apply(transaction: &Transaction, change: &Change) -> Result<(), StorageError> {
+    match change {
+        Change::Put(table, key, value) => {
+            transaction.ask(*table, |store| {
+                store.put_with_key(&key::bytes_to_js(value), &key::to_js(key))
+            })?;
+        }
+        Change::Append { value, expected } => {
+            let request = transaction.ask(Table::Journal, |store| store.add(&key::bytes_to_js(value)))?;
+            transaction.expect(request, Expectation::Number(*expected));
+        }
+        Change::Delete(_, range) if range.is_empty() => {}
+        Change::Delete(table, range) => {
+            let query = key::range_to_js(range)?;
+            transaction.ask(*table, |store| {
+                // Without a range `delete` throws.
+                if query.is_undefined() {
+                    store.clear()
+                } else {
+                    store.delete(&query)
+                }
+            })?;
+        }
+    }
+    Ok(())
+}

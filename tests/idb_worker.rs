@@ -1,0 +1,7 @@
+//! The contract suite on IndexedDB in a dedicated worker, and what only IndexedDB does.
+#![cfg(target_arch = "wasm32")]
+
+mod contract;
+mod idb;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
