@@ -1,0 +1,59 @@
+// everfold through its public API only, as its users have it.
+
+import { defineAggregate, defineProjection, openStore } from "everfold";
+import { evolveAccount, evolveBalance, initialAccount } from "../ledger/account.js";
+
+const account = defineAggregate({
+  name: "account",
+  version: 1,
+  initialState: initialAccount,
+  decide: (command) => command.data.events,
+  evolve: evolveAccount,
+});
+
+const balances = defineProjection({
+  name: "balances",
+  version: 1,
+  from: [account],
+  key: (event) => event.streamId,
+  evolve: evolveBalance,
+});
+
+const factsOf = (events) => events.map(({ type, data, occurredAt }) => ({ type, data, occurredAt }));
+
+/** @type {import("./store").Open} */
+export async function open({ database, durability, projection }) {
+  const store = await openStore({
+    name: database,
+    aggregates: [account],
+    projections: projection ? [balances] : [],
+    durability,
+  });
+  const view = projection ? store.view(balances) : undefined;
+
+  return {
+    append: (streamId, expectedVersion, events) =>
+      store.append(streamId, factsOf(events), {
+        expectedVersion: expectedVersion === 0 ? "no-stream" : expectedVersion,
+      }),
+    load: (accountId) => store.load(account, accountId),
+    /** Snapshots are everfold's own business, every 100 events. */
+    async snapshot() {},
+    balance: async (accountId) => (await view.get(`account-${accountId}`))?.balance,
+    ingest: (batches) => store.ingest(bareBatches(batches)),
+    async scan() {
+      const rows = new Map();
+      let events = 0;
+      for await (const batch of store.read({}).batches()) {
+        for (const event of batch) rows.set(event.streamId, evolveBalance(rows.get(event.streamId), event));
+        events += batch.length;
+      }
+      return { events, accounts: rows.size, total: [...rows.values()].reduce((sum, row) => sum + row.balance, 0) };
+    },
+    close: () => store.close(),
+  };
+}
+
+async function* bareBatches(batches) {
+  for await (const events of batches) yield events.map(({ version, ...event }) => event);
+}
