@@ -1,0 +1,33 @@
+// Each store as an app would ship it: its adapter and its library in one minified file.
+//
+// Otherwise a cold start would count the round trips of unbundled modules. everfold alone stays outside,
+// since what is measured is the `dist/` that its users get.
+
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const entryPoints = {
+  everfold: ["everfold.js"],
+  idb: ["idb.js"],
+  dexie: ["dexie.js"],
+  sqlite: ["sqlite.js", "sqlite-worker.js"],
+};
+
+/** File name to bytes, for one store. */
+export async function bundleStore(bench, store) {
+  const { outputFiles } = await build({
+    entryPoints: entryPoints[store].map((file) => join(bench, "peers", file)),
+    outdir: "/",
+    write: false,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external: ["everfold"],
+    logLevel: "error",
+  });
+  return new Map(outputFiles.map(({ path, contents }) => [path.split(/[\\/]/).at(-1), contents]));
+}
+
+/** Where SQLite's bundled code looks for its wasm: beside itself. */
+export const sqliteWasm = (bench) => join(bench, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
