@@ -25,8 +25,9 @@ export async function setUp({ browser = false } = {}) {
 
 function checkPrerequisites() {
   const missing = [];
-  if (Number(process.versions.node.split(".")[0]) < 20) {
-    missing.push(`Node 20 or later (this is ${process.versions.node}): https://nodejs.org`);
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    missing.push(`Node 20.19 or later (this is ${process.versions.node}): https://nodejs.org`);
   }
   if (onPath("rustup") === undefined) {
     missing.push("rustup: https://rustup.rs");
