@@ -6,7 +6,7 @@
  */
 import type { AnyAggregate } from "./aggregate.js";
 import type { CoreNewEvent } from "./core.js";
-import { EverfoldError } from "./errors.js";
+import { type ErrorDetails, EverfoldError } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { asStored } from "./json.js";
 import { schemaIssues } from "./standard-schema.js";
@@ -22,18 +22,27 @@ export interface EventDefaults {
 
 /**
  * Checks one event; `aggregate` is that of its stream, if it is registered. Throws `invalid-event`.
- * `data` and `metadata` of the result are the caller's own objects unless something had to be dropped.
+ * The result shares nothing with what the caller gave. `where` names the event in messages: `events[2]`.
  */
-export function newEvent(event: AnyEvent, aggregate: AnyAggregate | undefined, defaults: EventDefaults): CoreNewEvent {
+export function newEvent(
+  event: AnyEvent,
+  aggregate: AnyAggregate | undefined,
+  defaults: EventDefaults,
+  where = "",
+): CoreNewEvent {
   if (typeof event !== "object" || event === null) {
-    throw invalidEvent("", "an event is an object with a type");
+    throw invalidEvent(where, "", "an event is an object with a type");
   }
   const { type, data, occurredAt = defaults.occurredAt } = event;
   if (typeof type !== "string" || type === "" || !type.isWellFormed()) {
-    throw invalidEvent("type", "type must be a well-formed text that is not empty");
+    throw invalidEvent(where, "type", "type must be a well-formed text that is not empty");
   }
   if (!Number.isSafeInteger(occurredAt)) {
-    throw invalidEvent("occurredAt", `occurredAt is ${String(occurredAt)}, must be whole milliseconds since 1970`);
+    throw invalidEvent(
+      where,
+      "occurredAt",
+      `occurredAt is ${String(occurredAt)}, must be whole milliseconds since 1970`,
+    );
   }
   const checked: { -readonly [K in keyof CoreNewEvent]: CoreNewEvent[K] } = {
     type,
@@ -41,9 +50,9 @@ export function newEvent(event: AnyEvent, aggregate: AnyAggregate | undefined, d
     occurredAt,
   };
   if (data !== undefined && data !== null) {
-    checked.data = asStored(data, "invalid-event", "data");
+    checked.data = asStored(data, "invalid-event", "data", where);
   }
-  const own = checkMetadata(event.metadata);
+  const own = checkMetadata(event.metadata, where);
   const metadata = own && defaults.metadata ? { ...defaults.metadata, ...own } : (own ?? defaults.metadata);
   if (metadata !== undefined) {
     checked.metadata = metadata;
@@ -53,22 +62,27 @@ export function newEvent(event: AnyEvent, aggregate: AnyAggregate | undefined, d
   if (issues !== undefined) {
     const path = `data${issues[0]?.path ?? ""}`;
     const said = issues.map((issue) => issue.message).join("; ");
-    throw new EverfoldError("invalid-event", `${path} of ${type}: ${said}`, { path, type, issues });
+    throw invalidEvent(where, path, `${path} of ${type}: ${said}`, { type, issues });
   }
   return checked;
 }
 
 /** Checks metadata, of an event or of a commit: none, or an object that JSON can hold. */
-export function checkMetadata(metadata: unknown): Readonly<Record<string, unknown>> | undefined {
+export function checkMetadata(metadata: unknown, where = ""): Readonly<Record<string, unknown>> | undefined {
   if (metadata === undefined || metadata === null) {
     return undefined;
   }
   if (typeof metadata !== "object" || Array.isArray(metadata)) {
-    throw invalidEvent("metadata", "metadata must be an object");
+    throw invalidEvent(where, "metadata", "metadata must be an object");
   }
-  return asStored(metadata as Readonly<Record<string, unknown>>, "invalid-event", "metadata");
+  return asStored(metadata as Readonly<Record<string, unknown>>, "invalid-event", "metadata", where);
 }
 
-function invalidEvent(path: string, message: string): EverfoldError<"invalid-event"> {
-  return new EverfoldError("invalid-event", message, { path });
+function invalidEvent(
+  where: string,
+  path: string,
+  message: string,
+  more?: Partial<ErrorDetails["invalid-event"]>,
+): EverfoldError<"invalid-event"> {
+  return new EverfoldError("invalid-event", where === "" ? message : `${where}: ${message}`, { path, ...more });
 }

@@ -52,10 +52,13 @@ test("an array that says how it is written is refused", () => {
   expect(jsonProblem({ list })).toEqual({ path: ".list", message: "has a toJSON of its own" });
 });
 
-test("what JSON holds is taken as it is, the same object", () => {
+test("what JSON holds is taken as it is, in a copy", () => {
   const value = { text: "příjem 💶", n: -1.5e300, yes: true, none: null, list: [[], {}], deep: nested(MAX_DEPTH - 1) };
 
-  expect(asStored(value, "invalid-event", "data")).toBe(value);
+  const stored = asStored(value, "invalid-event", "data");
+
+  expect(stored).toStrictEqual(value);
+  expect(stored.list[1]).not.toBe(value.list[1]);
 });
 
 test("an object without a prototype and one of another realm are plain", async () => {

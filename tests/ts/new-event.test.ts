@@ -110,6 +110,22 @@ describe("an event is refused", () => {
   });
 });
 
+test("a message says which event it is about, where there are many", () => {
+  const error = thrownBy(() => newEvent({ type: "t", data: { at: 1n } }, undefined, defaults, "events[2]"));
+
+  expect(error.message).toBe("events[2]: data.at is a bigint");
+  expect(error.details).toEqual({ path: "data.at" });
+});
+
+test("what is written shares nothing with what was given", () => {
+  const data = { list: [1] };
+
+  const event = newEvent({ type: "t", data }, undefined, defaults);
+  data.list.push(2);
+
+  expect(event.data).toEqual({ list: [1] });
+});
+
 test("a commit's metadata is checked by itself", () => {
   expect(checkMetadata(undefined)).toBeUndefined();
   expect(thrownBy(() => checkMetadata({ at: 1n })).message).toBe("metadata.at is a bigint");

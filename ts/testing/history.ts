@@ -2,9 +2,8 @@
  * Histories for tests: events as a store would have recorded them, without a store.
  */
 import type { AnyAggregate, EventOf, StateOf } from "../aggregate.js";
-import type { CoreNewEvent } from "../core.js";
 import type { AnyEvent, RecordedEvent, StreamEvent } from "../event.js";
-import { deepFreeze, jsonText } from "../json.js";
+import { asStored, deepFreeze } from "../json.js";
 import { newEvent } from "../new-event.js";
 import { eventIdOf } from "../recorded.js";
 import { aggregateNameOf } from "../stream-id.js";
@@ -32,7 +31,12 @@ export function recordHistory(
     const aggregate = aggregates.find(({ name }) => name === aggregateNameOf(streamId));
     const old = (given as { readonly schemaVersion?: number }).schemaVersion;
     const position = index + 1;
-    const checked = checkGiven(given, old === undefined ? aggregate : undefined, position);
+    const checked = newEvent(
+      given,
+      old === undefined ? aggregate : undefined,
+      { occurredAt: position },
+      `event ${position}`,
+    );
     const version = (versions.get(streamId) ?? 0) + 1;
     versions.set(streamId, version);
     const commitId = `given-${position}`;
@@ -56,37 +60,35 @@ export function recordHistory(
   });
 }
 
-function checkGiven(given: AnyEvent, aggregate: AnyAggregate | undefined, position: number): CoreNewEvent {
-  const { data, ...checked } = newEvent(given, aggregate, { occurredAt: position });
-  // A copy, as a store would have: nothing that a fold does reaches the test's own objects.
-  return data === undefined ? checked : { ...checked, data: JSON.parse(JSON.stringify(data)) as unknown };
-}
-
-/** Folds a stream as a store does: the states are frozen, so an `evolve` that changes its state throws. */
+/** Folds a stream as a store does: states are frozen, and `evolve` sees what was written and no more. */
 export function foldHistory<A extends AnyAggregate>(aggregate: A, events: readonly AnyEvent[]): StateOf<A> {
   return events.reduce((state: unknown, event, index) => {
     try {
-      return deepFreeze(aggregate.evolve(state, event));
+      return deepFreeze(aggregate.evolve(state, asWritten(event)));
     } catch (cause) {
       throw new Error(`evolve failed at event ${index + 1} (${event.type}): ${String(cause)}`, { cause });
     }
   }, deepFreeze(aggregate.initialState())) as StateOf<A>;
 }
 
-/** What a decision returned, checked and in the shape that is compared. */
+/** What a decision returned, checked; with a time only where the decision gave one. */
 export function checkDecided<A extends AnyAggregate>(aggregate: A, events: readonly EventOf<A>[]): readonly AnyEvent[] {
-  return events.map((event) => {
-    const { type, data, metadata } = newEvent(event, aggregate, { occurredAt: 0 });
-    return {
-      type,
-      ...(data !== undefined && { data }),
-      ...(metadata !== undefined && { metadata }),
-      ...(event.occurredAt !== undefined && { occurredAt: event.occurredAt }),
-    };
+  return events.map((event, index) => {
+    const checked = newEvent(event, aggregate, { occurredAt: 0 }, `event ${index + 1}`);
+    return asWritten({ ...checked, occurredAt: event.occurredAt });
   });
+}
+
+function asWritten({ type, data, metadata, occurredAt }: AnyEvent): AnyEvent {
+  return {
+    type,
+    ...(data !== undefined && { data }),
+    ...(metadata !== undefined && { metadata }),
+    ...(occurredAt !== undefined && { occurredAt }),
+  };
 }
 
 /** A command as `decide` gets it: a frozen copy. */
 export function checkCommand<C>(command: C): C {
-  return deepFreeze(JSON.parse(jsonText(command, "invalid-argument", "command")) as C);
+  return deepFreeze(asStored(command, "invalid-argument", "command"));
 }
