@@ -1,6 +1,6 @@
 //! The storage that a store was opened with, chosen at run time.
 
-use crate::store::IdbStorage;
+use crate::store::idb::IdbStorage;
 use crate::store::{Closed, Entry, MemoryStorage, Read, Storage, StorageError, Write, Written};
 
 /// Memory or IndexedDB.

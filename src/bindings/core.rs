@@ -12,9 +12,10 @@ use super::error::CoreError;
 use super::text;
 use crate::commit::NewCommit;
 use crate::position::Position;
+use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
-    Clock, ClosedBy, Durability, Fault, Faults, Faulty, IdbStorage, LoadQuery, Loaded, MemoryDatabase, MemoryStorage,
-    OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, delete_database,
+    Clock, ClosedBy, Durability, Fault, Faults, Faulty, LoadQuery, Loaded, MemoryDatabase, MemoryStorage, OpenOptions,
+    Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When,
 };
 use crate::stream::Version;
 
