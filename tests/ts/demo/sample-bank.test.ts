@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { type Account, account } from "../../../www/src/ledger.ts";
+import { SAMPLE_EVENTS, sampleBank } from "../../../www/src/sample-bank.ts";
+
+const days = [...sampleBank()];
+
+test("the sample bank has exactly the events that it promises, in commits that a store takes", () => {
+  expect(days.reduce((sum, { events }) => sum + events.length, 0)).toBe(SAMPLE_EVENTS);
+  expect(Math.max(...days.map(({ events }) => events.length))).toBeLessThanOrEqual(1_000);
+  expect(Math.min(...days.map(({ events }) => events.length))).toBeGreaterThan(0);
+  expect(new Set(days.map(({ commitId }) => commitId)).size).toBe(days.length);
+});
+
+test("the sample bank is the same every time", () => {
+  expect(JSON.stringify([...sampleBank()]) === JSON.stringify(days)).toBe(true);
+});
+
+test("the sample bank's events happen on the day of their commit, one after the other", () => {
+  const events = days.flatMap(({ commitId, events }) =>
+    events.map(({ occurredAt }) => ({ occurredAt, day: commitId.slice("sample-".length) })),
+  );
+
+  const elsewhere = events.filter(({ occurredAt, day }) => new Date(occurredAt).toISOString().slice(0, 10) !== day);
+  const backwards = events.filter(({ occurredAt }, index) => occurredAt <= (events[index - 1]?.occurredAt ?? 0));
+
+  expect([elsewhere, backwards]).toEqual([[], []]);
+});
+
+test("the sample bank keeps the rules of the ledger", () => {
+  const accounts = new Map<string, Account>();
+  const breaches = days.flatMap(({ events }) =>
+    events.filter((event) => {
+      const before = accounts.get(event.streamId) ?? account.initialState();
+      const after = account.evolve(before, event);
+      accounts.set(event.streamId, after);
+      const moved = after.balance !== before.balance;
+      return !Number.isSafeInteger(after.balance) || after.balance < 0 || (moved && (!before.opened || before.frozen));
+    }),
+  );
+
+  expect(breaches).toEqual([]);
+  expect(accounts.size).toBe(600);
+});
