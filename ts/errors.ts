@@ -34,9 +34,9 @@ export interface ErrorDetails {
   "upcast-failed": EventPlace & { readonly schemaVersion: number };
   /** `argument` names it; `path` leads into it, as in `data.items[3].at` for the argument `command`. */
   "invalid-argument": { readonly argument: string; readonly path?: string };
-  /** `path` leads into the event, as in `data.items[3].at`. */
+  /** `path` leads into the event, as in `data.items[3].at`; absent if the commit as a whole is too large. */
   "invalid-event": {
-    readonly path: string;
+    readonly path?: string;
     readonly type?: string;
     readonly streamId?: string;
     /** What a schema said. */
@@ -48,12 +48,13 @@ export interface ErrorDetails {
   "storage-unavailable": { readonly reason?: string };
   /** The damaged record; everything else stays readable. */
   "storage-corrupt": { readonly record: string };
-  "storage-newer": { readonly found?: number; readonly known?: number };
+  "storage-newer": { readonly record?: string };
   /** The log holds events, or the store projections, newer than this app's definitions. */
   "app-outdated": Partial<EventPlace> & {
     readonly definition?: string;
-    readonly found: number;
-    readonly known: number;
+    readonly found?: number;
+    readonly known?: number;
+    readonly record?: string;
   };
   archived: { readonly streamId?: string };
   "store-blocked": { readonly name?: string };
@@ -115,8 +116,11 @@ export function invalidArgument(argument: string, message: string, path?: string
   return new EverfoldError("invalid-argument", message, path === undefined ? { argument } : { argument, path });
 }
 
-/** Turns what the core rejected with into our error. Anything else than a `CoreError` means that the instance is dead. */
-export function errorFromCore(thrown: unknown): EverfoldError {
+/**
+ * Turns what the core rejected with into our error; `details` adds what its caller knows. Anything
+ * else than a `CoreError` means that the instance is dead.
+ */
+export function errorFromCore(thrown: unknown, details?: object): EverfoldError {
   if (isEverfoldError(thrown)) {
     return thrown as EverfoldError;
   }
@@ -125,7 +129,7 @@ export function errorFromCore(thrown: unknown): EverfoldError {
     return new EverfoldError(
       thrown.code as EverfoldErrorCode,
       thrown.message,
-      (thrown.details ?? {}) as ErrorDetails[EverfoldErrorCode],
+      { ...thrown.details, ...details } as ErrorDetails[EverfoldErrorCode],
       { cause: thrown },
     );
   }

@@ -1,10 +1,10 @@
 /**
  * `everfold/react`: live results as React state.
  *
- * Each hook keeps one `Live` of the store, through `useSyncExternalStore`. A live result does nothing
- * before it is subscribed to and may be subscribed to again, so rendering twice (StrictMode) or not at
- * all costs nothing; it is kept in state, so a hot reload keeps what is on the screen. On a server
- * everything is loading, and the first render in the browser says the same.
+ * Each hook keeps one `Live` of the store, through `useSyncExternalStore`. A live result that nobody
+ * subscribes to holds on to nothing, and it may be subscribed to again, so a render that is thrown away
+ * (StrictMode) leaves nothing behind; it is kept in state, so a hot reload keeps what is on the screen.
+ * On a server everything is loading, and the first render in the browser says the same.
  */
 import {
   createContext,

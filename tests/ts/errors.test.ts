@@ -36,11 +36,19 @@ test("an error prints its name, message, code and details", () => {
 });
 
 test("what the core rejects with keeps its code and details", () => {
-  const error = errorFromCore({ code: "quota-exceeded", message: "the disk is full", details: { usage: 5 } });
+  const rejected = { code: "storage-corrupt", message: "segment 7 is damaged", details: { record: "segment 7" } };
 
-  expect(isEverfoldError(error, "quota-exceeded")).toBe(true);
-  expect(error.details).toEqual({ usage: 5 });
+  const error = errorFromCore(rejected);
+
+  expect(isEverfoldError(error, "storage-corrupt")).toBe(true);
+  expect(error.details).toEqual({ record: "segment 7" });
   expect(errorFromCore(error)).toBe(error);
+});
+
+test("what the core does not know is added by its caller", () => {
+  const rejected = { code: "commit-id-reused", message: "the commit id was used before, with other content" };
+
+  expect(errorFromCore(rejected, { commitId: "c1" }).details).toEqual({ commitId: "c1" });
 });
 
 test("anything else that comes out of the core means that the engine stopped", () => {
