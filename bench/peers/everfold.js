@@ -37,8 +37,14 @@ export async function open({ database, durability, projection }) {
         expectedVersion: expectedVersion === 0 ? "no-stream" : expectedVersion,
       }),
     load: (accountId) => store.load(account, accountId),
-    /** Snapshots are everfold's own business, every 100 events. */
-    async snapshot() {},
+    /** Snapshots are everfold's own business: a load that crosses a hundred events makes one due, idle time keeps it. */
+    async snapshot(accountId) {
+      const { snapshots } = await store.stats();
+      await store.load(account, accountId);
+      while ((await store.stats()).snapshots === snapshots) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
     balance: async (accountId) => (await view.get(`account-${accountId}`))?.balance,
     ingest: (batches) => store.ingest(bareBatches(batches)),
     async scan() {

@@ -28,7 +28,7 @@ export type Store = {
   append(streamId: string, expectedVersion: number, events: readonly LedgerEvent[]): Promise<unknown>;
   /** The folded account, from the latest snapshot and the events after it. */
   load(accountId: string): Promise<{ state: { balance: number }; version: number }>;
-  /** Stores a snapshot of the account as it is now; nothing to do for a store that does so by itself. */
+  /** Resolves when a snapshot of the account as it is now is stored. */
   snapshot(accountId: string): Promise<void>;
   /** One row of the persisted projection, with every event in it that was committed before the call. */
   balance(accountId: string): Promise<number | undefined>;
