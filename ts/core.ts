@@ -271,12 +271,13 @@ export interface Core {
   listRows(query: string): Promise<string>;
   /** -1 if the generation is gone. */
   countRows(generation: number): Promise<number>;
-  /** `CoreRowWrite` in; false if the stored generation or checkpoint is another. */
+  /**
+   * `CoreRowWrite` in, of the live generation or of the rebuild under way; false if the stored
+   * generation or checkpoint is another.
+   */
   writeRows(write: string): Promise<boolean>;
   /** Begins (or, with `resume`, takes up again) a rebuild: `CoreProjection`. */
   beginRebuild(name: string, version: number, resume: boolean): Promise<string>;
-  /** As `writeRows`, for the generation that a rebuild writes. */
-  writeRebuiltRows(write: string): Promise<boolean>;
   /** Makes the rebuilt generation the live one, if its checkpoint has reached `checkpoint`; then the old one can be dropped. */
   switchGeneration(name: string, version: number, generation: number): Promise<boolean>;
   /** Deletes rows of a generation, at most `limit`; true when none are left. */
@@ -290,7 +291,10 @@ export interface Core {
   exportPart(part: number): Promise<Uint8Array | null>;
   /** Checks a whole export file without writing: `{ events, commits }`. */
   checkImport(bytes: Uint8Array): Promise<string>;
-  /** Writes a checked export into an empty store, or with `merge` what is new by commitId, in one transaction. `CoreProgress`. */
+  /**
+   * Writes a checked export into an empty store, or with `merge` what is new by commitId, in one
+   * transaction: `{ position, events, commits }`, the last two of what was new.
+   */
   importAll(bytes: Uint8Array, merge: boolean): Promise<string>;
 
   /** Fails the `call`-th storage call from now with `error` ("quota", "unknown", "closed", "aborted", "blocked"), for `everfold/testing`. */
