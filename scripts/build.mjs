@@ -46,12 +46,15 @@ async function buildEngine() {
   // The file's URL is written by hand, once, in ts/wasm.ts, where bundlers find it.
   await run(
     "wasm-bindgen",
-    [built, "--target", "web", "--omit-default-module-path", "--out-dir", glue, "--out-name", "everfold"],
+    [built, "--target", "web", "--omit-default-module-path", resettable, "--out-dir", glue, "--out-name", "everfold"],
     { env },
   );
   const bound = join(glue, "everfold_bg.wasm");
   await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
 }
+
+// ts/wasm.ts replaces an instance that trapped; the glue's part of that is still called experimental.
+const resettable = "--experimental-reset-state-function";
 
 // The features that rustc's wasm32 target has on by default, all older than the browsers we support.
 const optimisation = [

@@ -1,0 +1,175 @@
+/**
+ * A connection to the core that outlives instances and database connections.
+ *
+ * Every call of the core goes through `call`, which turns what it rejects with into `EverfoldError`s,
+ * rejects calls under way when the instance traps (their own promises would never settle), and opens
+ * again after a trap or when the browser closed the database. What a call under way has written then
+ * is unknown, and is for its caller to find out.
+ */
+import type { Core, CoreOptions, CoreState } from "./core.js";
+import { EverfoldError, errorFromCore } from "./errors.js";
+import { isDead, loadCore, noteThrown, type WasmSource, watchTraps } from "./wasm.js";
+
+export interface ConnectionOptions {
+  readonly core: CoreOptions;
+  readonly wasm: WasmSource | undefined;
+  /** The connection was opened again: whatever is kept in memory may be out of date. */
+  readonly onReopened: (state: CoreState) => void;
+  /** The connection broke; calls go on if it can be opened again. */
+  readonly onBroken: (error: EverfoldError) => void;
+}
+
+export interface Connection {
+  /** As it was when the connection was opened first. */
+  readonly state: CoreState;
+  /** Throws if the connection is gone for good. */
+  check(): void;
+  call<T>(use: (core: Core) => Promise<T>): Promise<T>;
+  /** As `call`, for answers that are JSON texts. */
+  ask<T>(use: (core: Core) => Promise<string>): Promise<T>;
+  /** Calls afterwards reject with `store-closed`. */
+  close(): Promise<void>;
+}
+
+/** Safari keeps failing in the same page once its storage process is gone; a reload helps. */
+const reopenDelaysMs = [0, 100, 500, 2_000];
+
+/** Opens the store's database and keeps it open. */
+export async function connect(options: ConnectionOptions): Promise<Connection> {
+  const { name, storage } = options.core;
+  const underWay = new Set<(error: EverfoldError) => void>();
+  let core: Core | undefined;
+  let opening: Promise<Core> | undefined;
+  let ended: EverfoldError | undefined;
+
+  const stopWatching = watchTraps((error) => {
+    core = undefined;
+    // Memory storage went with the instance: going on would look like a store that lost its events.
+    if (isDead() || storage === "memory") {
+      ended = error;
+    }
+    failCallsUnderWay(error);
+    options.onBroken(error);
+  });
+
+  try {
+    core = await openCore();
+  } catch (thrown) {
+    stopWatching();
+    throw asError(thrown);
+  }
+  const state = JSON.parse(core.state()) as CoreState;
+
+  async function openCore(): Promise<Core> {
+    const opened = await (await loadCore(options.wasm)).open(options.core);
+    void opened.closed().then((reason) => onClosed(opened, reason), noteThrown);
+    return opened;
+  }
+
+  function onClosed(which: Core, reason: string): void {
+    if (which !== core) {
+      return;
+    }
+    core = undefined;
+    if (reason === "versionchange") {
+      ended = storeClosed(name, "another tab deleted or upgraded the store");
+      options.onBroken(ended);
+    } else {
+      options.onBroken(new EverfoldError("storage-unavailable", "the browser closed the database", { reason }));
+    }
+  }
+
+  async function reopen(): Promise<Core> {
+    for (const [attempt, delay] of reopenDelaysMs.entries()) {
+      if (delay > 0) {
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+      if (ended !== undefined) {
+        break;
+      }
+      try {
+        const reopened = await openCore();
+        core = reopened;
+        options.onReopened(JSON.parse(reopened.state()) as CoreState);
+        return reopened;
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (attempt === reopenDelaysMs.length - 1 || isDead()) {
+          ended = error;
+        }
+      }
+    }
+    throw ended;
+  }
+
+  function failCallsUnderWay(error: EverfoldError): void {
+    for (const reject of underWay) {
+      reject(error);
+    }
+    underWay.clear();
+  }
+
+  function run<T>(on: Core, use: (core: Core) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const fail = (thrown: unknown) => {
+        underWay.delete(fail);
+        reject(asError(thrown));
+      };
+      underWay.add(fail);
+      try {
+        use(on).then((value) => {
+          underWay.delete(fail);
+          resolve(value);
+        }, fail);
+      } catch (thrown) {
+        fail(thrown);
+      }
+    });
+  }
+
+  function call<T>(use: (core: Core) => Promise<T>): Promise<T> {
+    if (ended !== undefined) {
+      return Promise.reject(ended);
+    }
+    if (core !== undefined) {
+      return run(core, use);
+    }
+    opening ??= reopen().finally(() => {
+      opening = undefined;
+    });
+    return opening.then((reopened) => run(reopened, use));
+  }
+
+  return {
+    state,
+    call,
+    check() {
+      if (ended !== undefined) {
+        throw ended;
+      }
+    },
+    ask: async <T>(use: (core: Core) => Promise<string>) => JSON.parse(await call(use)) as T,
+    async close() {
+      const last = core;
+      core = undefined;
+      ended = storeClosed(name);
+      stopWatching();
+      await last?.close();
+      failCallsUnderWay(ended);
+    },
+  };
+}
+
+/** The error of every call after `close`. */
+export function storeClosed(name: string, reason?: string): EverfoldError<"store-closed"> {
+  return new EverfoldError(
+    "store-closed",
+    `the store ${JSON.stringify(name)} is closed${reason === undefined ? "" : `: ${reason}`}`,
+    reason === undefined ? { name } : { name, reason },
+  );
+}
+
+function asError(thrown: unknown): EverfoldError {
+  noteThrown(thrown);
+  return errorFromCore(thrown);
+}
