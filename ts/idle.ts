@@ -1,0 +1,54 @@
+/**
+ * Work that waits until the page has nothing better to do: one task at a time, each when idle.
+ *
+ * A task that fails says so itself; here it only must not stop the next one.
+ */
+
+export interface IdleWork {
+  /** Puts off `task`. One with the same key that has not begun is replaced. */
+  later(key: string, task: () => Promise<void>): void;
+  /** Drops what has not begun. */
+  stop(): void;
+}
+
+const patienceMs = 1_000;
+/** Browsers without `requestIdleCallback` (Safari) and Node just wait a little. */
+const pauseMs = 30;
+
+export function idleWork(): IdleWork {
+  const tasks = new Map<string, () => Promise<void>>();
+  let running = false;
+
+  async function run(): Promise<void> {
+    running = true;
+    while (tasks.size > 0) {
+      await untilIdle();
+      for (const [key, task] of tasks) {
+        tasks.delete(key);
+        await task().catch(() => undefined);
+        break;
+      }
+    }
+    running = false;
+  }
+
+  return {
+    later(key, task) {
+      tasks.set(key, task);
+      if (!running) {
+        void run();
+      }
+    },
+    stop: () => tasks.clear(),
+  };
+}
+
+function untilIdle(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback === "function") {
+      requestIdleCallback(() => resolve(), { timeout: patienceMs });
+    } else {
+      setTimeout(resolve, pauseMs);
+    }
+  });
+}

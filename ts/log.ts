@@ -1,0 +1,125 @@
+/**
+ * The log as this tab knows it: where it ends, who wrote, and who wants to hear of it.
+ *
+ * Everything that follows the log (states, projections, subscriptions, live results) pulls from it:
+ * a change only says how far it reaches and which streams were touched, so nothing is lost when a
+ * notice is.
+ */
+import type { Connection } from "./connection.js";
+import type { CoreOutcome, CorePage, CoreProgress, CoreQuery } from "./core.js";
+import { listenerSet } from "./listeners.js";
+
+/** Streams by id, or "all" when it is not known which. */
+export type Touched = ReadonlySet<string> | "all";
+
+/** The log has grown. */
+export interface LogChange {
+  readonly touched: Touched;
+  /** Whether this tab wrote some of it. */
+  readonly own: boolean;
+  /** Whether another tab wrote some of it. */
+  readonly foreign: boolean;
+}
+
+export interface Log {
+  /** Position of the last event that is known. */
+  position(): number;
+  /** Position up to which reads in this tab must see: its own finished writes, and what was there when it opened. */
+  ownPosition(): number;
+  /** Writes a group of commits. States of foreign streams are out of date once it resolves; call `grown` after that. */
+  append(group: string): Promise<CoreProgress>;
+  /** Tells the followers of own writes and of foreign ones that `append` found. */
+  grown(touched: ReadonlySet<string>): void;
+  /** Takes in what other tabs wrote until now. */
+  catchUp(): Promise<void>;
+  /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
+  restart(position: number): void;
+  page(query: CoreQuery): Promise<CorePage>;
+  /** What became of a commit; null if the log does not hold it. With `content`, whether that is the same. */
+  outcome(commitId: string, content?: string): Promise<CoreOutcome | null>;
+  /** `listener` hears first, before any promise of the same news resolves; for what is kept of streams. */
+  onForeign(listener: (touched: Touched) => void): void;
+  /** Returns what ends it. */
+  onChange(listener: (change: LogChange) => void): () => void;
+}
+
+/** Follows the log behind a connection; `position` is where it ends now. */
+export function openLog(connection: Connection, position: number): Log {
+  const foreignListeners: ((touched: Touched) => void)[] = [];
+  const listeners = listenerSet<LogChange>();
+  let end = position;
+  let own = position;
+  let foreign: Touched = new Set();
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+
+  function takeIn(progress: CoreProgress): void {
+    end = Math.max(end, progress.position);
+    if (progress.foreign === "all" || progress.foreign.length > 0) {
+      const touched = progress.foreign === "all" ? "all" : new Set(progress.foreign);
+      foreign = foreign === "all" || touched === "all" ? "all" : new Set([...foreign, ...touched]);
+      for (const listener of foreignListeners) {
+        listener(touched);
+      }
+    }
+  }
+
+  function tell(written: ReadonlySet<string>): void {
+    const byOthers = foreign;
+    foreign = new Set();
+    const change: LogChange = {
+      touched: byOthers === "all" ? "all" : new Set([...byOthers, ...written]),
+      own: written.size > 0,
+      foreign: byOthers === "all" || byOthers.size > 0,
+    };
+    if (change.own || change.foreign) {
+      listeners.tell(change);
+    }
+  }
+
+  async function lookForForeign(): Promise<void> {
+    takeIn(await connection.ask<CoreProgress>((core) => core.catchUp()));
+    tell(new Set());
+  }
+
+  return {
+    position: () => end,
+    ownPosition: () => own,
+    async append(group) {
+      const progress = await connection.ask<CoreProgress>((core) => core.append(group));
+      takeIn(progress);
+      return progress;
+    },
+    grown(touched) {
+      own = end;
+      tell(touched);
+    },
+    // A look that began before the call may have missed what the caller wants to see.
+    catchUp() {
+      if (running === undefined) {
+        running = lookForForeign().finally(() => {
+          running = undefined;
+        });
+        return running;
+      }
+      next ??= running
+        .catch(() => undefined)
+        .then(() => {
+          next = undefined;
+          return this.catchUp();
+        });
+      return next;
+    },
+    restart(position) {
+      takeIn({ position, foreign: "all", outcomes: [] });
+      own = end;
+      tell(new Set());
+    },
+    page: (query) => connection.ask<CorePage>((core) => core.read(JSON.stringify(query))),
+    outcome: (commitId, content = "") => connection.ask<CoreOutcome | null>((core) => core.outcome(commitId, content)),
+    onForeign(listener) {
+      foreignListeners.push(listener);
+    },
+    onChange: listeners.add,
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Other tabs of the same store: telling them, and looking at what they wrote.
+ *
+ * A notice only makes a tab look at the log sooner. Notices get lost (a frozen tab hears nothing), so
+ * a tab looks by itself too: when it comes back, and every two seconds while it is visible.
+ */
+import type { Engine } from "./engine.js";
+import { problemOf } from "./problems.js";
+
+const lookEveryMs = 2_000;
+/** Notices within this time are one look. */
+const gatherMs = 20;
+
+/** Returns what ends it. */
+export function followTabs(engine: Engine): () => void {
+  if (engine.storage === "memory") {
+    return () => undefined;
+  }
+  const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`everfold/${engine.name}`) : undefined;
+  let appointment: ReturnType<typeof setTimeout> | undefined;
+
+  function look(): void {
+    engine.log.catchUp().catch((error: unknown) => {
+      const problem = problemOf(error);
+      if (problem !== undefined) {
+        engine.report(problem);
+      }
+    });
+  }
+
+  function lookSoon(): void {
+    appointment ??= setTimeout(() => {
+      appointment = undefined;
+      look();
+    }, gatherMs);
+  }
+
+  function lookIfVisible(): void {
+    if (typeof document === "undefined" || document.visibilityState === "visible") {
+      look();
+    }
+  }
+
+  const stopListening = engine.log.onChange(({ own }) => {
+    if (own) {
+      channel?.postMessage("grown");
+    }
+  });
+  channel?.addEventListener("message", lookSoon);
+  const interval = setInterval(lookIfVisible, lookEveryMs);
+  const returns: readonly [EventTarget | undefined, string][] = [
+    [globalOf<Document>("document"), "visibilitychange"],
+    [globalOf<Document>("document"), "resume"],
+    [globalOf<Window>("window"), "pageshow"],
+  ];
+  for (const [target, type] of returns) {
+    target?.addEventListener(type, lookIfVisible);
+  }
+
+  return () => {
+    stopListening();
+    channel?.close();
+    clearInterval(interval);
+    clearTimeout(appointment);
+    for (const [target, type] of returns) {
+      target?.removeEventListener(type, lookIfVisible);
+    }
+  };
+}
+
+function globalOf<T extends EventTarget>(name: string): T | undefined {
+  return (globalThis as Record<string, unknown>)[name] as T | undefined;
+}
