@@ -1,0 +1,221 @@
+/**
+ * States of one aggregate's streams, kept in memory while they are asked for.
+ *
+ * A slot is what is known of one stream. It says what is on disk; a group of commits that is being
+ * decided builds on `tip`, which becomes the slot's state when the group is on disk, or is dropped.
+ * A slot goes stale when another tab wrote its stream, and is then folded again.
+ */
+import type { AnyAggregate } from "./aggregate.js";
+import type { Connection } from "./connection.js";
+import type { CoreLoaded, CoreNewEvent } from "./core.js";
+import { EverfoldError, isEverfoldError } from "./errors.js";
+import type { AnyEvent, RecordedEvent } from "./event.js";
+import { deepFreeze } from "./json.js";
+import type { Touched } from "./log.js";
+import { recordedEvents } from "./recorded.js";
+import type { SnapshotKeeper } from "./snapshots.js";
+import type { Clock, Loaded } from "./types.js";
+import { placeOf, upcastEvent } from "./upcast.js";
+
+/** What is known of one stream. */
+export interface Slot {
+  readonly streamId: string;
+  state: unknown;
+  version: number;
+  /** Where the group that is being decided has got to. */
+  tip: Loaded<unknown> | undefined;
+  /** Must be folded again before it is used. */
+  stale: boolean;
+  loading: Promise<Slot> | undefined;
+}
+
+/** Which part of a stream to fold. */
+export interface Past {
+  readonly atVersion?: number | undefined;
+  readonly at?: number | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+export interface States {
+  readonly aggregate: AnyAggregate;
+  /** The stream's slot if it can be used at once. */
+  ready(streamId: string): Slot | undefined;
+  /** The stream's slot, folded from storage if need be. */
+  load(streamId: string): Promise<Slot>;
+  /** Folds a part of the stream; nothing is kept. */
+  loadPast(streamId: string, past: Past): Promise<Loaded<unknown>>;
+  /** Applies new events to a state. Throws `evolve-failed`. */
+  evolve(state: unknown, events: readonly CoreNewEvent[]): unknown;
+  /** Moves a slot on to what was just written, from the version that it was decided on. */
+  advance(slot: Slot, from: number, to: Loaded<unknown>): void;
+  /** The stream is now at `version`: a slot that does not know is stale. */
+  written(streamId: string, version: number): void;
+  forget(touched: Touched): void;
+}
+
+/** Streams whose states are kept; the longest unused goes first. */
+const slotsKept = 4_096;
+
+export function keepStates(aggregate: AnyAggregate, connection: Connection, snapshots: SnapshotKeeper): States {
+  const slots = new Map<string, Slot>();
+
+  function slotOf(streamId: string): Slot {
+    let slot = slots.get(streamId);
+    if (slot === undefined) {
+      slot = { streamId, state: undefined, version: 0, tip: undefined, stale: true, loading: undefined };
+      slots.set(streamId, slot);
+      if (slots.size > slotsKept) {
+        dropOldest();
+      }
+    } else {
+      slots.delete(streamId);
+      slots.set(streamId, slot);
+    }
+    return slot;
+  }
+
+  function dropOldest(): void {
+    for (const [streamId, slot] of slots) {
+      if (slot.loading === undefined) {
+        slots.delete(streamId);
+        return;
+      }
+    }
+  }
+
+  async function fill(slot: Slot): Promise<Slot> {
+    try {
+      // Stale again: it was written while it was read.
+      while (slot.stale) {
+        slot.stale = false;
+        const loaded = await fold(slot.streamId, {});
+        slot.state = loaded.state;
+        slot.version = loaded.version;
+      }
+      return slot;
+    } catch (error) {
+      slot.stale = true;
+      slots.delete(slot.streamId);
+      throw error;
+    } finally {
+      slot.loading = undefined;
+    }
+  }
+
+  async function fold(streamId: string, { atVersion, at, clock = "occurred" }: Past): Promise<Loaded<unknown>> {
+    const loaded = await connection.ask<CoreLoaded>((core) =>
+      core.load(streamId, aggregate.name, aggregate.version, atVersion ?? Number.NaN, at ?? Number.NaN, clock),
+    );
+    const { snapshot, batch, dropped } = loaded;
+    if (dropped.length > 0) {
+      snapshots.reportDropped(streamId, dropped);
+    }
+    const base = snapshot ?? { state: initialState(aggregate), version: 0 };
+    const events = recordedEvents(batch);
+    const state = foldRecorded(aggregate, deepFreeze(base.state), events);
+    const version = Math.max(base.version, events.at(-1)?.version ?? 0);
+    if (snapshot !== null) {
+      snapshots.served(aggregate, streamId, snapshot);
+    }
+    if (atVersion === undefined && at === undefined) {
+      snapshots.consider(aggregate, streamId, base.version, { state, version });
+    }
+    return { state, version };
+  }
+
+  return {
+    aggregate,
+    ready(streamId) {
+      const slot = slots.get(streamId);
+      return slot === undefined || slot.stale || slot.loading !== undefined ? undefined : slotOf(streamId);
+    },
+    async load(streamId) {
+      const slot = slotOf(streamId);
+      if (slot.stale) {
+        slot.loading ??= fill(slot);
+      }
+      return slot.loading ?? slot;
+    },
+    loadPast: fold,
+    evolve: (state, events) =>
+      deepFreeze(events.reduce((before, event) => evolveOne(aggregate, before, asWritten(event)), state)),
+    advance(slot, from, to) {
+      if (slot.version === from && !slot.stale) {
+        slot.state = to.state;
+        slot.version = to.version;
+        snapshots.consider(aggregate, slot.streamId, from, to);
+      } else {
+        slot.stale = true;
+      }
+    },
+    written(streamId, version) {
+      const slot = slots.get(streamId);
+      if (slot !== undefined && (slot.loading !== undefined || slot.version !== version)) {
+        slot.stale = true;
+      }
+    },
+    forget(touched) {
+      for (const streamId of touched === "all" ? slots.keys() : touched) {
+        const slot = slots.get(streamId);
+        if (slot !== undefined) {
+          slot.stale = true;
+        }
+      }
+    },
+  };
+}
+
+/** The state before the first event, frozen. */
+export function initialState(aggregate: AnyAggregate): unknown {
+  try {
+    return deepFreeze(aggregate.initialState());
+  } catch (cause) {
+    throw evolveFailed(aggregate, cause, undefined);
+  }
+}
+
+/** Folds events as they are stored: upcast first. The result is frozen. */
+export function foldRecorded(aggregate: AnyAggregate, state: unknown, events: readonly RecordedEvent[]): unknown {
+  let folded = state;
+  for (const stored of events) {
+    upcastEvent(aggregate, stored);
+    folded = evolveOne(aggregate, folded, asWritten(stored), stored);
+  }
+  return deepFreeze(folded);
+}
+
+/** What `evolve` sees: what was written and nothing that only reading adds, so that it sees the same both times. */
+function asWritten(full: CoreNewEvent | RecordedEvent): AnyEvent {
+  const event: { type: string; data?: unknown; metadata?: unknown; occurredAt: number } = {
+    type: full.type,
+    occurredAt: full.occurredAt,
+  };
+  if (full.data !== undefined) {
+    event.data = full.data;
+  }
+  if (full.metadata !== undefined) {
+    event.metadata = full.metadata;
+  }
+  return event;
+}
+
+function evolveOne(aggregate: AnyAggregate, state: unknown, event: AnyEvent, place?: RecordedEvent): unknown {
+  try {
+    return aggregate.evolve(state, event);
+  } catch (cause) {
+    throw isEverfoldError(cause) ? cause : evolveFailed(aggregate, cause, event, place);
+  }
+}
+
+function evolveFailed(
+  aggregate: AnyAggregate,
+  cause: unknown,
+  event: AnyEvent | undefined,
+  place?: RecordedEvent,
+): EverfoldError<"evolve-failed"> {
+  const where = event === undefined ? "initialState" : `evolve, at an event of type ${JSON.stringify(event.type)}`;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const details =
+    place === undefined ? { definition: aggregate.name } : { definition: aggregate.name, ...placeOf(place) };
+  return new EverfoldError("evolve-failed", `${aggregate.name}: ${where}: ${reason}`, details, { cause });
+}
