@@ -1,0 +1,200 @@
+/**
+ * `append` and `commit`: events that are written as they are, without asking a rule.
+ */
+import { canonicalText } from "./canonical.js";
+import { type CheckedOptions, checkCommitOptions } from "./commit-options.js";
+import type { CoreLoaded, CoreNewCommit, CoreNewEvent } from "./core.js";
+import type { Engine } from "./engine.js";
+import { invalidArgument } from "./errors.js";
+import type { AnyEvent } from "./event.js";
+import { conflictError, isMet } from "./execute.js";
+import type { Advance, Appended, Job } from "./group-commit.js";
+import { newEvent } from "./new-event.js";
+import { confirmable, eventsOfCommit, eventsWritten, lastPosition } from "./receipt.js";
+import { checkExpectedVersion, checkId } from "./stream-id.js";
+import type { AppendOptions, CommitOptions, CommitReceipt, ExpectedVersion, StreamAppend } from "./types.js";
+import { upcastEvent } from "./upcast.js";
+
+/** A stream of a commit, checked. */
+interface CheckedStream {
+  readonly streamId: string;
+  readonly expectedVersion: ExpectedVersion;
+  readonly events: readonly CoreNewEvent[];
+}
+
+interface Written extends CommitReceipt {
+  /** The version after it of each stream given. */
+  readonly streams: readonly { readonly streamId: string; readonly version: number }[];
+}
+
+/** Appends to one stream. */
+export async function appendFacts(
+  engine: Engine,
+  streamId: string,
+  events: readonly AnyEvent[],
+  options: AppendOptions,
+) {
+  const { expectedVersion, ...rest } = options;
+  const { streams, ...receipt } = await write(engine, [{ streamId, events, expectedVersion }], rest);
+  return confirmable({ ...receipt, streamId, version: streams[0]?.version ?? 0 });
+}
+
+/** Appends to several streams, all or nothing. */
+export async function commitFacts(engine: Engine, streams: readonly StreamAppend[], options: CommitOptions) {
+  if (!Array.isArray(streams)) {
+    throw invalidArgument("streams", "streams must be a list of { streamId, events }");
+  }
+  return confirmable(await write(engine, streams, options));
+}
+
+async function write(engine: Engine, given: readonly StreamAppend[], options: CommitOptions): Promise<Written> {
+  const checked = checkCommitOptions(options, engine.environment.newId);
+  const now = engine.environment.now();
+  const streams = given.map((stream) => checkStream(engine, stream, checked, now));
+  const ids = new Set(streams.map(({ streamId }) => streamId));
+  if (ids.size < streams.length) {
+    throw invalidArgument("streams", "a stream is given twice; put its events into one list");
+  }
+  if (streams.every(({ events }) => events.length === 0)) {
+    return nothingWritten(engine, checked.commitId, streams);
+  }
+  const content = canonicalText({ ...checked.given, streams: given.map(contentOf) });
+  const commit: CoreNewCommit = {
+    commitId: checked.commitId,
+    known: checked.known,
+    recordedAt: now,
+    mode: streams.every(({ expectedVersion }) => expectedVersion === "any") ? "fact" : "intent",
+    content,
+    reads: streams.filter(({ events }) => events.length === 0).flatMap(asRead),
+    ...checked.ids,
+    streams: streams.filter(({ events }) => events.length > 0),
+  };
+  const appended = await submitFacts(engine, commit);
+  const written: Written = {
+    commitId: appended.commitId,
+    events:
+      appended.status === "appended"
+        ? eventsWritten(commit, appended, engine.replicaId)
+        : await firstEvents(engine, appended),
+    position: lastPosition(appended),
+    streams: streams.map(({ streamId, expectedVersion }) => ({
+      streamId,
+      version:
+        appended.streams.find((stream) => stream.streamId === streamId)?.lastVersion ??
+        (typeof expectedVersion === "number" ? expectedVersion : 0),
+    })),
+  };
+  return written;
+}
+
+/** Gives a commit of facts to the next group. */
+export function submitFacts(engine: Engine, commit: CoreNewCommit): Promise<Appended> {
+  const text = JSON.stringify(commit);
+  const events = commit.streams.reduce((sum, stream) => sum + stream.events.length, 0);
+  return new Promise((resolve, reject) => {
+    const job: Job = {
+      commitId: commit.commitId,
+      known: commit.known,
+      content: commit.content,
+      reads: [],
+      prepare: () => ({ text, events, advances: advancesOf(engine, commit) }),
+      conflict: ({ streamId, expected, actual }) => conflictError(streamId, expected, actual),
+      appended: resolve,
+      nothing: () => undefined,
+      fail: reject,
+    };
+    engine.commits.submit(job);
+  });
+}
+
+/** What a commit of facts does to the states that happen to be kept: they need not be folded again. */
+function advancesOf(engine: Engine, commit: CoreNewCommit): Advance[] {
+  const advances: Advance[] = [];
+  for (const { streamId, events } of commit.streams) {
+    for (const states of engine.statesOf(streamId)) {
+      const slot = states.ready(streamId);
+      if (slot !== undefined) {
+        const from = slot.tip ?? slot;
+        try {
+          const to = { state: states.evolve(from.state, events), version: from.version + events.length };
+          advances.push({ states, slot, from: from.version, to });
+        } catch {
+          // A fact is written whatever the definition makes of it; loading the stream will say what is wrong.
+          slot.stale = true;
+        }
+      }
+    }
+  }
+  return advances;
+}
+
+function checkStream(engine: Engine, given: StreamAppend, options: CheckedOptions, now: number): CheckedStream {
+  const { streamId, events, expectedVersion = "any" } = given;
+  checkId(streamId, "streamId");
+  if (!Array.isArray(events)) {
+    throw invalidArgument("events", "events must be a list");
+  }
+  const aggregate = engine.aggregateOf(streamId);
+  const defaults = { occurredAt: options.occurredAt ?? now, metadata: options.metadata };
+  return {
+    streamId,
+    expectedVersion: checkExpectedVersion(expectedVersion),
+    events: (events as readonly AnyEvent[]).map((event, index) =>
+      newEvent(event, aggregate, defaults, `events[${index}]`),
+    ),
+  };
+}
+
+/** What the caller gave of a stream, without what was filled in. */
+function contentOf({ streamId, events, expectedVersion }: StreamAppend) {
+  return {
+    streamId,
+    expectedVersion,
+    events: events.map(({ type, data, metadata, occurredAt }) => ({
+      type,
+      data: data ?? undefined,
+      metadata,
+      occurredAt,
+    })),
+  };
+}
+
+/** A stream without events is only checked. */
+function asRead({ streamId, expectedVersion }: CheckedStream): CoreNewCommit["reads"] {
+  switch (expectedVersion) {
+    case "any":
+      return [];
+    case "no-stream":
+      return [{ streamId, version: 0 }];
+    case "stream-exists":
+      throw invalidArgument("expectedVersion", `${streamId}: "stream-exists" needs events; give the version instead`);
+    default:
+      return [{ streamId, version: expectedVersion }];
+  }
+}
+
+async function nothingWritten(engine: Engine, commitId: string, streams: readonly CheckedStream[]): Promise<Written> {
+  const versions = await Promise.all(
+    streams.map(async ({ streamId, expectedVersion }) => {
+      const { version } = await engine.connection.ask<CoreLoaded>((core) =>
+        core.load(streamId, "", 0, 0, Number.NaN, "occurred"),
+      );
+      if (!isMet(expectedVersion, version)) {
+        throw conflictError(streamId, expectedVersion, version);
+      }
+      return { streamId, version };
+    }),
+  );
+  return { commitId, events: [], position: engine.log.position(), streams: versions };
+}
+
+async function firstEvents(engine: Engine, appended: Appended) {
+  const events = await eventsOfCommit(engine.log, appended);
+  for (const event of events) {
+    const aggregate = engine.aggregateOf(event.streamId);
+    if (aggregate !== undefined) {
+      upcastEvent(aggregate, event);
+    }
+  }
+  return events;
+}
