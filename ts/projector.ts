@@ -1,0 +1,401 @@
+/**
+ * Keeps the rows of one projection up to date.
+ *
+ * It reads the log from where its rows are, folds a page at a time and writes the rows with the new
+ * checkpoint in one transaction, which is refused if another tab has moved the checkpoint meanwhile:
+ * then it starts from there. Nobody waiting, it lets a few commits gather. A tab that is older than
+ * the newest rows folds in memory and leaves the stored ones alone.
+ */
+import { storeClosed } from "./connection.js";
+import type { CoreProjection } from "./core.js";
+import type { Engine } from "./engine.js";
+import { type AnyEverfoldError, EverfoldError, errorFromCore } from "./errors.js";
+import { listenerSet } from "./listeners.js";
+import { shareLock, withLock } from "./lock.js";
+import type { LogChange } from "./log.js";
+import { problemOf } from "./problems.js";
+import type { AnyProjection } from "./projection.js";
+import { readPages } from "./read.js";
+import {
+  foldRows,
+  isFoldFailure,
+  type KnownRows,
+  keyEvents,
+  projectionQuery,
+  type RowChange,
+  UnstorableRow,
+} from "./row-fold.js";
+import { memoryRows, projectionState, type RowReader, rowWriteText, storedRows } from "./row-table.js";
+
+/** Which rows changed; "all" when another tab wrote them. */
+export type ChangedKeys = ReadonlySet<string> | "all";
+
+export interface Projector extends RowReader {
+  readonly projection: AnyProjection;
+  checkpoint(): number;
+  failure(): AnyEverfoldError | null;
+  /** Resolves when everything up to `position` is in the rows. Rejects if the projection has stopped. */
+  reached(position: number): Promise<void>;
+  /** Somebody follows the rows: they are folded at once. Returns what ends it. */
+  onRows(listener: (keys: ChangedKeys) => void): () => void;
+  /** Rows were rebuilt, by this tab: starts again from them. */
+  reload(): void;
+  stop(): void;
+}
+
+/** How long commits gather when nobody waits for the rows. */
+const gatherMs = 40;
+/** Another tab that wrote is about to fold, too: it is given the chance. */
+const politeMs = 60;
+/** Rows kept for the next fold. */
+const rowsKept = 20_000;
+/** So many events without a row are written as a checkpoint, to be skipped at the next start. */
+const checkpointEach = 5_000;
+
+export function startProjector(engine: Engine, projection: AnyProjection): Projector {
+  const { name, version } = projection;
+  const { log, connection } = engine;
+  const query = projectionQuery(projection);
+  const listeners = listenerSet<ChangedKeys>();
+  const kept: KnownRows = new Map();
+  const memory = memoryRows(projection);
+  const releaseLock = shareLock(rowsLock(engine, name, version));
+  let waiters: { readonly position: number; resolve(): void; reject(error: unknown): void }[] = [];
+  /** What is stored; undefined before the first look, null when rows are folded in memory. */
+  let stored: CoreProjection | null | undefined;
+  /** Every event up to here is in the rows. */
+  let seen = 0;
+  let failure: AnyEverfoldError | undefined;
+  let running = false;
+  let lookFirst = false;
+  /** Something went wrong that may pass: only news or a question starts it again. */
+  let resting = false;
+  let outdated = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopped = false;
+
+  const stopListening = log.onChange(onLogChange);
+  wake(0);
+
+  function onLogChange({ foreign }: LogChange): void {
+    lookFirst ||= foreign;
+    const followed = waiters.length > 0 || listeners.any();
+    wake(foreign ? politeMs : followed ? 0 : gatherMs);
+  }
+
+  /** Runs within `delay`; an earlier appointment stands. */
+  function wake(delay: number): void {
+    if (running || stopped || failure !== undefined) {
+      return;
+    }
+    if (delay === 0) {
+      clearTimeout(timer);
+      timer = undefined;
+      running = true;
+      queueMicrotask(run);
+    } else {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        wake(0);
+      }, delay);
+    }
+  }
+
+  async function run(): Promise<void> {
+    resting = false;
+    try {
+      if (stored === undefined || lookFirst) {
+        lookFirst = false;
+        adopt(await projectionState(connection, projection));
+      }
+      while (seen < log.position() && !stopped) {
+        await foldTo(log.position());
+      }
+      serve();
+    } catch (error) {
+      onError(error);
+    }
+    running = false;
+    if (!resting && (waiters.length > 0 || lookFirst || seen < log.position())) {
+      wake(waiters.length > 0 || listeners.any() ? 0 : gatherMs);
+    }
+  }
+
+  /** Takes over what is stored, if that is not what it folded itself. */
+  function adopt(state: CoreProjection): void {
+    if (stored === null) {
+      return;
+    }
+    const before = stored;
+    const own = before?.generation === state.generation && before.checkpoint === state.checkpoint;
+    if (state.newestVersion > version) {
+      reportOutdated(state.newestVersion);
+    }
+    // Rows of its own version are good; to build them anew is for the newest version only.
+    stored = state.newestVersion > version && state.checkpoint === 0 ? null : state;
+    if (!own) {
+      kept.clear();
+      seen = stored === null ? 0 : state.checkpoint;
+      if (before !== undefined) {
+        listeners.tell("all");
+      }
+    }
+    if (before === undefined && state.newestVersion === version && state.stale.length > 0) {
+      engine.idle.later(`stale rows of ${name}`, () => dropStale(state));
+    }
+  }
+
+  function reportOutdated(newest: number): void {
+    if (!outdated) {
+      outdated = true;
+      report(outdatedProjection(projection, newest));
+    }
+  }
+
+  function report(error: unknown): void {
+    const problem = problemOf(error);
+    if (problem !== undefined) {
+      engine.report(problem);
+    }
+  }
+
+  /** Folds to the end, or as far as the rows are still its own. */
+  async function foldTo(position: number): Promise<void> {
+    for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position })) {
+      let careful = false;
+      for (;;) {
+        try {
+          const changes = await foldPage(page.events, careful);
+          if (stopped || changes === undefined || !(await write(changes, page.position))) {
+            await lookAgain();
+            return;
+          }
+          break;
+        } catch (error) {
+          kept.clear();
+          if (error instanceof UnstorableRow && !careful) {
+            careful = true;
+            continue;
+          }
+          if (isFoldFailure(error)) {
+            await stopAt(error);
+          }
+          throw error;
+        }
+      }
+      serve();
+    }
+  }
+
+  /** Undefined if the stored rows are gone. */
+  async function foldPage(events: Parameters<typeof keyEvents>[1], careful: boolean): Promise<RowChange[] | undefined> {
+    const keyed = keyEvents(projection, events);
+    const rows = stored === null ? memory.known : kept;
+    if (stored) {
+      const unknown = new Set<string>();
+      for (const { keys } of keyed) {
+        for (const key of keys) {
+          if (!kept.has(key)) {
+            unknown.add(key);
+          }
+        }
+      }
+      if (unknown.size > 0) {
+        const keys = [...unknown];
+        const found = await storedRows(connection, stored.generation).rows(keys);
+        if (found === null) {
+          return undefined;
+        }
+        for (const [index, key] of keys.entries()) {
+          kept.set(key, found[index] ?? undefined);
+        }
+      }
+    }
+    return foldRows(projection, keyed, rows, careful);
+  }
+
+  /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
+  async function lookAgain(): Promise<void> {
+    const before = stored;
+    adopt(await projectionState(connection, projection));
+    if (before && stored && before.generation === stored.generation && before.checkpoint === stored.checkpoint) {
+      // A newer app's tab has dropped them: nobody writes rows of this version any more.
+      stored = null;
+      seen = 0;
+    }
+  }
+
+  /** Writes rows with the checkpoint that they stand for. False: another tab was there first. */
+  async function write(
+    changes: readonly RowChange[],
+    position: number,
+    failedAt: number | null = null,
+  ): Promise<boolean> {
+    if (stored) {
+      const due = changes.length > 0 || position - stored.checkpoint >= checkpointEach || failedAt !== stored.failedAt;
+      if (due) {
+        const { generation, checkpoint } = stored;
+        const head = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: position, failedAt };
+        if (!(await connection.call((core) => core.writeRows(rowWriteText(head, changes))))) {
+          return false;
+        }
+        stored = { ...stored, checkpoint: position, failedAt };
+      }
+    }
+    seen = position;
+    if (kept.size > rowsKept) {
+      kept.clear();
+    }
+    if (changes.length > 0) {
+      memory.changed();
+      listeners.tell(new Set(changes.map(({ key }) => key)));
+    }
+    return true;
+  }
+
+  /** Brings the rows up to just before the event that cannot be folded, and says where it stands. */
+  async function stopAt(error: AnyEverfoldError): Promise<void> {
+    const { position } = error.details as { readonly position?: number };
+    if (stored === null) {
+      memory.known.clear();
+      seen = 0;
+    }
+    if (position !== undefined) {
+      for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position - 1 })) {
+        const changes = await foldPage(page.events, true);
+        if (changes === undefined || !(await write(changes, page.position))) {
+          return;
+        }
+      }
+      await write([], Math.max(seen, position - 1), position);
+    }
+  }
+
+  function onError(error: unknown): void {
+    resting = true;
+    const rejected = waiters;
+    waiters = [];
+    if (isFoldFailure(error)) {
+      failure = error;
+      report(error);
+      listeners.tell("all");
+    } else if (rejected.length === 0) {
+      report(error);
+    }
+    for (const waiter of rejected) {
+      waiter.reject(errorFromCore(error));
+    }
+  }
+
+  /** Answers those who wait for what is now in the rows. */
+  function serve(): void {
+    const served = waiters.filter(({ position }) => position <= seen);
+    if (served.length > 0) {
+      waiters = waiters.filter(({ position }) => position > seen);
+      for (const waiter of served) {
+        waiter.resolve();
+      }
+    }
+  }
+
+  /** Rows of older versions go when no tab of that version is open, those of a rebuild when none is running. */
+  async function dropStale({ stale }: CoreProjection): Promise<void> {
+    for (const old of stale) {
+      const lock = old.version === version ? rebuildLock(engine, name) : rowsLock(engine, name, old.version);
+      await withLock(lock, async () => {
+        while (!stopped && !(await connection.call((core) => core.dropGeneration(old.generation, 1_000)))) {}
+      });
+    }
+  }
+
+  /** Asks the stored rows; when they have been replaced meanwhile, the new ones. */
+  async function ask<T>(
+    question: (rows: ReturnType<typeof storedRows>) => Promise<T | null>,
+    inMemory: () => Promise<T>,
+  ) {
+    for (;;) {
+      if (stored === undefined) {
+        adopt(await projectionState(connection, projection));
+      }
+      if (!stored) {
+        await reached(log.ownPosition());
+        return await inMemory();
+      }
+      const answer = await question(storedRows(connection, stored.generation));
+      if (answer !== null) {
+        return answer;
+      }
+      await lookAgain();
+    }
+  }
+
+  function reached(position: number): Promise<void> {
+    if (stopped || failure !== undefined) {
+      return Promise.reject(failure ?? storeClosed(engine.name));
+    }
+    if (seen >= position && stored !== undefined) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      waiters.push({ position, resolve, reject });
+      wake(0);
+    });
+  }
+
+  return {
+    projection,
+    checkpoint: () => seen,
+    failure: () => failure ?? null,
+    reached,
+    rows: (keys) =>
+      ask(
+        (rows) => rows.rows(keys),
+        () => memory.rows(keys),
+      ),
+    list: (range) =>
+      ask(
+        (rows) => rows.list(range),
+        () => memory.list(range),
+      ),
+    count: () =>
+      ask(
+        (rows) => rows.count(),
+        () => memory.count(),
+      ),
+    onRows(listener) {
+      wake(0);
+      return listeners.add(listener);
+    },
+    reload() {
+      failure = undefined;
+      lookFirst = true;
+      wake(0);
+    },
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+      stopListening();
+      releaseLock();
+      onError(storeClosed(engine.name));
+    },
+  };
+}
+
+/** The store holds rows of a newer version than this app's. */
+export function outdatedProjection({ name, version }: AnyProjection, newest: number): EverfoldError<"app-outdated"> {
+  return new EverfoldError(
+    "app-outdated",
+    `projection ${name}: a newer app keeps version ${newest} of it here, this app has ${version}: update the app`,
+    { definition: name, found: newest, known: version },
+  );
+}
+
+/** Held by every tab that reads rows of this version. */
+export function rowsLock(engine: Engine, name: string, version: number): string {
+  return `${engine.lockPrefix}/rows/${name}/${version}`;
+}
+
+/** Held by the tab that rebuilds the rows. */
+export function rebuildLock(engine: Engine, name: string): string {
+  return `${engine.lockPrefix}/rebuild/${name}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * Where the rows of one projection are: in storage, or in memory for a view as of then and for a tab
+ * that is older than the rows.
+ */
+
+import type { Connection } from "./connection.js";
+import type { CoreProjection, CoreRowQuery, CoreRowWrite, IndexValue } from "./core.js";
+import type { AnyProjection } from "./projection.js";
+import type { KnownRows, RowChange } from "./row-fold.js";
+import { indexValues } from "./row-fold.js";
+
+/** A range of rows in the order of an index (by its number), or of keys. */
+export type RowRange = Omit<CoreRowQuery, "generation">;
+
+/** Reading rows. What is returned belongs to the caller. */
+export interface RowReader {
+  rows(keys: readonly string[]): Promise<readonly unknown[]>;
+  list(range: RowRange): Promise<readonly (readonly [string, unknown])[]>;
+  count(): Promise<number>;
+}
+
+/** Rows of one generation in storage; the answers are null when it is gone. */
+export function storedRows(connection: Connection, generation: number) {
+  return {
+    rows: (keys: readonly string[]) =>
+      connection.ask<readonly unknown[] | null>((core) => core.rows(generation, JSON.stringify(keys))),
+    list: (range: RowRange) =>
+      connection.ask<readonly (readonly [string, unknown])[] | null>((core) =>
+        core.listRows(JSON.stringify({ generation, ...range } satisfies CoreRowQuery)),
+      ),
+    count: async () => {
+      const count = await connection.call((core) => core.countRows(generation));
+      return count < 0 ? null : count;
+    },
+  };
+}
+
+/** What a write of rows says beside the rows. */
+export type RowWriteHead = Omit<CoreRowWrite, "rows">;
+
+/** The text of a `CoreRowWrite`. */
+export function rowWriteText(head: RowWriteHead, changes: readonly RowChange[]): string {
+  const rows: CoreRowWrite["rows"] = changes.map(({ key, row, before, after }) => [key, row ?? null, before, after]);
+  return JSON.stringify({ ...head, rows } satisfies CoreRowWrite);
+}
+
+/** Where a projection's rows stand in storage. */
+export function projectionState(connection: Connection, { name, version }: AnyProjection): Promise<CoreProjection> {
+  return connection.ask<CoreProjection>((core) => core.projection(name, version));
+}
+
+/** Rows kept in memory. `rows` may be folded into directly: readers get copies. */
+export function memoryRows(projection: AnyProjection): RowReader & { readonly known: KnownRows; changed(): void } {
+  const known: KnownRows = new Map();
+  const orders = new Map<number, readonly Ordered[]>();
+
+  /** Every row in the order of an index, or of keys (-1). */
+  function ordered(index: number): readonly Ordered[] {
+    let order = orders.get(index);
+    if (order === undefined) {
+      const entries: Ordered[] = [];
+      for (const [key, row] of known) {
+        if (row !== undefined) {
+          const value = index < 0 ? key : (indexValues(projection, row)[index] ?? null);
+          if (value !== null) {
+            entries.push({ value, key });
+          }
+        }
+      }
+      order = entries.sort(compareOrdered);
+      orders.set(index, order);
+    }
+    return order;
+  }
+
+  return {
+    known,
+    changed: () => orders.clear(),
+    rows: async (keys) => keys.map((key) => structuredClone(known.get(key))),
+    count: async () => ordered(-1).length,
+    async list({ index = -1, after, reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds }) {
+      const order = ordered(index);
+      const last = after && { value: after.value ?? after.key, key: after.key };
+      const found: [string, unknown][] = [];
+      for (let at = 0; at < order.length && found.length < limit; at += 1) {
+        const entry = order[reverse ? order.length - 1 - at : at] as Ordered;
+        const beyond = last === undefined || compareOrdered(entry, last) > 0 !== reverse;
+        if (beyond && (last === undefined || compareOrdered(entry, last) !== 0) && isWithin(entry.value, bounds)) {
+          found.push([entry.key, structuredClone(known.get(entry.key))]);
+        }
+      }
+      return found;
+    },
+  };
+}
+
+interface Ordered {
+  readonly value: IndexValue;
+  readonly key: string;
+}
+
+/** IndexedDB's order: numbers before texts, texts by code units. */
+function compareValues(a: IndexValue, b: IndexValue): number {
+  if (typeof a !== typeof b) {
+    return typeof a === "number" ? -1 : 1;
+  }
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function compareOrdered(a: Ordered, b: Ordered): number {
+  return compareValues(a.value, b.value) || compareValues(a.key, b.key);
+}
+
+function isWithin(value: IndexValue, { gte, gt, lte, lt, prefix }: RowRange): boolean {
+  return (
+    (gte === undefined || compareValues(value, gte) >= 0) &&
+    (gt === undefined || compareValues(value, gt) > 0) &&
+    (lte === undefined || compareValues(value, lte) <= 0) &&
+    (lt === undefined || compareValues(value, lt) < 0) &&
+    (prefix === undefined || (typeof value === "string" && value.startsWith(prefix)))
+  );
+}
