@@ -33,6 +33,7 @@ export type {
   RecordedEvent,
   StreamEvent,
 } from "./event.js";
+export { deleteStore, openStore } from "./open.js";
 export type {
   AnyProjection,
   IndexFunction,

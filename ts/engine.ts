@@ -1,0 +1,203 @@
+/**
+ * What the handles on one store in a page share: the connection, the log, what is kept of streams,
+ * and the queue of commits.
+ *
+ * Definitions belong to handles, so that a page reloaded by its development server may open the store
+ * again with new ones; what is kept for a definition goes with the last handle that registered it.
+ */
+import type { AnyAggregate } from "./aggregate.js";
+import { type Connection, connect } from "./connection.js";
+import type { Environment } from "./environment.js";
+import { type GroupCommit, groupCommits } from "./group-commit.js";
+import { type IdleWork, idleWork } from "./idle.js";
+import { type Log, openLog } from "./log.js";
+import { problemOf, type Report, warnOnceACode } from "./problems.js";
+import type { AnyProjection } from "./projection.js";
+import { type Projector, startProjector } from "./projector.js";
+import { watchQuota } from "./quota.js";
+import { keepSnapshots, type SnapshotKeeper } from "./snapshots.js";
+import { keepStates, type States } from "./states.js";
+import { aggregateNameOf } from "./stream-id.js";
+import { followTabs } from "./tabs.js";
+import type { StorageOptions } from "./types.js";
+
+export interface Engine {
+  readonly name: string;
+  readonly storage: "indexeddb" | "memory";
+  readonly durability: "strict" | "relaxed";
+  readonly environment: Environment;
+  readonly replicaId: string;
+  /** With what the names of its Web Locks begin. */
+  readonly lockPrefix: string;
+  readonly connection: Connection;
+  readonly log: Log;
+  readonly commits: GroupCommit;
+  readonly snapshots: SnapshotKeeper;
+  readonly idle: IdleWork;
+  readonly report: Report;
+  /** Throws `store-closed`, or why else no call can succeed. */
+  check(): void;
+  /** The aggregate that owns a stream, if one is registered. */
+  aggregateOf(streamId: string): AnyAggregate | undefined;
+  /** What is kept of a stream, by every definition registered for it. */
+  statesOf(streamId: string): readonly States[];
+  /** Registers definitions and a hearer of problems. Returns what takes them back. */
+  register(definitions: Registered): () => void;
+  statesBy(aggregate: AnyAggregate): States | undefined;
+  projectorBy(projection: AnyProjection): Projector | undefined;
+  /** Waits for what was begun, then lets go of the database. */
+  close(): Promise<void>;
+}
+
+/** What a handle brings. */
+export interface Registered {
+  readonly aggregates: readonly AnyAggregate[];
+  readonly projections: readonly AnyProjection[];
+  readonly onProblem: Report | undefined;
+}
+
+/** How an engine is started; what `openStore` has checked. */
+export interface EngineOptions {
+  readonly name: string;
+  readonly storage: "indexeddb" | "memory";
+  readonly durability: "strict" | "relaxed";
+  readonly wasm: StorageOptions["wasm"];
+  readonly environment: Environment;
+}
+
+/** Opens the store and starts what works in the background. */
+export async function startEngine({ wasm, ...options }: EngineOptions): Promise<Engine> {
+  const { name, storage, durability, environment } = options;
+  const hearers = new Set<{ readonly report: Report }>();
+  const warn: Report = warnOnceACode(name);
+  const statesByAggregate = new Map<AnyAggregate, Shared<States>>();
+  const statesByName = new Map<string, readonly States[]>();
+  const projectors = new Map<AnyProjection, Shared<Projector>>();
+  const none: readonly States[] = [];
+
+  const report: Report = (problem) => {
+    for (const hearer of hearers) {
+      try {
+        hearer.report(problem);
+      } catch {
+        // Whoever hears of problems must not make more of them.
+      }
+    }
+  };
+  const reportError = (error: unknown) => {
+    const problem = problemOf(error);
+    if (problem !== undefined) {
+      report(problem);
+    }
+  };
+
+  const connection = await connect({
+    core: { name, storage, durability, replicaId: environment.newId(), now: environment.now() },
+    wasm,
+    onReopened: ({ position }) => log.restart(position),
+    onBroken: reportError,
+  });
+  const { replicaId, position } = connection.state;
+  const log = openLog(connection, position);
+  const idle = idleWork();
+  const statesOf = (streamId: string) => statesByName.get(aggregateNameOf(streamId)) ?? none;
+  const forget = (streamId: string) => {
+    for (const states of statesOf(streamId)) {
+      states.forget(new Set([streamId]));
+    }
+  };
+  const snapshots = keepSnapshots(connection, idle, report, forget);
+  log.onForeign((touched) => {
+    for (const { shared } of statesByAggregate.values()) {
+      shared.forget(touched);
+    }
+  });
+
+  function indexStates(): void {
+    statesByName.clear();
+    for (const { shared } of statesByAggregate.values()) {
+      const { name: aggregate } = shared.aggregate;
+      statesByName.set(aggregate, [...(statesByName.get(aggregate) ?? none), shared]);
+    }
+  }
+
+  const engine: Engine = {
+    ...options,
+    replicaId,
+    lockPrefix: `everfold/${storage === "memory" ? replicaId : name}`,
+    connection,
+    log,
+    commits: groupCommits(log, statesOf),
+    snapshots,
+    idle,
+    report,
+    check: connection.check,
+    aggregateOf: (streamId) => statesOf(streamId)[0]?.aggregate,
+    statesOf,
+    register({ aggregates, projections, onProblem }) {
+      const hearer = { report: onProblem ?? warn };
+      hearers.add(hearer);
+      const release = [
+        ...aggregates.map((aggregate) =>
+          share(statesByAggregate, aggregate, () => keepStates(aggregate, connection, snapshots)),
+        ),
+        ...projections.map((projection) =>
+          share(
+            projectors,
+            projection,
+            () => startProjector(engine, projection),
+            (projector) => projector.stop(),
+          ),
+        ),
+      ];
+      indexStates();
+      return () => {
+        for (const end of release) {
+          end();
+        }
+        indexStates();
+        hearers.delete(hearer);
+      };
+    },
+    statesBy: (aggregate) => statesByAggregate.get(aggregate)?.shared,
+    projectorBy: (projection) => projectors.get(projection)?.shared,
+    async close() {
+      await engine.commits.settled();
+      stopFollowing();
+      stopWatchingQuota();
+      idle.stop();
+      await connection.close();
+    },
+  };
+  const stopFollowing = followTabs(engine);
+  const stopWatchingQuota = watchQuota(engine);
+  return engine;
+}
+
+/** What several handles use, and how many they are. */
+interface Shared<T> {
+  readonly shared: T;
+  users: number;
+}
+
+function share<K, T>(
+  all: Map<K, Shared<T>>,
+  key: K,
+  make: () => T,
+  end: (shared: T) => void = () => undefined,
+): () => void {
+  let entry = all.get(key);
+  if (entry === undefined) {
+    entry = { shared: make(), users: 0 };
+    all.set(key, entry);
+  }
+  entry.users += 1;
+  const held = entry;
+  return () => {
+    held.users -= 1;
+    if (held.users === 0) {
+      all.delete(key);
+      end(held.shared);
+    }
+  };
+}

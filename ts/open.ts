@@ -1,0 +1,221 @@
+/**
+ * `openStore` and `deleteStore`.
+ *
+ * One engine for each name in a page: every further `openStore` makes a handle on it, and the last
+ * `close` closes it.
+ */
+import type { AnyAggregate } from "./aggregate.js";
+import type { AnyDecision } from "./decision.js";
+import { type Engine, startEngine } from "./engine.js";
+import { type Environment, realEnvironment } from "./environment.js";
+import { EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
+import type { AnyProjection } from "./projection.js";
+import { type Definitions, storeHandle } from "./store.js";
+import { checkId } from "./stream-id.js";
+import type { StorageOptions, Store, StoreOptions } from "./types.js";
+import { loadCore, noteThrown } from "./wasm.js";
+
+/** An engine with the handles on it. */
+interface Opened {
+  readonly engine: Promise<Engine>;
+  readonly storage: "indexeddb" | "memory";
+  readonly durability: "strict" | "relaxed";
+  handles: number;
+  /** Set while the last handle closes it. */
+  closing: Promise<void> | undefined;
+}
+
+const openedByName = new Map<string, Opened>();
+
+/**
+ * Opens a store, or makes another handle on one that is open in this page.
+ *
+ * Rejects with `storage-unavailable` where there is no IndexedDB (ask for `"memory"` by name), with
+ * `store-blocked` when another tab holds an older version open, with `storage-newer` for a database
+ * that a later release wrote.
+ */
+export function openStore<
+  const As extends readonly AnyAggregate[] = readonly [],
+  const Ds extends readonly AnyDecision[] = readonly [],
+  const Ps extends readonly AnyProjection[] = readonly [],
+>(options: StoreOptions<As, Ds, Ps>): Promise<Store<As, Ds, Ps>> {
+  return openStoreIn(realEnvironment, options);
+}
+
+/** As `openStore`, with a clock and ids of one's own; for `everfold/testing`. */
+export async function openStoreIn<
+  const As extends readonly AnyAggregate[] = readonly [],
+  const Ds extends readonly AnyDecision[] = readonly [],
+  const Ps extends readonly AnyProjection[] = readonly [],
+>(environment: Environment, options: StoreOptions<As, Ds, Ps>): Promise<Store<As, Ds, Ps>> {
+  const definitions = checkDefinitions(options);
+  const { name, storage, durability } = checkStorage(options);
+  const opened = await engineFor(name, storage, durability, options.wasm, environment);
+  opened.handles += 1;
+  const release = async () => {
+    opened.handles -= 1;
+    if (opened.handles === 0) {
+      opened.closing = shut(name, opened);
+      await opened.closing;
+    }
+  };
+  try {
+    return storeHandle(await opened.engine, definitions, release) as unknown as Store<As, Ds, Ps>;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/**
+ * Deletes a store with everything in it; other tabs' handles on it are closed. A store that is not
+ * there is no error. Rejects with `pending-work` if commits wait for the server, unless told otherwise.
+ */
+export async function deleteStore(name: string, _options: { readonly evenIfPending?: boolean } = {}): Promise<void> {
+  checkId(name, "name");
+  const opened = openedByName.get(name);
+  await opened?.closing;
+  const storage = openedByName.get(name)?.storage ?? "indexeddb";
+  checkAvailable(storage);
+  try {
+    await (await loadCore(undefined)).deleteStore(name, storage);
+  } catch (thrown) {
+    noteThrown(thrown);
+    throw errorFromCore(thrown);
+  }
+}
+
+async function engineFor(
+  name: string,
+  storage: "indexeddb" | "memory",
+  durability: "strict" | "relaxed",
+  wasm: StorageOptions["wasm"],
+  environment: Environment,
+): Promise<Opened> {
+  for (;;) {
+    const opened = openedByName.get(name);
+    if (opened === undefined) {
+      break;
+    }
+    if (opened.closing !== undefined) {
+      await opened.closing;
+      continue;
+    }
+    if (opened.storage !== storage || opened.durability !== durability) {
+      const argument = opened.storage === storage ? "durability" : "storage";
+      throw invalidArgument(argument, `the store ${JSON.stringify(name)} is open in this page with other ${argument}`);
+    }
+    if (await isUsable(opened)) {
+      return opened;
+    }
+    if (openedByName.get(name) === opened) {
+      openedByName.delete(name);
+    }
+  }
+  checkAvailable(storage);
+  const engine = startEngine({ name, storage, durability, wasm, environment });
+  const opened: Opened = { engine, storage, durability, handles: 0, closing: undefined };
+  openedByName.set(name, opened);
+  try {
+    await engine;
+  } catch (error) {
+    openedByName.delete(name);
+    throw error;
+  }
+  return opened;
+}
+
+/** Not if it did not open, if another tab deleted the database or if the engine is dead. */
+async function isUsable({ engine }: Opened): Promise<boolean> {
+  try {
+    (await engine).check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function shut(name: string, opened: Opened): Promise<void> {
+  try {
+    await (await opened.engine).close();
+    if (opened.storage === "memory") {
+      await (await loadCore(undefined)).deleteStore(name, "memory");
+    }
+  } finally {
+    if (openedByName.get(name) === opened) {
+      openedByName.delete(name);
+    }
+  }
+}
+
+function checkStorage(options: StorageOptions) {
+  const { name, storage = "indexeddb", durability = "strict" } = options;
+  checkId(name, "name");
+  if (storage !== "indexeddb" && storage !== "memory") {
+    throw invalidArgument("storage", `storage is ${String(storage)}, must be "indexeddb" or "memory"`);
+  }
+  if (durability !== "strict" && durability !== "relaxed") {
+    throw invalidArgument("durability", `durability is ${String(durability)}, must be "strict" or "relaxed"`);
+  }
+  return { name, storage, durability };
+}
+
+function checkAvailable(storage: "indexeddb" | "memory"): void {
+  if (storage === "indexeddb" && typeof indexedDB === "undefined") {
+    const reason = "there is no IndexedDB here";
+    throw new EverfoldError("storage-unavailable", `${reason}; for tests and servers ask for storage: "memory"`, {
+      reason,
+    });
+  }
+}
+
+function checkDefinitions(options: StoreOptions): Definitions {
+  if (typeof options !== "object" || options === null) {
+    throw invalidArgument("options", "openStore takes an object of options");
+  }
+  const { aggregates = [], decisions = [], projections = [], reactors = [], sync, onProblem } = options;
+  if (sync !== undefined) {
+    throw invalidArgument("sync", "sync comes in a later release");
+  }
+  if (!Array.isArray(reactors) || reactors.length > 0) {
+    throw invalidArgument("reactors", "reactors come in a later release");
+  }
+  if (onProblem !== undefined && typeof onProblem !== "function") {
+    throw invalidArgument("onProblem", "onProblem must be a function");
+  }
+  checkList("aggregates", "aggregate", aggregates);
+  checkList("decisions", "decision", decisions);
+  checkList("projections", "projection", projections);
+  checkNames("aggregates", [...aggregates, ...decisions]);
+  checkNames("projections", projections);
+  for (const { name, from = [] } of projections) {
+    const missing = from.find((aggregate) => !aggregates.includes(aggregate));
+    if (missing !== undefined) {
+      throw invalidArgument(
+        "aggregates",
+        `projection ${JSON.stringify(name)} reads aggregate ${JSON.stringify(missing.name)}, which is not registered`,
+      );
+    }
+  }
+  return { aggregates, decisions, projections, onProblem };
+}
+
+function checkList(argument: string, kind: string, list: readonly unknown[]): void {
+  const isKind = (entry: unknown) => (entry as { readonly kind?: unknown } | null)?.kind === kind;
+  if (!Array.isArray(list) || !list.every(isKind)) {
+    throw invalidArgument(
+      argument,
+      `${argument} must be a list of what define${kind[0]?.toUpperCase()}${kind.slice(1)} returns`,
+    );
+  }
+}
+
+function checkNames(argument: string, definitions: readonly { readonly name: string }[]): void {
+  const names = new Set<string>();
+  for (const { name } of definitions) {
+    if (names.has(name)) {
+      throw invalidArgument(argument, `${JSON.stringify(name)} is registered twice`);
+    }
+    names.add(name);
+  }
+}

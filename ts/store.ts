@@ -1,0 +1,280 @@
+/**
+ * A handle on a store: the public functions over one engine.
+ *
+ * Each call first asks whether the handle is still open; whatever is registered is looked up by the
+ * definition itself, not by its name.
+ */
+import type { AnyAggregate } from "./aggregate.js";
+import { storeClosed } from "./connection.js";
+import type { AnyDecision } from "./decision.js";
+import type { Engine, Registered } from "./engine.js";
+import { invalidArgument } from "./errors.js";
+import type { AnyEvent } from "./event.js";
+import { executeDecision, executeOn } from "./execute.js";
+import { appendFacts, commitFacts } from "./facts.js";
+import { ingestFacts } from "./ingest.js";
+import { liveResult } from "./live.js";
+import { projectRows } from "./project.js";
+import type { AnyProjection } from "./projection.js";
+import type { Projector } from "./projector.js";
+import { persistOrigin } from "./quota.js";
+import { checkAborted, checkClock, readEvents } from "./read.js";
+import { rebuildRows } from "./rebuild.js";
+import type { States } from "./states.js";
+import { checkId, checkOrdinal, checkTime, streamIdOf } from "./stream-id.js";
+import { subscribeTo } from "./subscription.js";
+import type {
+  Abortable,
+  AnyStore,
+  AppendOptions,
+  CommitOptions,
+  CommitOutcome,
+  ExecuteOptions,
+  IngestOptions,
+  Loaded,
+  LoadOptions,
+  ProjectOptions,
+  ReadQuery,
+  RebuildOptions,
+  StreamAppend,
+  StreamsOptions,
+  SubscribeQuery,
+  SyncStatus,
+} from "./types.js";
+import { exportStore, importStore, statsOf, verifyStore } from "./upkeep.js";
+import { viewOf } from "./view.js";
+
+/** What a handle registers, with the decisions, which need nothing kept. */
+export interface Definitions extends Registered {
+  readonly decisions: readonly AnyDecision[];
+}
+
+const streamsAtOnce = 1_000;
+
+const syncOff: SyncStatus = Object.freeze({
+  state: "off",
+  pending: 0,
+  oldestPendingMs: null,
+  lastContact: null,
+  blockedBy: null,
+  confirmedPosition: 0,
+  lastError: null,
+  leader: false,
+});
+
+/** Makes a handle. `release` is called once, by the first `close`. */
+export function storeHandle(shared: Engine, definitions: Definitions, release: () => Promise<void>): AnyStore {
+  const { name, log, connection } = shared;
+  const unregister = shared.register(definitions);
+  const subscriptions = new Set<() => void>();
+  let closing: Promise<void> | undefined;
+
+  const engine: Engine = {
+    ...shared,
+    check() {
+      if (closing !== undefined) {
+        throw storeClosed(name);
+      }
+      shared.check();
+    },
+  };
+
+  function statesBy(aggregate: AnyAggregate): States {
+    const states = definitions.aggregates.includes(aggregate) ? engine.statesBy(aggregate) : undefined;
+    if (states === undefined) {
+      throw notRegistered("aggregate", aggregate);
+    }
+    return states;
+  }
+
+  function projectorBy(projection: AnyProjection): Projector {
+    const projector = definitions.projections.includes(projection) ? engine.projectorBy(projection) : undefined;
+    if (projector === undefined) {
+      throw notRegistered("projection", projection);
+    }
+    return projector;
+  }
+
+  /** A query's aggregate, which may be named, as one that is registered. */
+  function known<Q extends ReadQuery | SubscribeQuery>(query: Q): Q {
+    const { aggregate } = query;
+    if (aggregate === undefined) {
+      return query;
+    }
+    const found = definitions.aggregates.find((other) => other === aggregate || other.name === aggregate);
+    if (found === undefined) {
+      throw notRegistered("aggregate", aggregate);
+    }
+    return { ...query, aggregate: found };
+  }
+
+  async function execute(...call: readonly unknown[]): Promise<unknown> {
+    engine.check();
+    const [definition] = call as readonly [AnyAggregate | AnyDecision];
+    if (definition?.kind === "aggregate") {
+      const [, id, command, options = {}] = call as readonly [unknown, string, unknown, ExecuteOptions?];
+      return executeOn(engine, statesBy(definition), id, command, options);
+    }
+    if (!definitions.decisions.includes(definition as AnyDecision)) {
+      throw notRegistered("decision", definition);
+    }
+    const [, command, options = {}] = call as readonly [unknown, unknown, ExecuteOptions?];
+    return executeDecision(engine, definition as AnyDecision, statesBy, command, options);
+  }
+
+  async function load(aggregate: AnyAggregate, id: string, options: LoadOptions = {}): Promise<Loaded<unknown>> {
+    engine.check();
+    const states = statesBy(aggregate);
+    const streamId = streamIdOf(aggregate.name, id);
+    const { atVersion, at, fresh, signal } = options;
+    const clock = checkClock(options.clock);
+    checkAborted(signal);
+    if (fresh) {
+      await log.catchUp();
+      checkAborted(signal);
+    }
+    if (atVersion !== undefined || at !== undefined) {
+      const past = {
+        atVersion: atVersion === undefined ? undefined : checkOrdinal(atVersion, "atVersion"),
+        at: at === undefined ? undefined : checkTime(at, "at"),
+        clock,
+      };
+      return states.loadPast(streamId, past);
+    }
+    const { state, version } = await states.load(streamId);
+    return { state, version };
+  }
+
+  async function* streams(
+    aggregate: AnyAggregate,
+    { after, limit = Number.POSITIVE_INFINITY, signal }: StreamsOptions = {},
+  ) {
+    engine.check();
+    const prefix = `${statesBy(aggregate).aggregate.name}-`;
+    let last = after === undefined ? "" : prefix + checkId(after, "after");
+    let left = limit;
+    while (left > 0) {
+      checkAborted(signal);
+      engine.check();
+      const [from, count] = [last, Math.min(left, streamsAtOnce)];
+      const ids = await connection.ask<readonly string[]>((core) => core.streams(prefix, from, count));
+      for (const id of ids) {
+        yield id.slice(prefix.length);
+      }
+      left -= ids.length;
+      if (ids.length < count) {
+        return;
+      }
+      last = ids.at(-1) as string;
+    }
+  }
+
+  async function outcome(commitId: string): Promise<CommitOutcome> {
+    engine.check();
+    const found = await log.outcome(checkId(commitId, "commitId"));
+    return found?.status === "appended" || found?.status === "duplicate" ? "confirmed" : "unknown";
+  }
+
+  function watch(aggregate: AnyAggregate, id: string) {
+    engine.check();
+    statesBy(aggregate);
+    const streamId = streamIdOf(aggregate.name, id);
+    return liveResult({
+      load: () => load(aggregate, id),
+      follow: (changed) =>
+        log.onChange(({ touched }) => {
+          if (touched === "all" || touched.has(streamId)) {
+            changed();
+          }
+        }),
+    });
+  }
+
+  function subscribe(query: SubscribeQuery, listener: Parameters<typeof subscribeTo>[2]): () => void {
+    engine.check();
+    if (typeof listener !== "function") {
+      throw invalidArgument("listener", "listener must be a function");
+    }
+    const end = subscribeTo(engine, known(query), listener);
+    subscriptions.add(end);
+    return () => {
+      subscriptions.delete(end);
+      end();
+    };
+  }
+
+  function close(): Promise<void> {
+    closing ??= (async () => {
+      await shared.commits.settled();
+      for (const end of subscriptions) {
+        end();
+      }
+      unregister();
+      await release();
+    })();
+    return closing;
+  }
+
+  /** Makes a function that answers a promise reject, instead of throwing, when the store is closed. */
+  function whileOpen<A extends unknown[], R>(run: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      engine.check();
+      return run(...args);
+    };
+  }
+
+  const handle = {
+    name,
+    execute,
+    append: whileOpen((streamId: string, events: readonly AnyEvent[], options: AppendOptions = {}) =>
+      appendFacts(engine, streamId, events, options),
+    ),
+    commit: whileOpen((appends: readonly StreamAppend[], options: CommitOptions = {}) =>
+      commitFacts(engine, appends, options),
+    ),
+    ingest: whileOpen((batches: Parameters<typeof ingestFacts>[1], options: IngestOptions = {}) =>
+      ingestFacts(engine, batches, options),
+    ),
+    outcome,
+    load,
+    read: (query: ReadQuery = {}) => readEvents(engine, known(query)),
+    subscribe,
+    streams,
+    watch,
+    view(projection: AnyProjection) {
+      engine.check();
+      return viewOf(engine, projectorBy(projection));
+    },
+    rebuild: whileOpen((projection: AnyProjection, options: RebuildOptions = {}) =>
+      rebuildRows(engine, projectorBy(projection), options),
+    ),
+    project: whileOpen((projection: AnyProjection, options: ProjectOptions = {}) => {
+      projectorBy(projection);
+      return projectRows(engine, projection, options);
+    }),
+    sync: {
+      status: () => syncOff,
+      subscribe: () => () => undefined,
+      watch: () => liveResult({ load: async () => syncOff, follow: () => () => undefined }),
+    },
+    stats: whileOpen(() => statsOf(engine, definitions.projections)),
+    persist: whileOpen(() => persistOrigin(engine)),
+    verify: whileOpen((options: Abortable = {}) => verifyStore(engine, options)),
+    export: whileOpen((options: Abortable = {}) => exportStore(engine, options)),
+    import: whileOpen((file: Blob | BufferSource, options: Parameters<typeof importStore>[2] = {}) =>
+      importStore(engine, file, options),
+    ),
+    close,
+  };
+  const asyncDispose: typeof Symbol.asyncDispose | undefined = Symbol.asyncDispose;
+  if (asyncDispose !== undefined) {
+    Object.defineProperty(handle, asyncDispose, { value: close });
+  }
+  return handle as unknown as AnyStore;
+}
+
+function notRegistered(kind: string, definition: unknown) {
+  const name =
+    typeof definition === "string" ? definition : (definition as { readonly name?: unknown } | undefined)?.name;
+  return invalidArgument(kind, `${kind} ${JSON.stringify(name) ?? "(none)"} is not registered: give it to openStore`);
+}

@@ -1,0 +1,97 @@
+/**
+ * Looking after a store: its numbers, checking it, taking it along.
+ */
+import type { Engine } from "./engine.js";
+import { invalidArgument } from "./errors.js";
+import type { AnyProjection } from "./projection.js";
+import { isPersisted, quotaOfOrigin } from "./quota.js";
+import { checkAborted } from "./read.js";
+import type { Abortable, ImportReport, StoreStats, VerifyReport } from "./types.js";
+
+/** What the core counts. */
+type CoreStats = Pick<StoreStats, "events" | "streams" | "segments" | "bytes" | "snapshots">;
+
+/** Numbers about the store; `projections` are those of the handle that asks. */
+export async function statsOf(engine: Engine, projections: readonly AnyProjection[]): Promise<StoreStats> {
+  const [counted, quota, persisted] = await Promise.all([
+    engine.connection.ask<CoreStats>((core) => core.stats()),
+    quotaOfOrigin(),
+    isPersisted(),
+  ]);
+  const { events, streams, segments, bytes, snapshots } = counted;
+  const end = engine.log.position();
+  return {
+    events,
+    streams,
+    segments,
+    bytes,
+    snapshots,
+    withoutSnapshots: engine.snapshots.without(),
+    projections: projections.map((projection) => {
+      const projector = engine.projectorBy(projection);
+      const checkpoint = projector?.checkpoint() ?? 0;
+      const { name, version } = projection;
+      return { name, version, checkpoint, lag: Math.max(0, end - checkpoint), failed: projector?.failure() ?? null };
+    }),
+    pending: 0,
+    quota,
+    persisted,
+  };
+}
+
+/** Checks every record, one segment after the other. */
+export async function verifyStore(engine: Engine, { signal }: Abortable): Promise<VerifyReport> {
+  const problems: { readonly record: string; readonly message: string }[] = [];
+  let after: number | null = 0;
+  while (after !== null) {
+    checkAborted(signal);
+    const from: number = after;
+    const step: { readonly next: number | null; readonly problems: typeof problems } = await engine.connection.ask(
+      (core) => core.verify(from),
+    );
+    problems.push(...step.problems);
+    after = step.next;
+  }
+  return { ok: problems.length === 0, problems };
+}
+
+/** The log as one file. */
+export async function exportStore(engine: Engine, { signal }: Abortable): Promise<Blob> {
+  const parts: BlobPart[] = [];
+  for (;;) {
+    checkAborted(signal);
+    const part = await engine.connection.call((core) => core.exportPart(parts.length));
+    if (part == null) {
+      return new Blob(parts, { type: "application/octet-stream" });
+    }
+    parts.push(part as Uint8Array<ArrayBuffer>);
+  }
+}
+
+/** Writes an exported file: all of it or nothing. */
+export async function importStore(
+  engine: Engine,
+  file: Blob | BufferSource,
+  { merge = false, signal }: Abortable & { readonly merge?: boolean | undefined },
+): Promise<ImportReport> {
+  const bytes = await bytesOf(file);
+  checkAborted(signal);
+  const { position, events, commits } = await engine.connection.ask<ImportReport & { readonly position: number }>(
+    (core) => core.importAll(bytes, merge),
+  );
+  engine.log.restart(position);
+  return { events, commits };
+}
+
+async function bytesOf(file: Blob | BufferSource): Promise<Uint8Array> {
+  if (file instanceof Blob) {
+    return new Uint8Array(await file.arrayBuffer());
+  }
+  if (file instanceof ArrayBuffer) {
+    return new Uint8Array(file);
+  }
+  if (ArrayBuffer.isView(file)) {
+    return new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
+  }
+  throw invalidArgument("file", "file must be a Blob or bytes");
+}
