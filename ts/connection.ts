@@ -7,12 +7,14 @@
  * is unknown, and is for its caller to find out.
  */
 import type { Core, CoreOptions, CoreState } from "./core.js";
+import type { Environment } from "./environment.js";
 import { EverfoldError, errorFromCore } from "./errors.js";
 import { isDead, loadCore, noteThrown, type WasmSource, watchTraps } from "./wasm.js";
 
 export interface ConnectionOptions {
   readonly core: CoreOptions;
   readonly wasm: WasmSource | undefined;
+  readonly coreOpened: Environment["coreOpened"];
   /** The connection was opened again: whatever is kept in memory may be out of date. */
   readonly onReopened: (state: CoreState) => void;
   /** The connection broke; calls go on if it can be opened again. */
@@ -62,6 +64,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 
   async function openCore(): Promise<Core> {
     const opened = await (await loadCore(options.wasm)).open(options.core);
+    options.coreOpened?.(opened);
     void opened.closed().then((reason) => onClosed(opened, reason), noteThrown);
     return opened;
   }

@@ -94,6 +94,7 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
   const connection = await connect({
     core: { name, storage, durability, replicaId: environment.newId(), now: environment.now() },
     wasm,
+    coreOpened: environment.coreOpened,
     onReopened: ({ position }) => log.restart(position),
     onBroken: reportError,
   });

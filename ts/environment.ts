@@ -2,12 +2,16 @@
  * What the run time takes from the outside and a test replaces: the clock and random ids.
  */
 
+import type { Core } from "./core.js";
+
 /** The clock and the source of ids of one engine. */
 export interface Environment {
   /** Milliseconds since the epoch. */
   now(): number;
   /** A new id for a commit or a replica, never seen before. */
   newId(): string;
+  /** Hears of each instance of the core that the engine opens: a test makes its storage fail. */
+  readonly coreOpened?: ((core: Core) => void) | undefined;
 }
 
 /** The real ones. */

@@ -14,3 +14,10 @@ export {
   type Refusal,
 } from "./testing/given.js";
 export type { GivenEvent } from "./testing/history.js";
+export {
+  openTestStore,
+  type StorageFault,
+  type TestStorage,
+  type TestStore,
+  type TestStoreOptions,
+} from "./testing/test-store.js";
