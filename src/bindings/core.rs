@@ -38,7 +38,7 @@ struct Options {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Core {
-    store: Store<Faulty<AnyStorage>>,
+    store: Store<AnyStorage>,
     faults: Faults,
     closed: crate::store::Closed,
 }
@@ -65,10 +65,13 @@ impl Core {
     /// Opens or makes a store.
     pub async fn open(options: JsValue) -> Result<Core, JsValue> {
         let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| CoreError::argument(&error))?;
+        let faults = Faults::new();
         let storage = if options.storage == "memory" {
-            AnyStorage::Memory(MemoryStorage::open(&MemoryDatabase::named(&options.name)))
+            let storage = MemoryStorage::open(&MemoryDatabase::named(&options.name));
+            AnyStorage::Memory(Faulty::new(storage, faults.clone()))
         } else {
-            AnyStorage::IndexedDb(IdbStorage::open(&options.name).await.map_err(CoreError::from)?)
+            let storage = IdbStorage::open(&options.name).await.map_err(CoreError::from)?;
+            AnyStorage::IndexedDb(Faulty::new(storage, faults.clone()))
         };
         let durability = if options.durability == "relaxed" {
             Durability::Relaxed
@@ -76,8 +79,6 @@ impl Core {
             Durability::Strict
         };
         let closed = storage.closed();
-        let faults = Faults::new();
-        let storage = Faulty::new(storage, faults.clone());
         let options = OpenOptions {
             replica: options.replica_id,
             now: options.now as i64,
