@@ -332,8 +332,8 @@ impl Core {
     /// Writes an export file into the store.
     #[wasm_bindgen(js_name = importAll)]
     pub async fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Result<String, JsValue> {
-        let progress = self.store.import(&bytes, merge).await.map_err(CoreError::from)?;
-        Ok(text::progress(&progress)?)
+        let imported = self.store.import(&bytes, merge).await.map_err(CoreError::from)?;
+        Ok(text::json(&imported)?)
     }
 
     /// Fails a storage call to come.

@@ -50,7 +50,7 @@ pub use stats::{ProjectionStats, Stats};
 pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
-pub use transfer::{ExportContent, check_export};
+pub use transfer::{ExportContent, Imported, check_export};
 pub use verify::{Problem, VerifyReport};
 
 use crate::position::Position;

@@ -16,7 +16,7 @@ use super::blocks::{BlockId, BlocksError, Content};
 use super::meta::Floor;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
 use super::tail::TailEvent;
-use super::{Progress, Store, StoreError};
+use super::{Store, StoreError};
 use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, pack, read_commits, unpack};
 use crate::log::bytes::{Reader, put_bytes, put_field, put_number};
@@ -46,6 +46,16 @@ pub struct ExportContent {
     pub events: u64,
     /// Its commits.
     pub commits: u64,
+}
+
+/// What an import added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Position of the last event of the log afterwards.
+    pub position: Position,
+    /// What was new.
+    #[serde(flatten)]
+    pub added: ExportContent,
 }
 
 /// Where an export is: what it has written and where it ends.
@@ -159,7 +169,7 @@ impl<S: Storage> Store<S> {
     /// Writes an export file into this store, which must be empty, or with `merge` those of its commits
     /// whose ids are new, after what is there. One transaction, all or nothing; costs memory for the
     /// whole file.
-    pub async fn import(&self, file: &[u8], merge: bool) -> Result<Progress, StoreError> {
+    pub async fn import(&self, file: &[u8], merge: bool) -> Result<Imported, StoreError> {
         let _writing = self.writing.lock().await;
         let contents = read_file(file)?;
         let damaged = |reason| StoreError::format("the import file", reason);
@@ -179,7 +189,10 @@ impl<S: Storage> Store<S> {
                 .collect();
             let heads = self.find_heads(streams).await?;
             if commits.is_empty() {
-                return Ok(self.progress(Vec::new()));
+                return Ok(Imported {
+                    position,
+                    added: ExportContent::default(),
+                });
             }
             let (mut write, floor) = self.floor_above_tail()?;
             let segments = place(&commits, position, heads).map_err(damaged)?;
@@ -198,7 +211,13 @@ impl<S: Storage> Store<S> {
             match self.storage.write(write).await {
                 Ok(Written::Done) => {
                     self.refresh().await?;
-                    return Ok(self.progress(Vec::new()));
+                    return Ok(Imported {
+                        position: last,
+                        added: ExportContent {
+                            events: last.0 - position.0,
+                            commits: commits.len() as u64,
+                        },
+                    });
                 }
                 Ok(_) => {}
                 Err(error) => {
