@@ -8,7 +8,8 @@ import type { AnyDecision } from "../../ts/decision.js";
 import type { AnyProjection } from "../../ts/projection.js";
 import { openTestStore, type TestStoreOptions } from "../../ts/testing.js";
 
-const wasm = readFileSync(new URL("../../dist/everfold.wasm", import.meta.url));
+// From the root, where the tests run: in happy-dom a module's URL is not a file's.
+const wasm = readFileSync("dist/everfold.wasm");
 const closings: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
