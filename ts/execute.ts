@@ -132,7 +132,6 @@ function run(
     let commit: CoreNewCommit | undefined;
     let before: readonly { readonly state: unknown; readonly version: number }[] = [];
     let advances: readonly Advance[] = [];
-    let refreshed = false;
 
     function outcomes(): StreamOutcome[] {
       return reads.map(({ streamId }, index) => {
@@ -151,11 +150,6 @@ function run(
         advances = [];
         const actual = before[0]?.version ?? 0;
         if (!isMet(expected, actual)) {
-          // A tab may be behind the version that the caller heard of from another.
-          if (!refreshed && typeof expected === "number" && expected > actual) {
-            refreshed = true;
-            return "refresh";
-          }
           throw conflictError(reads[0]?.streamId ?? "", expected, actual);
         }
         const now = engine.environment.now();

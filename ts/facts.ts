@@ -174,6 +174,8 @@ function asRead({ streamId, expectedVersion }: CheckedStream): CoreNewCommit["re
 }
 
 async function nothingWritten(engine: Engine, commitId: string, streams: readonly CheckedStream[]): Promise<Written> {
+  // Nothing is written that would be checked.
+  await engine.log.catchUp();
   const versions = await Promise.all(
     streams.map(async ({ streamId, expectedVersion }) => {
       const { version } = await engine.connection.ask<CoreLoaded>((core) =>

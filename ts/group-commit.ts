@@ -42,11 +42,11 @@ export interface Job {
   /** The states that it decides on; they are in memory when `prepare` is called. */
   readonly reads: readonly { readonly states: States; readonly streamId: string }[];
   /**
-   * Decides, on each slot's `tip` if it has one. "nothing" if there is nothing to write, "refresh" to be asked again after
-   * a look at what other tabs wrote. What it throws is the call's error, unless it was decided on a tip: then it is asked
-   * again when that is on disk.
+   * Decides, on each slot's `tip` if it has one. What it throws is the call's error; that and
+   * "nothing" only count when they were decided on what is on disk, other tabs' writes included:
+   * until then it is asked again.
    */
-  prepare(slots: readonly Slot[]): PreparedCommit | "nothing" | "refresh";
+  prepare(slots: readonly Slot[]): PreparedCommit | "nothing";
   /** The core saw a conflict: the call's error, or undefined to decide again. */
   conflict(conflict: Conflict): EverfoldError | undefined;
   appended(outcome: Appended): void;
@@ -70,8 +70,10 @@ interface Waiting {
   readonly job: Job;
   /** Something it needs is on its way. */
   held: boolean;
+  /** What other tabs wrote was looked at since it was asked. */
+  fresh: boolean;
   /** Decided on its own: its group was too large for the quota. */
-  alone: boolean;
+  readonly alone: boolean;
 }
 
 interface Member {
@@ -188,53 +190,49 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
 
   function prepare(waiting: Waiting, slots: readonly Slot[]): PreparedCommit | "later" | undefined {
     const { job } = waiting;
-    // What is still on its way may fail: then "no" and "nothing to do" would answer what never happened.
-    const certain = slots.every((slot) => slot.tip === undefined);
+    let give: () => void;
     try {
       const prepared = job.prepare(slots);
-      if (prepared === "nothing") {
-        if (!certain) {
-          return "later";
-        }
-        end(job, () => job.nothing());
-        return undefined;
+      if (prepared !== "nothing") {
+        return prepared;
       }
-      if (prepared === "refresh") {
-        hold(waiting, log.catchUp());
-        return "later";
-      }
-      return prepared;
+      give = () => job.nothing();
     } catch (error) {
-      if (!certain) {
-        return "later";
-      }
-      end(job, () => job.fail(error));
-      return undefined;
+      give = () => job.fail(error);
     }
+    // What is still on its way may fail: "no" and "nothing to do" would answer what never happened.
+    if (slots.some((slot) => slot.tip !== undefined)) {
+      return "later";
+    }
+    // And another tab may have written what changes the answer.
+    if (!waiting.fresh) {
+      waiting.fresh = true;
+      hold(waiting, log.catchUp());
+      return "later";
+    }
+    end(job, give);
+    return undefined;
   }
 
   /**
    * Ends a call that writes nothing. If its id was given, it may have been written before and only
    * fails because of what happened since: then the first receipt is the answer.
    */
-  function end(job: Job, otherwise: () => void): void {
+  function end(job: Job, give: () => void): void {
     if (!job.known) {
-      otherwise();
+      give();
       return;
     }
     lookingUp += 1;
     log
-      .catchUp()
-      .then(() => log.outcome(job.commitId, job.content))
+      .outcome(job.commitId, job.content)
       .then((outcome) => {
-        if (outcome === null) {
-          otherwise();
-        } else if (outcome.status === "failed") {
+        if (outcome?.status === "failed") {
           job.fail(errorFromCore(outcome.error));
-        } else if ("streams" in outcome) {
+        } else if (outcome !== null && "streams" in outcome) {
           job.appended({ ...outcome, status: "duplicate" });
         } else {
-          otherwise();
+          give();
         }
       })
       .catch((error: unknown) => job.fail(error))
@@ -328,7 +326,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
 
   return {
     submit(job) {
-      queue.push({ job, held: false, alone: false });
+      queue.push({ job, held: false, fresh: false, alone: false });
       start();
     },
     settled() {
