@@ -30,4 +30,6 @@ macro_rules! on_memory {
     };
 }
 
+contract::log::log_sentences!(on_memory);
+contract::rows::rows_sentences!(on_memory);
 storage_sentences!(on_memory);

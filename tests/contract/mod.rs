@@ -6,6 +6,8 @@
 //! the lint.
 #![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
+pub(crate) mod log;
+pub(crate) mod rows;
 pub(crate) mod storage;
 
 use everfold::store::{Change, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};

@@ -49,4 +49,6 @@ macro_rules! on_idb {
     };
 }
 
+crate::contract::log::log_sentences!(on_idb);
+crate::contract::rows::rows_sentences!(on_idb);
 crate::storage_sentences!(on_idb);

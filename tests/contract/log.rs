@@ -1,0 +1,846 @@
+//! Sentences about the log: what is appended is there, whole, once, in order, whatever was sealed.
+
+use std::collections::BTreeMap;
+
+use everfold::commit::NewCommit;
+use everfold::position::Position;
+use everfold::store::{
+    Clock, Direction, ExportContent, Foreign, LoadQuery, OpenOptions, Outcome, Progress, Query, Storage, Store,
+    StoreError, check_export,
+};
+use everfold::stream::{ExpectedVersion, Version};
+use serde_json::{Value, json};
+
+use super::Tabs;
+
+/// Every sentence, for a runner to turn into tests.
+macro_rules! log_sentences {
+    ($run:ident) => {
+        $run! { log:
+            an_append_is_there_after_opening_again
+            versions_are_dense_in_a_stream_and_positions_in_the_log
+            a_commit_over_two_streams_is_whole_or_absent
+            a_stale_expectation_is_a_conflict_with_both_versions
+            two_tabs_race_and_no_update_is_lost
+            a_tab_is_told_which_streams_others_wrote
+            an_id_that_comes_again_gets_the_first_receipt
+            an_id_is_known_after_sealing_and_in_another_tab
+            the_journal_never_holds_more_than_256_records
+            sealing_changes_nothing_that_is_read
+            sealing_between_two_pages_changes_nothing_that_is_read
+            two_tabs_may_seal_at_the_same_time
+            every_filter_gives_what_a_plain_scan_gives
+            a_page_ends_at_its_limit_and_the_next_goes_on
+            a_stream_is_loaded_as_of_a_version_and_of_a_time
+            a_snapshot_serves_only_its_definition_and_only_what_it_covers
+            the_newest_snapshots_are_kept
+            streams_are_listed_in_order_page_by_page
+            a_large_commit_is_refused_and_the_next_size_below_is_not
+            an_exported_log_is_imported_whole
+            an_export_taken_while_others_write_ends_where_it_began
+            a_damaged_import_changes_nothing
+            a_merged_import_adds_what_is_new_once
+            a_sound_log_verifies
+        }
+    };
+}
+pub(crate) use log_sentences;
+
+/// A commit as JSON: one event for each pair of stream and expectation.
+pub(crate) fn commit(id: &str, streams: &[(&str, Value)]) -> Value {
+    let streams: Vec<Value> = streams
+        .iter()
+        .map(|(stream, expected)| stream_write(stream, expected, 1))
+        .collect();
+    commit_of(id, &streams)
+}
+
+fn commit_of(id: &str, streams: &[Value]) -> Value {
+    json!({
+        "commitId": id, "known": true, "recordedAt": 1_000, "mode": "fact", "content": id, "streams": streams,
+    })
+}
+
+fn stream_write(stream: &str, expected: &Value, events: u64) -> Value {
+    let events: Vec<Value> = (0..events)
+        .map(|number| {
+            json!({
+                "type": if number % 2 == 0 { "happened" } else { "changed" },
+                "schemaVersion": 1, "occurredAt": 1_000, "data": { "number": number },
+            })
+        })
+        .collect();
+    json!({ "streamId": stream, "expectedVersion": expected, "events": events })
+}
+
+/// One event of `stream`, whatever its version.
+pub(crate) fn any(id: &str, stream: &str) -> Value {
+    commit(id, &[(stream, json!("any"))])
+}
+
+pub(crate) async fn open<T: Tabs>(tabs: &T) -> Store<T::Storage> {
+    over(tabs.open().await).await
+}
+
+pub(crate) async fn over<S: Storage>(storage: S) -> Store<S> {
+    try_open(storage).await.expect("opens")
+}
+
+pub(crate) async fn try_open<S: Storage>(storage: S) -> Result<Store<S>, StoreError> {
+    let options = OpenOptions {
+        replica: "replica".to_owned(),
+        now: 1,
+        durability: everfold::store::Durability::Relaxed,
+    };
+    Store::open(storage, options).await
+}
+
+pub(crate) async fn try_append<S: Storage>(store: &Store<S>, group: &[Value]) -> Result<Progress, StoreError> {
+    let text = serde_json::to_string(group).expect("is JSON");
+    let group: Vec<NewCommit<'_>> = serde_json::from_str(&text).expect("is a group");
+    store.append(&group).await
+}
+
+pub(crate) async fn append<S: Storage>(store: &Store<S>, group: &[Value]) -> Vec<Outcome> {
+    try_append(store, group).await.expect("appends").outcomes
+}
+
+/// Appends commits that must succeed.
+pub(crate) async fn appended<S: Storage>(store: &Store<S>, group: &[Value]) {
+    for outcome in append(store, group).await {
+        assert!(matches!(outcome, Outcome::Appended(_)), "{outcome:?}");
+    }
+}
+
+/// An event as read: position, stream, version, type, times, commit id, data.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) position: u64,
+    pub(crate) stream: String,
+    pub(crate) version: u64,
+    pub(crate) event_type: String,
+    pub(crate) occurred_at: i64,
+    pub(crate) recorded_at: i64,
+    pub(crate) commit: String,
+    pub(crate) data: Value,
+}
+
+/// The events of a batch.
+pub(crate) fn events_of(batch: &str) -> Vec<Seen> {
+    let batch: Value = serde_json::from_str(batch).expect("is JSON");
+    let text = |list: &str, number: &Value| {
+        batch[list][number.as_u64().unwrap() as usize]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let events = batch["events"].as_array().unwrap();
+    events
+        .chunks(10)
+        .map(|event| {
+            let commit = &batch["commits"][event[5].as_u64().unwrap() as usize];
+            Seen {
+                position: event[3].as_u64().unwrap(),
+                stream: text("streams", &event[1]),
+                version: event[2].as_u64().unwrap(),
+                event_type: text("types", &event[0]),
+                occurred_at: event[4].as_i64().unwrap(),
+                recorded_at: commit[2].as_i64().unwrap(),
+                commit: commit[0].as_str().unwrap().to_owned(),
+                data: event[9].clone(),
+            }
+        })
+        .collect()
+}
+
+/// Everything that passes, page after page; `between` runs between two pages.
+pub(crate) async fn read_with<S: Storage>(
+    store: &Store<S>,
+    mut query: Query<'_>,
+    between: impl AsyncFn(),
+) -> Vec<Seen> {
+    let mut all = Vec::new();
+    loop {
+        let page = store.read(&query).await.expect("reads");
+        all.extend(events_of(&page.batch));
+        let Some(next) = page.next else { return all };
+        match query.direction {
+            Direction::Forward => query.after_position = Some(next),
+            Direction::Backward => query.until_position = Some(next),
+        }
+        between().await;
+    }
+}
+
+pub(crate) async fn read<S: Storage>(store: &Store<S>, query: Query<'_>) -> Vec<Seen> {
+    read_with(store, query, async || ()).await
+}
+
+pub(crate) async fn read_all<S: Storage>(store: &Store<S>) -> Vec<Seen> {
+    read(store, Query::default()).await
+}
+
+async fn loaded<S: Storage>(store: &Store<S>, stream: &str, query: LoadQuery<'_>) -> (Vec<u64>, u64, Option<u64>) {
+    let loaded = store.load(stream, query).await.expect("loads");
+    let versions = events_of(&loaded.batch).iter().map(|event| event.version).collect();
+    (
+        versions,
+        loaded.version.0,
+        loaded.snapshot.map(|snapshot| snapshot.version.0),
+    )
+}
+
+/// A log with some streams of different lengths, times and types, in `commits` commits.
+async fn fill<S: Storage>(store: &Store<S>, commits: u64) {
+    for number in 0..commits {
+        let mut commit = commit_of(
+            &format!("c{number}"),
+            &[stream_write(
+                &format!("account-{}", number % 7),
+                &json!("any"),
+                1 + number % 3,
+            )],
+        );
+        commit["recordedAt"] = json!(number * 10);
+        for event in commit["streams"][0]["events"].as_array_mut().unwrap() {
+            event["occurredAt"] = json!((number * 37) % 100);
+        }
+        if number % 5 == 0 {
+            commit["streams"]
+                .as_array_mut()
+                .unwrap()
+                .push(stream_write("bank", &json!("any"), 1));
+        }
+        appended(store, &[commit]).await;
+    }
+}
+
+pub(crate) async fn an_append_is_there_after_opening_again(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    appended(&store, &[any("a", "account-1")]).await;
+    store.close();
+
+    let store = open(tabs).await;
+
+    let all = read_all(&store).await;
+    assert_eq!(all.len(), 1);
+    assert_eq!(
+        (all[0].position, all[0].version, &*all[0].stream, &*all[0].commit),
+        (1, 1, "account-1", "a")
+    );
+}
+
+pub(crate) async fn versions_are_dense_in_a_stream_and_positions_in_the_log(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+
+    fill(&store, 60).await;
+
+    let mut heads = BTreeMap::new();
+    for (place, event) in read_all(&store).await.into_iter().enumerate() {
+        assert_eq!(event.position, place as u64 + 1);
+        let head = heads.entry(event.stream).or_insert(0);
+        *head += 1;
+        assert_eq!(event.version, *head);
+    }
+}
+
+pub(crate) async fn a_commit_over_two_streams_is_whole_or_absent(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    appended(&store, &[any("a", "one")]).await;
+
+    let outcomes = append(
+        &store,
+        &[
+            commit("b", &[("one", json!(1)), ("two", json!(5))]),
+            commit("c", &[("one", json!(1)), ("two", json!(0))]),
+        ],
+    )
+    .await;
+
+    // The second names streams that the first failed on: it might have been decided on its outcome.
+    assert!(
+        matches!(outcomes[..], [Outcome::Conflict(_), Outcome::Stale { .. }]),
+        "{outcomes:?}"
+    );
+    appended(&store, &[commit("c", &[("one", json!(1)), ("two", json!(0))])]).await;
+    let streams: Vec<_> = read_all(&store)
+        .await
+        .into_iter()
+        .map(|event| (event.stream, event.commit))
+        .collect();
+    let pair = |stream: &str, commit: &str| (stream.to_owned(), commit.to_owned());
+    assert_eq!(streams, [pair("one", "a"), pair("one", "c"), pair("two", "c")]);
+}
+
+pub(crate) async fn a_stale_expectation_is_a_conflict_with_both_versions(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    appended(&store, &[any("a", "one"), any("b", "one")]).await;
+
+    let outcomes = append(&store, &[commit("c", &[("one", json!(1))])]).await;
+
+    let [Outcome::Conflict(conflict)] = &outcomes[..] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(
+        (conflict.expected, conflict.actual),
+        (ExpectedVersion::Exact(Version(1)), Version(2))
+    );
+}
+
+pub(crate) async fn two_tabs_race_and_no_update_is_lost(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+
+    for number in 0..20 {
+        appended(&left, &[any(&format!("left {number}"), "one")]).await;
+        appended(&right, &[any(&format!("right {number}"), "one")]).await;
+    }
+
+    left.catch_up().await.expect("catches up");
+    assert_eq!(read_all(&left).await, read_all(&right).await);
+    let versions: Vec<_> = read_all(&left).await.iter().map(|event| event.version).collect();
+    assert_eq!(versions, (1..=40).collect::<Vec<_>>());
+}
+
+pub(crate) async fn a_tab_is_told_which_streams_others_wrote(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    appended(&left, &[any("a", "one"), any("b", "two")]).await;
+
+    let progress = try_append(&right, &[any("c", "three")]).await.expect("appends");
+
+    let streams = ["one", "two"].map(str::to_owned).into_iter().collect();
+    assert_eq!(progress.foreign, Foreign::Streams(streams));
+    assert_eq!(progress.position, Position(3));
+    assert_eq!(right.catch_up().await.expect("catches up").foreign, Foreign::default());
+}
+
+pub(crate) async fn an_id_that_comes_again_gets_the_first_receipt(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    let first = append(&store, &[any("a", "one")]).await;
+    appended(&store, &[any("b", "one")]).await;
+
+    let again = append(&store, &[any("a", "one")]).await;
+
+    let (Outcome::Appended(first), Outcome::Duplicate(again)) = (&first[0], &again[0]) else {
+        panic!("{again:?}")
+    };
+    assert_eq!(first, again);
+    let mut other = any("a", "one");
+    other["content"] = json!("other");
+    assert_eq!(append(&store, &[other]).await, [Outcome::Reused]);
+    assert_eq!(read_all(&store).await.len(), 2);
+}
+
+pub(crate) async fn an_id_is_known_after_sealing_and_in_another_tab(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 30).await;
+    store.seal().await.expect("seals");
+    let other = open(tabs).await;
+
+    let outcomes = append(&other, &[any("c7", "new"), any("new", "new")]).await;
+
+    assert!(
+        matches!(outcomes[..], [Outcome::Duplicate(_), Outcome::Appended(_)]),
+        "{outcomes:?}"
+    );
+    let receipt = other.find_commit("c7").await.expect("finds").expect("is known");
+    assert_eq!(receipt.streams, [("account-0".to_owned(), Version(2), Version(3))]);
+    assert!(other.find_commit("c99").await.expect("finds").is_none());
+}
+
+pub(crate) async fn the_journal_never_holds_more_than_256_records(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+
+    for number in 0..600 {
+        appended(&store, &[any(&number.to_string(), &format!("account-{}", number % 9))]).await;
+        assert!(store.journal_records() <= 256);
+    }
+
+    let store = open(tabs).await;
+    assert_eq!(store.journal_records(), 600 - 2 * 256);
+    assert_eq!(store.stats().await.expect("counts").segments, 2);
+    assert_eq!(store.stats().await.expect("counts").streams, 9);
+    assert_eq!(read_all(&store).await.len(), 600);
+}
+
+pub(crate) async fn sealing_changes_nothing_that_is_read(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 40).await;
+    let before = read_all(&store).await;
+
+    store.seal().await.expect("seals");
+    assert_eq!(read_all(&store).await, before);
+    fill_more(&store).await;
+    let after = read_all(&store).await;
+
+    assert_eq!(after[..before.len()], before);
+    assert_eq!(read_all(&open(tabs).await).await, after);
+    for stream in ["account-0", "account-6", "bank"] {
+        let own: Vec<_> = after.iter().filter(|event| event.stream == stream).cloned().collect();
+        let loaded = store.load(stream, LoadQuery::default()).await.expect("loads");
+        assert_eq!(events_of(&loaded.batch), own);
+        assert_eq!(loaded.version.0, own.len() as u64);
+    }
+}
+
+async fn fill_more<S: Storage>(store: &Store<S>) {
+    for number in 0..10 {
+        appended(store, &[any(&format!("more {number}"), "bank")]).await;
+    }
+}
+
+pub(crate) async fn sealing_between_two_pages_changes_nothing_that_is_read(tabs: &impl Tabs) {
+    for direction in [Direction::Forward, Direction::Backward] {
+        let (reader, writer) = (open(tabs).await, open(tabs).await);
+        let sealed = reader.position().0;
+        for number in 0..30 {
+            appended(&writer, &[any(&format!("{direction:?} {number}"), "one")]).await;
+        }
+        reader.catch_up().await.expect("catches up");
+        let query = || Query {
+            limit: Some(7),
+            direction,
+            after_position: Some(Position(sealed)),
+            until_position: Some(reader.position()),
+            ..Query::default()
+        };
+        let plain = read(&reader, query()).await;
+
+        let sealing = read_with(&reader, query(), async || {
+            writer.seal().await.expect("seals");
+            appended(
+                &writer,
+                &[any(&format!("{direction:?} between {}", writer.position().0), "one")],
+            )
+            .await;
+            reader.catch_up().await.expect("catches up");
+        })
+        .await;
+
+        assert_eq!(plain.len(), 30);
+        assert_eq!(sealing, plain);
+    }
+}
+
+pub(crate) async fn two_tabs_may_seal_at_the_same_time(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    fill(&left, 20).await;
+    right.catch_up().await.expect("catches up");
+
+    assert!(left.seal().await.expect("seals"));
+    right.seal().await.expect("finds nothing to seal");
+    appended(&right, &[any("after", "bank")]).await;
+
+    left.catch_up().await.expect("catches up");
+    assert_eq!(read_all(&left).await, read_all(&right).await);
+    assert_eq!(left.stats().await.expect("counts").segments, 1);
+}
+
+pub(crate) async fn every_filter_gives_what_a_plain_scan_gives(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 60).await;
+    store.seal().await.expect("seals");
+    fill_more(&store).await;
+    let all = read_all(&store).await;
+    let set = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+
+    type Test = Box<dyn Fn(&Seen) -> bool>;
+    let cases: Vec<(Query<'_>, Test)> = vec![
+        (
+            Query {
+                stream_id: Some("account-3".into()),
+                ..Query::default()
+            },
+            Box::new(|e| e.stream == "account-3"),
+        ),
+        (
+            Query {
+                prefix: Some("account-".into()),
+                ..Query::default()
+            },
+            Box::new(|e| e.stream.starts_with("account-")),
+        ),
+        (
+            Query {
+                streams: set(&["account-1", "bank", "nobody"]),
+                ..Query::default()
+            },
+            Box::new(|e| e.stream == "account-1" || e.stream == "bank"),
+        ),
+        (
+            Query {
+                types: set(&["changed"]),
+                ..Query::default()
+            },
+            Box::new(|e| e.event_type == "changed"),
+        ),
+        (
+            Query {
+                types: set(&["unknown"]),
+                ..Query::default()
+            },
+            Box::new(|_| false),
+        ),
+        (
+            Query {
+                from: Some(20),
+                until: Some(60),
+                ..Query::default()
+            },
+            Box::new(|e| (20..=60).contains(&e.occurred_at)),
+        ),
+        (
+            Query {
+                from: Some(100),
+                until: Some(300),
+                clock: Clock::Recorded,
+                ..Query::default()
+            },
+            Box::new(|e| (100..=300).contains(&e.recorded_at)),
+        ),
+        (
+            Query {
+                after_position: Some(Position(17)),
+                until_position: Some(Position(95)),
+                ..Query::default()
+            },
+            Box::new(|e| e.position > 17 && e.position <= 95),
+        ),
+    ];
+    for (query, passes) in cases {
+        let expected: Vec<_> = all.iter().filter(|event| passes(event)).cloned().collect();
+        assert_eq!(read(&store, query.clone()).await, expected, "{query:?}");
+
+        let backward: Vec<_> = expected.iter().rev().cloned().collect();
+        let query = Query {
+            direction: Direction::Backward,
+            limit: Some(3),
+            ..query
+        };
+        assert_eq!(read(&store, query.clone()).await, backward, "{query:?}");
+    }
+}
+
+pub(crate) async fn a_page_ends_at_its_limit_and_the_next_goes_on(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 20).await;
+
+    let page = store
+        .read(&Query {
+            limit: Some(5),
+            ..Query::default()
+        })
+        .await
+        .expect("reads");
+
+    assert_eq!(page.events, 5);
+    assert_eq!(page.next, Some(Position(5)));
+    let rest = read(
+        &store,
+        Query {
+            after_position: page.next,
+            ..Query::default()
+        },
+    )
+    .await;
+    assert_eq!(rest.first().map(|event| event.position), Some(6));
+}
+
+pub(crate) async fn a_stream_is_loaded_as_of_a_version_and_of_a_time(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for (number, time) in [10, 30, 20, 40].into_iter().enumerate() {
+        let mut commit = any(&number.to_string(), "one");
+        commit["streams"][0]["events"][0]["occurredAt"] = json!(time);
+        commit["recordedAt"] = json!(number);
+        appended(&store, &[commit]).await;
+        if number == 1 {
+            store.seal().await.expect("seals");
+        }
+    }
+
+    let at = |time, clock| LoadQuery {
+        at: Some((time, clock)),
+        ..LoadQuery::default()
+    };
+    let at_version = LoadQuery {
+        at_version: Some(Version(3)),
+        ..LoadQuery::default()
+    };
+    assert_eq!(loaded(&store, "one", at_version).await, (vec![1, 2, 3], 4, None));
+    assert_eq!(
+        loaded(&store, "one", at(25, Clock::Occurred)).await,
+        (vec![1, 3], 4, None)
+    );
+    assert_eq!(
+        loaded(&store, "one", at(1, Clock::Recorded)).await,
+        (vec![1, 2], 4, None)
+    );
+    assert_eq!(loaded(&store, "nobody", LoadQuery::default()).await, (vec![], 0, None));
+}
+
+pub(crate) async fn a_snapshot_serves_only_its_definition_and_only_what_it_covers(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for (number, time) in [10, 30, 20, 40, 50].into_iter().enumerate() {
+        let mut commit = any(&number.to_string(), "one");
+        commit["streams"][0]["events"][0]["occurredAt"] = json!(time);
+        appended(&store, &[commit]).await;
+    }
+    store
+        .put_snapshot("one", ("account", 1), Version(3), "{\"balance\":3}", 2)
+        .await
+        .expect("keeps");
+
+    let query = LoadQuery {
+        definition: Some(("account", 1)),
+        ..LoadQuery::default()
+    };
+    assert_eq!(loaded(&store, "one", query).await, (vec![4, 5], 5, Some(3)));
+    let newer = LoadQuery {
+        definition: Some(("account", 2)),
+        ..LoadQuery::default()
+    };
+    assert_eq!(loaded(&store, "one", newer).await, (vec![1, 2, 3, 4, 5], 5, None));
+    let before = LoadQuery {
+        at_version: Some(Version(2)),
+        ..query
+    };
+    assert_eq!(loaded(&store, "one", before).await, (vec![1, 2], 5, None));
+    // The snapshot covers an event of time 30.
+    let at = LoadQuery {
+        at: Some((25, Clock::Occurred)),
+        ..query
+    };
+    assert_eq!(loaded(&store, "one", at).await, (vec![1, 3], 5, None));
+    let later = LoadQuery {
+        at: Some((30, Clock::Occurred)),
+        ..query
+    };
+    assert_eq!(loaded(&store, "one", later).await, (vec![], 5, Some(3)));
+}
+
+pub(crate) async fn the_newest_snapshots_are_kept(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for number in 0..6 {
+        appended(&store, &[any(&number.to_string(), "one")]).await;
+    }
+
+    for version in 1..=5 {
+        store
+            .put_snapshot("one", ("account", 1), Version(version), "{}", 2)
+            .await
+            .expect("keeps");
+    }
+
+    assert_eq!(store.stats().await.expect("counts").snapshots, 2);
+    let query = LoadQuery {
+        definition: Some(("account", 1)),
+        at_version: Some(Version(4)),
+        ..LoadQuery::default()
+    };
+    assert_eq!(loaded(&store, "one", query).await, (vec![], 6, Some(4)));
+    store.drop_snapshots("one").await.expect("drops");
+    assert_eq!(store.stats().await.expect("counts").snapshots, 0);
+}
+
+pub(crate) async fn streams_are_listed_in_order_page_by_page(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for number in 0..30 {
+        appended(
+            &store,
+            &[any(&number.to_string(), &format!("account-{:02}", (number * 7) % 20))],
+        )
+        .await;
+        if number % 8 == 0 {
+            store.seal().await.expect("seals");
+        }
+    }
+    appended(&store, &[any("other", "accountant-1"), any("another", "aa")]).await;
+
+    let mut all = Vec::new();
+    while let ids = store
+        .streams("account-", all.last().map_or("", String::as_str), 6)
+        .await
+        .expect("lists")
+        && !ids.is_empty()
+    {
+        all.extend(ids);
+    }
+
+    assert_eq!(
+        all,
+        (0..20).map(|number| format!("account-{number:02}")).collect::<Vec<_>>()
+    );
+}
+
+pub(crate) async fn a_large_commit_is_refused_and_the_next_size_below_is_not(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    let sized = |id: &str, bytes: usize| {
+        let mut commit = any(id, "one");
+        commit["streams"][0]["events"][0]["data"] = json!("x".repeat(bytes));
+        commit
+    };
+    let events = |id: &str, count| commit_of(id, &[stream_write("one", &json!("any"), count)]);
+
+    let outcomes = append(
+        &store,
+        &[
+            events("a", 1_000),
+            events("b", 1_001),
+            sized("c", (256 << 10) - 100),
+            sized("d", 256 << 10),
+        ],
+    )
+    .await;
+
+    assert!(
+        matches!(
+            outcomes[..],
+            [
+                Outcome::Appended(_),
+                Outcome::Invalid(_),
+                Outcome::Appended(_),
+                Outcome::Invalid(_)
+            ]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut part = 0;
+    while let Some(bytes) = store.export_part(part).await.expect("exports") {
+        file.extend(bytes);
+        part += 1;
+    }
+    file
+}
+
+pub(crate) async fn an_exported_log_is_imported_whole(tabs: &impl Tabs) {
+    let store = over(everfold::store::MemoryStorage::open(
+        &everfold::store::MemoryDatabase::new(),
+    ))
+    .await;
+    fill(&store, 50).await;
+    store.seal().await.expect("seals");
+    fill_more(&store).await;
+    let file = export(&store).await;
+
+    let copy = open(tabs).await;
+    copy.import(&file, false).await.expect("imports");
+
+    assert_eq!(read_all(&copy).await, read_all(&store).await);
+    assert_eq!(read_all(&open(tabs).await).await, read_all(&store).await);
+    assert!(copy.find_commit("c7").await.expect("finds").is_some());
+    assert_eq!(
+        copy.import(&file, false).await,
+        Err(StoreError::NotEmpty(store.position().0))
+    );
+    appended(&copy, &[any("new", "bank")]).await;
+}
+
+pub(crate) async fn an_export_taken_while_others_write_ends_where_it_began(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 20).await;
+    store.seal().await.expect("seals");
+    fill_more(&store).await;
+    let before = read_all(&store).await;
+
+    let mut file = store.export_part(0).await.expect("exports").expect("has a header");
+    fill_more_under(&store, "late").await;
+    store.seal().await.expect("seals");
+    for part in 1.. {
+        match store.export_part(part).await.expect("exports") {
+            Some(bytes) => file.extend(bytes),
+            None => break,
+        }
+    }
+
+    let content = check_export(&file).expect("is whole");
+    assert_eq!(
+        content,
+        ExportContent {
+            events: before.len() as u64,
+            commits: 30
+        }
+    );
+    let copy = over(everfold::store::MemoryStorage::open(
+        &everfold::store::MemoryDatabase::new(),
+    ))
+    .await;
+    copy.import(&file, false).await.expect("imports");
+    assert_eq!(read_all(&copy).await, before);
+}
+
+async fn fill_more_under<S: Storage>(store: &Store<S>, prefix: &str) {
+    for number in 0..5 {
+        appended(store, &[any(&format!("{prefix} {number}"), "bank")]).await;
+    }
+}
+
+pub(crate) async fn a_damaged_import_changes_nothing(tabs: &impl Tabs) {
+    let store = over(everfold::store::MemoryStorage::open(
+        &everfold::store::MemoryDatabase::new(),
+    ))
+    .await;
+    fill(&store, 20).await;
+    let file = export(&store).await;
+    let copy = open(tabs).await;
+
+    for length in (0..file.len()).step_by(7) {
+        copy.import(&file[..length], false).await.expect_err("is cut");
+    }
+    for place in (0..file.len()).step_by(11) {
+        let mut damaged = file.clone();
+        damaged[place] ^= 4;
+        copy.import(&damaged, false).await.expect_err("is damaged");
+    }
+
+    assert_eq!(copy.position(), Position(0));
+    copy.import(&file, false).await.expect("imports");
+}
+
+pub(crate) async fn a_merged_import_adds_what_is_new_once(tabs: &impl Tabs) {
+    let store = over(everfold::store::MemoryStorage::open(
+        &everfold::store::MemoryDatabase::new(),
+    ))
+    .await;
+    fill(&store, 30).await;
+    let file = export(&store).await;
+    let other = open(tabs).await;
+    fill(&other, 10).await;
+    appended(&other, &[any("own", "bank")]).await;
+    let before = read_all(&other).await;
+
+    other.import(&file, true).await.expect("merges");
+    other.import(&file, true).await.expect("merges nothing");
+
+    let after = read_all(&other).await;
+    assert_eq!(after[..before.len()], before);
+    let ids: std::collections::BTreeSet<_> = after.iter().map(|event| event.commit.clone()).collect();
+    assert_eq!(ids.len(), 31);
+    assert_eq!(after.len(), read_all(&store).await.len() + 1);
+    let report = other.verify(Position(0)).await.expect("verifies");
+    assert_eq!(report.problems, []);
+}
+
+pub(crate) async fn a_sound_log_verifies(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 30).await;
+    store.seal().await.expect("seals");
+    fill_more(&store).await;
+    store.seal().await.expect("seals");
+    fill_more_under(&store, "tail").await;
+
+    let (mut after, mut steps) = (Position(0), 0);
+    loop {
+        let report = store.verify(after).await.expect("verifies");
+        assert_eq!(report.problems, []);
+        steps += 1;
+        match report.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+
+    assert_eq!(steps, 3);
+}
