@@ -228,7 +228,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       .outcome(job.commitId, job.content)
       .then((outcome) => {
         if (outcome?.status === "failed") {
-          job.fail(errorFromCore(outcome.error));
+          job.fail(errorFromCore(outcome.error, { commitId: job.commitId }));
         } else if (outcome !== null && "streams" in outcome) {
           job.appended({ ...outcome, status: "duplicate" });
         } else {
@@ -266,7 +266,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
         }
         job.appended(outcome);
       } else if (outcome.status === "failed") {
-        job.fail(errorFromCore(outcome.error));
+        job.fail(errorFromCore(outcome.error, { commitId: job.commitId }));
       } else if (outcome.status === "stale") {
         undecided.push(member.waiting);
       } else {

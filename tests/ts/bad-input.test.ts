@@ -299,8 +299,9 @@ describe("an import file that is", () => {
   test("whole is taken", async () => {
     const { store } = await opened(definitions);
 
-    await store.import(await exported());
+    const report = await store.import(await exported());
 
+    expect(report).toEqual({ events: 50, commits: 50 });
     expect((await store.load(account, "a")).state.balance).toBe((50 * 51) / 2);
   });
 
