@@ -2,6 +2,10 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 mod contract;
+#[path = "memory/faults.rs"]
+mod faults;
+#[path = "memory/laws.rs"]
+mod laws;
 
 use everfold::store::{MemoryDatabase, MemoryStorage};
 

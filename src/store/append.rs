@@ -45,7 +45,7 @@ impl<S: Storage> Store<S> {
     /// size of the group; when another tab wrote meanwhile, one more for each time it did.
     pub async fn append(&self, group: &[NewCommit<'_>]) -> Result<Progress, StoreError> {
         let _writing = self.writing.lock().await;
-        let mut tries = 0;
+        let (mut tries, mut fresh) = (0, false);
         loop {
             self.check_open()?;
             if self.doubtful.get() {
@@ -65,7 +65,17 @@ impl<S: Storage> Store<S> {
             let position = self.log.borrow().position();
             let plan = plan(group, position, heads, known, &self.identity.replica);
             if plan.commits.is_empty() {
-                return Ok(self.progress(plan.outcomes));
+                let refused = plan
+                    .outcomes
+                    .iter()
+                    .any(|outcome| !matches!(outcome, Outcome::Duplicate(_)));
+                if fresh || !refused {
+                    return Ok(self.progress(plan.outcomes));
+                }
+                // A written record proves that nobody wrote since; a 'no' with nothing written has to look.
+                self.refresh().await?;
+                fresh = true;
+                continue;
             }
             let record = encode_record(plan.commits.iter().map(Vec::as_slice));
             if self.write_record(record).await? {
@@ -76,6 +86,7 @@ impl<S: Storage> Store<S> {
                 return Err(StoreError::Contended(tries));
             }
             self.refresh().await?;
+            fresh = true;
         }
     }
 

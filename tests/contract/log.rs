@@ -23,6 +23,7 @@ macro_rules! log_sentences {
             a_stale_expectation_is_a_conflict_with_both_versions
             two_tabs_race_and_no_update_is_lost
             a_tab_is_told_which_streams_others_wrote
+            a_tab_that_lags_looks_before_it_says_no
             an_id_that_comes_again_gets_the_first_receipt
             an_id_is_known_after_sealing_and_in_another_tab
             the_journal_never_holds_more_than_256_records
@@ -311,6 +312,20 @@ pub(crate) async fn a_tab_is_told_which_streams_others_wrote(tabs: &impl Tabs) {
     assert_eq!(progress.foreign, Foreign::Streams(streams));
     assert_eq!(progress.position, Position(3));
     assert_eq!(right.catch_up().await.expect("catches up").foreign, Foreign::default());
+}
+
+/// Found by a law: a tab that had not heard of the others' commits said 'conflict' to an expectation
+/// that was right, and to an id that was known.
+pub(crate) async fn a_tab_that_lags_looks_before_it_says_no(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    appended(&left, &[any("a", "one"), any("b", "one")]).await;
+
+    appended(&right, &[commit("c", &[("one", json!(2))])]).await;
+    appended(&left, &[any("d", "one")]).await;
+    let mut used = commit("d", &[("one", json!(9))]);
+    used["content"] = json!("other");
+
+    assert_eq!(append(&right, &[used]).await, [Outcome::Reused]);
 }
 
 pub(crate) async fn an_id_that_comes_again_gets_the_first_receipt(tabs: &impl Tabs) {

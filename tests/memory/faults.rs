@@ -1,0 +1,242 @@
+//! What is promised holds whichever storage call fails, and whether or not it took effect.
+//!
+//! A scenario is run with its first storage call failing, then its second, and so on until one run is
+//! over before the failure comes; then the same with the next way to fail.
+
+use std::collections::BTreeMap;
+
+use everfold::position::Position;
+use everfold::store::{
+    Change, Fault, Faults, Faulty, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read, RowWrite,
+    Storage, StorageError, Store, Table, When, Write, Written, check_export,
+};
+use everfold::stream::Version;
+use serde_json::json;
+
+use crate::contract::log::{any, commit, events_of, over, read_all, try_append, try_open};
+
+#[test]
+fn each_of_three_appends_is_failed_in_each_way() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = MemoryDatabase::new();
+        let storage = Faulty::new(MemoryStorage::open(&database), faults);
+        let mut stored = 0;
+
+        for _ in 0..3 {
+            let record = Change::Append {
+                value: vec![1],
+                expected: stored + 1,
+            };
+            let write = Write {
+                changes: vec![record],
+                ..Write::default()
+            };
+            match storage.write(write).await {
+                Ok(written) => assert_eq!(written, Written::Done),
+                Err(error) => assert_eq!(error, fault.error),
+            }
+            stored = records(&MemoryStorage::open(&database)).await;
+        }
+
+        assert!(stored >= 2, "one failure loses one record at most: {fault:?}");
+    }));
+
+    assert_eq!(runs, 18, "three calls in six ways");
+}
+
+/// A day in the life of a store: opened, written, sealed, loaded, projected, rebuilt, exported. After
+/// each error the app does what an app does: it tries the commit again, with the same id.
+#[test]
+fn nothing_acknowledged_is_lost_or_doubled_whichever_call_of_a_store_fails() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = MemoryDatabase::new();
+        let mut acknowledged = Vec::new();
+        let faulty = || Faulty::new(MemoryStorage::open(&database), faults.clone());
+        let store = match try_open(faulty()).await {
+            Ok(store) => store,
+            Err(_) => over(faulty()).await,
+        };
+
+        for number in 0..8_u64 {
+            let id = format!("c{number}");
+            let group = [
+                commit(&id, &[("one", json!(number)), ("two", json!("any"))]),
+                any(&format!("{id} alone"), "three"),
+            ];
+            let mut tries = 0;
+            let outcomes = loop {
+                tries += 1;
+                match try_append(&store, &group).await {
+                    Ok(progress) => break progress.outcomes,
+                    Err(error) => assert!(tries < 3, "{error} after {fault:?}"),
+                }
+            };
+            for outcome in outcomes {
+                assert!(
+                    matches!(outcome, Outcome::Appended(_) | Outcome::Duplicate(_)),
+                    "{outcome:?} {fault:?}"
+                );
+            }
+            acknowledged.extend([id.clone(), format!("{id} alone")]);
+            if number % 3 == 2 {
+                // Whether it seals is of no importance to anyone.
+                let _ = store.seal().await;
+            }
+            let _ = store
+                .put_snapshot("one", ("account", 1), Version(number + 1), "{}", 2)
+                .await;
+            project(&store, number).await;
+        }
+        let _ = store.load("one", LoadQuery::default()).await;
+        let _ = rebuild(&store).await;
+        let _ = store.catch_up().await;
+        let file = export(&store).await;
+
+        let fresh = over(MemoryStorage::open(&database)).await;
+        let mut commits = BTreeMap::new();
+        for event in read_all(&fresh).await {
+            *commits.entry(event.commit).or_insert(0) += 1;
+        }
+        let expected = acknowledged
+            .into_iter()
+            .map(|id| (id.clone(), if id.contains("alone") { 1 } else { 2 }));
+        assert_eq!(commits, expected.collect(), "{fault:?}");
+        let loaded = fresh
+            .load(
+                "one",
+                LoadQuery {
+                    definition: Some(("account", 1)),
+                    ..LoadQuery::default()
+                },
+            )
+            .await;
+        let loaded = loaded.expect("loads");
+        let base = loaded.snapshot.map_or(0, |snapshot| snapshot.version.0);
+        assert_eq!(base + events_of(&loaded.batch).len() as u64, 8, "{fault:?}");
+        let mut after = Some(Position(0));
+        while let Some(position) = after {
+            let report = fresh.verify(position).await.expect("verifies");
+            assert_eq!(report.problems, [], "{fault:?}");
+            after = report.next;
+        }
+        check_rows(&fresh, fault).await;
+        if let Some(file) = file {
+            assert_eq!(check_export(&file).expect("is whole").commits, 16);
+            let database = MemoryDatabase::new();
+            if let Ok(copy) = try_open(Faulty::new(MemoryStorage::open(&database), faults.clone())).await {
+                let imported = copy.import(&file, false).await;
+                let position = over(MemoryStorage::open(&database)).await.position();
+                assert!(position == Position(24) || imported.is_err(), "{fault:?}");
+                assert!(
+                    position == Position(24) || position == Position(0),
+                    "{position} {fault:?}"
+                );
+            }
+        }
+    }));
+
+    assert!(runs > 300, "{runs} runs");
+}
+
+/// Writes a row that is the checkpoint it was written with.
+async fn project<S: Storage>(store: &Store<S>, number: u64) {
+    let Ok(report) = store.projection("numbers", 1).await else {
+        return;
+    };
+    write_number(store, report.state.generation, report.state.checkpoint.0, number + 1).await;
+}
+
+async fn write_number<S: Storage>(store: &Store<S>, generation: u64, from: u64, to: u64) {
+    let text = json!({
+        "name": "numbers", "version": 1, "generation": generation,
+        "expectedCheckpoint": from, "checkpoint": to, "rows": [["row", to, [from], [to]]],
+    })
+    .to_string();
+    let write: RowWrite<'_> = serde_json::from_str(&text).expect("is a write");
+    let _ = store.write_rows(&write).await;
+}
+
+async fn rebuild<S: Storage>(store: &Store<S>) -> Option<bool> {
+    let rebuild = store.begin_rebuild("numbers", 1, false).await.ok()?.state.rebuild?;
+    write_number(store, rebuild.generation, 0, 100).await;
+    let done = store.switch_generation("numbers", 1, rebuild.generation).await.ok()?;
+    if done {
+        let _ = store.drop_generation(1, 10).await;
+    }
+    Some(done)
+}
+
+/// Row and checkpoint say the same, whatever failed.
+async fn check_rows<S: Storage>(store: &Store<S>, fault: &Fault) {
+    let state = store.projection("numbers", 1).await.expect("reads").state;
+    let rows = store
+        .rows(state.generation, &["row".into()])
+        .await
+        .expect("reads")
+        .expect("is there");
+    let expected = match state.checkpoint.0 {
+        0 => "[null]".to_owned(),
+        checkpoint => format!("[{checkpoint}]"),
+    };
+    assert_eq!(rows, expected, "{fault:?}");
+}
+
+async fn export<S: Storage>(store: &Store<S>) -> Option<Vec<u8>> {
+    let mut file = Vec::new();
+    for part in 0.. {
+        match store.export_part(part).await.ok()? {
+            Some(bytes) => file.extend(bytes),
+            None => break,
+        }
+    }
+    Some(file)
+}
+
+async fn records(storage: &impl Storage) -> u64 {
+    let all = Read::Scan {
+        table: Table::Journal,
+        range: KeyRange::ALL,
+        order: Order::Ascending,
+        limit: None,
+    };
+    let answers = storage.read(vec![all]).await.expect("reads");
+    answers.iter().flatten().count() as u64
+}
+
+/// What a real browser may answer, and when.
+fn failures() -> [(When, StorageError); 6] {
+    let text = String::from;
+    [
+        (When::Before, StorageError::QuotaExceeded),
+        (When::Before, StorageError::Failed(text("UnknownError"))),
+        (When::Before, StorageError::Closed(text("the connection was lost"))),
+        (When::Before, StorageError::Aborted(text("AbortError"))),
+        (When::Before, StorageError::Blocked(text("not finished in time"))),
+        (When::After, StorageError::Closed(text("the answer was lost"))),
+    ]
+}
+
+/// Runs `scenario` once for each call that it makes and each way in which that may fail, and returns
+/// how many runs that were. The scenario builds its own [`Faulty`] storage from the
+/// faults it is handed, and asserts what must hold; it says which failure it was given if it panics.
+async fn fail_each_call(scenario: impl AsyncFn(Faults, &Fault)) -> u64 {
+    let mut runs = 0;
+    for (when, error) in failures() {
+        for call in 1.. {
+            assert!(call <= 10_000, "a scenario that never ends: {error}");
+            let faults = Faults::new();
+            let fault = Fault {
+                call,
+                when,
+                error: error.clone(),
+            };
+            faults.plan(fault.clone());
+            scenario(faults.clone(), &fault).await;
+            if faults.is_waiting() {
+                break;
+            }
+            runs += 1;
+        }
+    }
+    runs
+}
