@@ -110,7 +110,7 @@ impl EventsWriter {
         let new_stream = self.content.is_empty() || self.stream != event.stream || self.version.next() != event.version;
         let new_commit = self.content.is_empty() || self.envelope != event.envelope;
         self.content
-            .push(u8::from(new_stream) * NEW_STREAM | u8::from(new_commit) * NEW_COMMIT);
+            .push((u8::from(new_stream) * NEW_STREAM) | (u8::from(new_commit) * NEW_COMMIT));
         if new_stream {
             put_bytes(&mut self.content, event.stream.as_bytes());
             put_varint(&mut self.content, event.version.0);

@@ -47,7 +47,7 @@ mod tests {
     fn it_knows_its_keys_and_few_others() {
         let keys: Vec<String> = (0..1_000).map(|number| format!("account-{number}")).collect();
 
-        let filter = build(keys.iter().map(|key| key.as_bytes()));
+        let filter = build(keys.iter().map(std::string::String::as_bytes));
 
         assert!(keys.iter().all(|key| may_contain(&filter, key.as_bytes())));
         let wrong = (0..10_000)

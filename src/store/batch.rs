@@ -88,7 +88,7 @@ impl BatchWriter {
         out.push(',');
         match event.data {
             Some(data) => {
-                out.push_str(std::str::from_utf8(data).map_err(|_| crate::log::FormatError::Malformed("data"))?)
+                out.push_str(std::str::from_utf8(data).map_err(|_| crate::log::FormatError::Malformed("data"))?);
             }
             None => out.push_str("null"),
         }
@@ -135,17 +135,16 @@ impl Names {
         if self.last.0 == name && !self.numbers.is_empty() {
             return self.last.1;
         }
-        let number = match self.numbers.get(name) {
-            Some(number) => *number,
-            None => {
-                let number = self.numbers.len();
-                if number > 0 {
-                    self.text.push(',');
-                }
-                put_text(&mut self.text, name);
-                self.numbers.insert(name.to_owned(), number);
-                number
+        let number = if let Some(number) = self.numbers.get(name) {
+            *number
+        } else {
+            let number = self.numbers.len();
+            if number > 0 {
+                self.text.push(',');
             }
+            put_text(&mut self.text, name);
+            self.numbers.insert(name.to_owned(), number);
+            number
         };
         name.clone_into(&mut self.last.0);
         self.last.1 = number;

@@ -328,9 +328,9 @@ fn range_of(query: &RowQuery<'_>) -> KeyRange {
         parts.push(key);
         let bound = Bound::Excluding(Key::List(parts));
         if query.reverse {
-            lower(&mut range, bound)
+            lower(&mut range, bound);
         } else {
-            raise(&mut range, bound)
+            raise(&mut range, bound);
         }
     }
     range

@@ -1,4 +1,5 @@
 //! Sentences about the log: what is appended is there, whole, once, in order, whatever was sealed.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test, as it should")]
 
 use std::collections::BTreeMap;
 
@@ -450,6 +451,9 @@ pub(crate) async fn two_tabs_may_seal_at_the_same_time(tabs: &impl Tabs) {
     assert_eq!(left.stats().await.expect("counts").segments, 1);
 }
 
+/// Whether an event passes a filter.
+type Test = Box<dyn Fn(&Seen) -> bool>;
+
 pub(crate) async fn every_filter_gives_what_a_plain_scan_gives(tabs: &impl Tabs) {
     let store = open(tabs).await;
     fill(&store, 60).await;
@@ -458,7 +462,6 @@ pub(crate) async fn every_filter_gives_what_a_plain_scan_gives(tabs: &impl Tabs)
     let all = read_all(&store).await;
     let set = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
 
-    type Test = Box<dyn Fn(&Seen) -> bool>;
     let cases: Vec<(Query<'_>, Test)> = vec![
         (
             Query {
