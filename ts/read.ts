@@ -32,7 +32,10 @@ export function readEvents<E extends AnyEvent>(engine: Engine, query: ReadQuery)
   return {
     async *[Symbol.asyncIterator]() {
       for await (const { events } of start()) {
-        yield* events as RecordedEvent<E>[];
+        for (const event of events as RecordedEvent<E>[]) {
+          checkAborted(signal);
+          yield event;
+        }
       }
     },
     async *batches() {
