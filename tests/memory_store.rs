@@ -4,6 +4,8 @@
 mod contract;
 #[path = "memory/faults.rs"]
 mod faults;
+#[path = "memory/fixtures.rs"]
+mod fixtures;
 #[path = "memory/laws.rs"]
 mod laws;
 
