@@ -26,7 +26,7 @@ export async function projectRows(
     untilPosition: total,
   };
   for await (const page of readPages(engine, query, signal)) {
-    foldRows(projection, keyEvents(projection, page.events), rows.known, true);
+    foldRows(projection, keyEvents(projection, page.events), rows.known);
     onProgress?.({ processed: page.position, total, phase: "folding" });
   }
   return projectedView(projection, rows, total, () => {

@@ -10,21 +10,14 @@ import { storeClosed } from "./connection.js";
 import type { CoreProjection } from "./core.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore } from "./errors.js";
+import type { RecordedEvent } from "./event.js";
 import { listenerSet } from "./listeners.js";
 import { shareLock, withLock } from "./lock.js";
 import type { LogChange } from "./log.js";
 import { problemOf } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
 import { readPages } from "./read.js";
-import {
-  foldRows,
-  isFoldFailure,
-  type KnownRows,
-  keyEvents,
-  projectionQuery,
-  type RowChange,
-  UnstorableRow,
-} from "./row-fold.js";
+import { foldRows, isFoldFailure, type KnownRows, keyEvents, projectionQuery, type RowChange } from "./row-fold.js";
 import { memoryRows, projectionState, type RowReader, rowWriteText, storedRows } from "./row-table.js";
 
 /** Which rows changed; "all" when another tab wrote them. */
@@ -162,33 +155,26 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** Folds to the end, or as far as the rows are still its own. */
   async function foldTo(position: number): Promise<void> {
     for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position })) {
-      let careful = false;
-      for (;;) {
-        try {
-          const changes = await foldPage(page.events, careful);
-          if (stopped || changes === undefined || !(await write(changes, page.position))) {
-            await lookAgain();
-            return;
-          }
-          break;
-        } catch (error) {
-          kept.clear();
-          if (error instanceof UnstorableRow && !careful) {
-            careful = true;
-            continue;
-          }
-          if (isFoldFailure(error)) {
-            await stopAt(error);
-          }
-          throw error;
+      let changes: RowChange[] | undefined;
+      try {
+        changes = await foldPage(page.events);
+      } catch (error) {
+        kept.clear();
+        if (isFoldFailure(error)) {
+          await stopAt(error);
         }
+        throw error;
+      }
+      if (stopped || changes === undefined || !(await write(changes, page.position))) {
+        await lookAgain();
+        return;
       }
       serve();
     }
   }
 
   /** Undefined if the stored rows are gone. */
-  async function foldPage(events: Parameters<typeof keyEvents>[1], careful: boolean): Promise<RowChange[] | undefined> {
+  async function foldPage(events: readonly RecordedEvent[]): Promise<RowChange[] | undefined> {
     const keyed = keyEvents(projection, events);
     const rows = stored === null ? memory.known : kept;
     if (stored) {
@@ -211,7 +197,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
         }
       }
     }
-    return foldRows(projection, keyed, rows, careful);
+    return foldRows(projection, keyed, rows);
   }
 
   /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
@@ -262,7 +248,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
     if (position !== undefined) {
       for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position - 1 })) {
-        const changes = await foldPage(page.events, true);
+        const changes = await foldPage(page.events);
         if (changes === undefined || !(await write(changes, page.position))) {
           return;
         }

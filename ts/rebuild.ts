@@ -10,7 +10,7 @@ import { EverfoldError, isEverfoldError } from "./errors.js";
 import { withLock } from "./lock.js";
 import { outdatedProjection, type Projector, rebuildLock } from "./projector.js";
 import { checkAborted, readPages } from "./read.js";
-import { foldRows, isFoldFailure, type KnownRows, keyEvents, projectionQuery, UnstorableRow } from "./row-fold.js";
+import { foldRows, isFoldFailure, type KnownRows, keyEvents, projectionQuery } from "./row-fold.js";
 import { projectionState, rowWriteText, storedRows } from "./row-table.js";
 import type { RebuildOptions } from "./types.js";
 
@@ -57,7 +57,7 @@ async function rebuild(engine: Engine, projector: Projector, { onProgress, signa
       for (const [index, key] of unknown.entries()) {
         rows.set(key, found?.[index] ?? undefined);
       }
-      const changes = foldRows(projection, keyed, rows, true);
+      const changes = foldRows(projection, keyed, rows);
       const head = {
         name,
         version,
@@ -95,7 +95,7 @@ async function rebuild(engine: Engine, projector: Projector, { onProgress, signa
     }
   } catch (error) {
     await drop(engine, generation).catch(() => undefined);
-    throw isFoldFailure(error) || error instanceof UnstorableRow ? failed(name, error) : error;
+    throw isFoldFailure(error) ? failed(name, error) : error;
   }
   projector.reload();
   engine.idle.later(`old rows of ${name}`, () => drop(engine, before.generation));

@@ -59,52 +59,31 @@ export function keyEvents(projection: AnyProjection, events: readonly RecordedEv
 
 /**
  * Folds events into `rows`, which must know every key. Throws `projection-failed`; `rows` may then be
- * half changed and must be dropped. `careful` checks each row after each event, to name the event.
+ * half changed and must be dropped.
+ *
+ * Each row is checked after each event, although only the last is stored: what fails must not depend
+ * on how many events happen to be folded at once.
  */
-export function foldRows(
-  projection: AnyProjection,
-  events: readonly KeyedEvent[],
-  rows: KnownRows,
-  careful = false,
-): RowChange[] {
-  const before = new Map<string, IndexValues>();
+export function foldRows(projection: AnyProjection, events: readonly KeyedEvent[], rows: KnownRows): RowChange[] {
+  const changes = new Map<string, { key: string; row: unknown; before: IndexValues; after: IndexValues }>();
   for (const { event, keys } of events) {
     for (const key of keys) {
-      const row = rows.get(key);
-      if (!before.has(key)) {
-        before.set(
-          key,
-          attempt(projection, event, "an index", () => indexValues(projection, row)),
-        );
-      }
-      // Rows of several keys must not share parts: each gets data of its own.
-      const seen = keys.length === 1 ? event : structuredClone(event);
-      const evolved = attempt(projection, event, "evolve", () => projection.evolve(row, seen, key));
-      rows.set(key, evolved);
-      if (careful) {
-        attempt(projection, event, "its row", () => checkRow(projection, evolved));
-      }
+      attempt(projection, event, () => {
+        const row = rows.get(key);
+        let change = changes.get(key);
+        if (change === undefined) {
+          const before = indexValues(projection, row);
+          change = { key, row, before, after: before };
+          changes.set(key, change);
+        }
+        // Rows of several keys must not share parts: each gets data of its own.
+        change.row = projection.evolve(row, keys.length === 1 ? event : structuredClone(event), key);
+        change.after = checkRow(projection, change.row);
+        rows.set(key, change.row);
+      });
     }
   }
-  const changes: RowChange[] = [];
-  for (const [key, values] of before) {
-    const row = rows.get(key);
-    let after: IndexValues;
-    try {
-      after = checkRow(projection, row);
-    } catch (error) {
-      throw new UnstorableRow(error);
-    }
-    changes.push({ key, row, before: values, after });
-  }
-  return changes;
-}
-
-/** A row cannot be stored, and it is not known since which event: fold again, carefully. */
-export class UnstorableRow extends Error {
-  constructor(cause: unknown) {
-    super("a row cannot be stored", { cause });
-  }
+  return [...changes.values()];
 }
 
 /** The value of each index; null where the row is not in it. */
@@ -142,7 +121,7 @@ function keysOf(projection: AnyProjection, event: RecordedEvent): readonly strin
       { ...placeOf(event), definition: projection.name, found: event.schemaVersion, known },
     );
   }
-  return attempt(projection, event, "key", () => {
+  return attempt(projection, event, () => {
     const keys = projection.key(event);
     const list = keys === null ? [] : typeof keys === "string" ? [keys] : [...new Set(keys)];
     for (const key of list) {
@@ -154,7 +133,7 @@ function keysOf(projection: AnyProjection, event: RecordedEvent): readonly strin
   });
 }
 
-function attempt<T>(projection: AnyProjection, event: RecordedEvent, what: string, run: () => T): T {
+function attempt<T>(projection: AnyProjection, event: RecordedEvent, run: () => T): T {
   try {
     return run();
   } catch (cause) {
@@ -164,7 +143,7 @@ function attempt<T>(projection: AnyProjection, event: RecordedEvent, what: strin
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EverfoldError(
       "projection-failed",
-      `${projection.name}: ${what} failed at event ${event.eventId} (${event.type}): ${reason}`,
+      `projection ${projection.name} stopped at event ${event.eventId} (${event.type}): ${reason}`,
       { projection: projection.name, ...placeOf(event) },
       { cause },
     );
