@@ -1,0 +1,196 @@
+/**
+ * Bulk, files, handles, and an engine that traps.
+ */
+import { describe, expect, test } from "vitest";
+import { deleteStore } from "../../ts/open.js";
+import type { IngestProgress } from "../../ts/types.js";
+import { account, balances, deposit, deposited, opened as openedEvent } from "./ledger.js";
+import { all, opened } from "./opened.js";
+import { newDatabase, tab } from "./tab.js";
+
+const definitions = { aggregates: [account], projections: [balances] } as const;
+
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    commitId: `row-${index}`,
+    events: [{ streamId: `account-${index % 10}`, ...deposited(1) }],
+  }));
+
+describe("ingest", () => {
+  test("writes each batch as a commit and tells what is on disk", async () => {
+    const { store } = await opened(definitions);
+    const told: IngestProgress[] = [];
+
+    const result = await store.ingest(rows(5_000), { onProgress: (progress) => told.push(progress) });
+
+    expect(result).toEqual({ events: 5_000, commits: 5_000, knownEvents: 0, knownCommits: 0, position: 5_000 });
+    expect(told.at(-1)).toEqual(result);
+    expect(told.map(({ events }) => events)).toEqual([...told.map(({ events }) => events)].sort((a, b) => a - b));
+    expect((await store.load(account, "3")).state.balance).toBe(500);
+    expect((await store.view(balances).count()) >= 0).toBe(true);
+  });
+
+  test("again changes nothing and says how much was known", async () => {
+    const { store } = await opened(definitions);
+    await store.ingest(rows(300));
+
+    const again = await store.ingest(rows(500));
+
+    expect(again).toEqual({ events: 500, commits: 500, knownEvents: 300, knownCommits: 300, position: 500 });
+    expect(await all(store.read())).toHaveLength(500);
+  });
+
+  test("takes an async iterable, and cuts bare arrays that are too large for one commit", async () => {
+    const { store } = await opened(definitions);
+    async function* batches() {
+      yield Array.from({ length: 2_500 }, () => ({ streamId: "s-1", type: "t" }));
+      yield Array.from({ length: 10 }, () => ({ streamId: "s-1", type: "t", data: "x".repeat(100_000) }));
+    }
+
+    const { events, commits } = await store.ingest(batches());
+
+    expect(events).toBe(2_510);
+    expect(commits).toBe(13);
+    expect(await store.verify()).toEqual({ ok: true, problems: [] });
+  });
+
+  test("ends when its signal says so: what was told is there, nothing else", async () => {
+    const { store } = await opened(definitions);
+    const controller = new AbortController();
+    let told = 0;
+
+    const call = store.ingest(rows(20_000), {
+      signal: controller.signal,
+      onProgress({ events }) {
+        told = events;
+        controller.abort();
+      },
+    });
+
+    await expect(call).rejects.toMatchObject({ code: "aborted" });
+    expect(told).toBeGreaterThan(0);
+    expect(await all(store.read())).toHaveLength(told);
+    const { knownEvents } = await store.ingest(rows(20_000));
+    expect(knownEvents).toBe(told);
+  });
+
+  test("ends at a batch that is no batch, after what was told", async () => {
+    const { store } = await opened(definitions);
+    let told = 0;
+    const onProgress = ({ events }: IngestProgress) => {
+      told = events;
+    };
+
+    const bad = [...rows(3_000), { commitId: "bad", events: [{ streamId: "s-1", type: "t", data: new Date() }] }];
+
+    await expect(store.ingest(bad, { onProgress })).rejects.toMatchObject({ code: "invalid-event" });
+    expect(await all(store.read())).toHaveLength(told);
+    await expect(store.ingest([{ commitId: "row-0", events: [{ streamId: "s-2", type: "t" }] }])).rejects.toMatchObject(
+      {
+        code: "commit-id-reused",
+        details: { commitId: "row-0" },
+      },
+    );
+  });
+});
+
+describe("an export", () => {
+  test("read into another store is the same log, ids and all", async () => {
+    const { store } = await opened(definitions);
+    await store.append("account-a", [openedEvent("Ann")], { commitId: "first" });
+    await store.ingest(rows(3_000));
+    const file = await store.export();
+    const { store: other } = await opened(definitions);
+    await other.view(balances).count();
+
+    const report = await other.import(file);
+
+    expect(report).toEqual({ events: 3_001, commits: 3_001 });
+    const essence = (events: readonly object[]) => events.map((event) => ({ ...event, replicaId: "" }));
+    expect(essence(await all(other.read()))).toEqual(essence(await all(store.read())));
+    expect((await other.view(balances).get("account-a"))?.owner).toBe("Ann");
+    expect((await other.append("account-a", [openedEvent("Ann")], { commitId: "first" })).version).toBe(1);
+  });
+
+  test("merged by commit id adds what is new", async () => {
+    const { store } = await opened(definitions);
+    await store.ingest(rows(10));
+    const file = await store.export();
+    const { store: other } = await opened(definitions);
+    await other.ingest(rows(4));
+    await other.load(account, "7");
+
+    expect(await other.import(file, { merge: true })).toEqual({ events: 6, commits: 6 });
+    expect(await other.import(file, { merge: true })).toEqual({ events: 0, commits: 0 });
+    expect((await other.load(account, "7")).state.balance).toBe(1);
+    expect(await other.verify()).toEqual({ ok: true, problems: [] });
+  });
+});
+
+describe("handles", () => {
+  test("on one name share what is written, and the last close closes", async () => {
+    const name = "two-handles";
+    const { store: one } = await opened({ ...definitions, name });
+    const { store: two } = await opened({ aggregates: [account], name });
+
+    await one.execute(account, "a", deposit(1));
+    expect((await two.load(account, "a")).state.balance).toBe(1);
+    await one.close();
+
+    await expect(one.load(account, "a")).rejects.toMatchObject({ code: "store-closed" });
+    expect((await two.execute(account, "a", deposit(1))).version).toBe(2);
+  });
+
+  test("may bring newer definitions, as a development server does", async () => {
+    const name = "reloaded";
+    const { store: one } = await opened({ ...definitions, name });
+    await one.execute(account, "a", deposit(1));
+    const reloaded = { ...account };
+    const { store: two } = await opened({ aggregates: [reloaded], name });
+
+    await two.execute(reloaded, "a", deposit(1));
+    await one.execute(account, "a", deposit(1));
+
+    expect((await two.load(reloaded, "a")).state.balance).toBe(3);
+  });
+
+  test("memory forgets everything at the last close, and deleteStore before", async () => {
+    const name = "forgetful";
+    const { store } = await opened({ ...definitions, name });
+    await store.execute(account, "a", deposit(1));
+    await store.close();
+    const { store: again } = await opened({ ...definitions, name });
+
+    expect((await again.load(account, "a")).version).toBe(0);
+    await again.close();
+    await expect(deleteStore("never-there")).rejects.toMatchObject({ code: "storage-unavailable" });
+  });
+
+  test("finish what was begun before they close", async () => {
+    const database = newDatabase();
+    const { store } = await tab(database, definitions);
+    const calls = Array.from({ length: 20 }, () => store.execute(account, "a", deposit(1)));
+
+    await store.close();
+
+    expect((await Promise.all(calls)).at(-1)?.version).toBe(20);
+    expect((await (await tab(database, definitions)).store.load(account, "a")).version).toBe(20);
+  });
+});
+
+// Last in this file: the instance that all its stores share is given up.
+test("a trap fails what was under way; a store in memory says that it is lost", async () => {
+  const { store, core, problems } = await tab(newDatabase(), definitions);
+  await store.execute(account, "a", deposit(1));
+  const injectPanic = (core as unknown as { injectPanic(): void }).injectPanic.bind(core);
+
+  const call = store.execute(account, "b", deposit(1));
+  await Promise.resolve();
+  expect(injectPanic).toThrow(WebAssembly.RuntimeError);
+
+  await expect(call).rejects.toMatchObject({ code: "wasm-failed" });
+  await expect(store.load(account, "b")).rejects.toMatchObject({ code: "wasm-failed" });
+  expect(problems.map(({ code }) => code)).toContain("wasm-failed");
+  const { store: next } = await tab(newDatabase(), definitions);
+  expect((await next.execute(account, "a", deposit(1))).version).toBe(1);
+});
