@@ -202,6 +202,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
   async function lookAgain(): Promise<void> {
+    kept.clear();
     const before = stored;
     adopt(await projectionState(connection, projection));
     if (before && stored && before.generation === stored.generation && before.checkpoint === stored.checkpoint) {
@@ -259,6 +260,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   function onError(error: unknown): void {
     resting = true;
+    // They may be folded further than what is stored.
+    kept.clear();
     const rejected = waiters;
     waiters = [];
     if (isFoldFailure(error)) {
