@@ -146,7 +146,7 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
           share(
             projectors,
             projection,
-            () => startProjector(engine, projection),
+            () => startProjector(knowing(engine, aggregates), projection),
             (projector) => projector.stop(),
           ),
         ),
@@ -173,6 +173,15 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
   const stopFollowing = followTabs(engine);
   const stopWatchingQuota = watchQuota(engine);
   return engine;
+}
+
+/** The engine as one handle has it: another handle may have another definition of the same aggregate. */
+export function knowing(engine: Engine, aggregates: readonly AnyAggregate[]): Engine {
+  const aggregatesByName = new Map(aggregates.map((aggregate) => [aggregate.name, aggregate]));
+  return {
+    ...engine,
+    aggregateOf: (streamId) => aggregatesByName.get(aggregateNameOf(streamId)) ?? engine.aggregateOf(streamId),
+  };
 }
 
 /** What several handles use, and how many they are. */

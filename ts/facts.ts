@@ -13,7 +13,7 @@ import { newEvent } from "./new-event.js";
 import { confirmable, eventsOfCommit, eventsWritten, lastPosition } from "./receipt.js";
 import { checkExpectedVersion, checkId } from "./stream-id.js";
 import type { AppendOptions, CommitOptions, CommitReceipt, ExpectedVersion, StreamAppend } from "./types.js";
-import { upcastEvent } from "./upcast.js";
+import { schemaVersionOf, upcastEvent } from "./upcast.js";
 
 /** A stream of a commit, checked. */
 interface CheckedStream {
@@ -113,7 +113,12 @@ function advancesOf(engine: Engine, commit: CoreNewCommit): Advance[] {
   for (const { streamId, events } of commit.streams) {
     for (const states of engine.statesOf(streamId)) {
       const slot = states.ready(streamId);
-      if (slot !== undefined) {
+      if (
+        slot !== undefined &&
+        events.some((event) => event.schemaVersion !== schemaVersionOf(states.aggregate, event.type))
+      ) {
+        slot.stale = true;
+      } else if (slot !== undefined) {
         const from = slot.tip ?? slot;
         try {
           const to = { state: states.evolve(from.state, events), version: from.version + events.length };

@@ -7,7 +7,7 @@
 import type { AnyAggregate } from "./aggregate.js";
 import { storeClosed } from "./connection.js";
 import type { AnyDecision } from "./decision.js";
-import type { Engine, Registered } from "./engine.js";
+import { type Engine, knowing, type Registered } from "./engine.js";
 import { invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { executeDecision, executeOn } from "./execute.js";
@@ -70,7 +70,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
   let closing: Promise<void> | undefined;
 
   const engine: Engine = {
-    ...shared,
+    ...knowing(shared, definitions.aggregates),
     check() {
       if (closing !== undefined) {
         throw storeClosed(name);
