@@ -1,4 +1,5 @@
-// Loading an account of 50 events again in the same page: from a cache where the store has one.
+// Loading an account of 50 events again in the same page: from a cache where the store has one. Timed in
+// fifties, since one such load is shorter than the clock's step.
 
 import { storedBySingleCommits } from "../fixtures/single-commits.mjs";
 
@@ -20,10 +21,10 @@ export const figure = {
           const store = await bench.open({ database, durability: "relaxed", projection: true });
           await store.load(account.id);
           const times = [];
-          for (let turn = 0; turn < 300; turn += 1) {
+          for (let turn = 0; turn < 20; turn += 1) {
             const start = performance.now();
-            await store.load(account.id);
-            times.push(performance.now() - start);
+            for (let load = 0; load < 50; load += 1) await store.load(account.id);
+            times.push((performance.now() - start) / 50);
           }
           await store.close();
           return times.sort((a, b) => a - b)[times.length >> 1];
