@@ -36,6 +36,7 @@ macro_rules! on_memory {
     };
 }
 
+contract::decider::decider_sentences!(on_memory);
 contract::log::log_sentences!(on_memory);
 contract::rows::rows_sentences!(on_memory);
 storage_sentences!(on_memory);

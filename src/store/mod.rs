@@ -9,6 +9,7 @@ mod batch;
 mod blocks;
 mod closing;
 mod error;
+mod execute;
 mod faulty;
 #[cfg(target_arch = "wasm32")]
 pub mod idb;
@@ -36,6 +37,7 @@ use futures_util::lock::Mutex;
 pub use append::Progress;
 pub use closing::{Closed, ClosedBy};
 pub use error::StoreError;
+pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
 pub use faulty::{Fault, Faults, Faulty, When};
 pub use load::{LoadQuery, Loaded};
 pub use log::Foreign;

@@ -1,0 +1,239 @@
+//! Executing commands of deciders written in Rust: load, decide, append, and again if someone was
+//! faster.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::append::MAX_TRIES;
+use super::plan::{InvalidCommit, Outcome};
+use super::storage::Storage;
+use super::{Store, StoreError};
+use crate::commit::{Definition, Mode, NewCommit, StreamWrite};
+use crate::decider::Decider;
+use crate::event::NewEvent;
+use crate::log::FormatError;
+use crate::log::event::{ENCODING_JSON, read_event};
+use crate::position::Position;
+use crate::stream::{Conflict, ExpectedVersion, Version};
+
+/// What goes with a command.
+#[derive(Debug, Clone, Default)]
+pub struct ExecuteOptions {
+    /// A random id of 32 hexadecimal digits, or one of the caller's for a command that may come again.
+    pub commit_id: String,
+    /// Now, in milliseconds since the epoch.
+    pub now: i64,
+    /// The version that the stream must be at. Without it a lost race is decided again.
+    pub expected_version: Option<Version>,
+}
+
+/// A stream folded to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedState<State> {
+    /// The state.
+    pub state: State,
+    /// The stream's version.
+    pub version: Version,
+}
+
+/// What a command led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed<D: Decider> {
+    /// Its events.
+    pub events: Vec<D::Event>,
+    /// The state after them.
+    pub state: D::State,
+    /// The stream's version after them.
+    pub version: Version,
+    /// Position of the last event of the log afterwards.
+    pub position: Position,
+}
+
+/// Why a command wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExecuteError<Refusal> {
+    /// The decider said no.
+    #[error("the command was refused")]
+    Refused(Refusal),
+    /// The stream is not at the version that was expected.
+    #[error(transparent)]
+    Conflict(Conflict),
+    /// The commit id was used before, for another command or for this one.
+    #[error("commit id {0} is known already")]
+    CommitIdKnown(String),
+    /// The events may not be stored.
+    #[error(transparent)]
+    Invalid(InvalidCommit),
+    /// An event or a state is not JSON, or a stored one is not what the decider knows.
+    #[error("{0}")]
+    Shape(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An event as it is stored: what serde's adjacent tagging writes.
+#[derive(Serialize, Deserialize)]
+struct Tagged<'a> {
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Loads an aggregate: a snapshot, if one serves, and the events after it.
+    pub async fn load_state<D: Decider>(&self, id: &str) -> Result<LoadedState<D::State>, ExecuteError<D::Refusal>> {
+        self.check_open()?;
+        let stream = format!("{}-{id}", D::NAME);
+        let snapshots = self.find_snapshots(&stream, D::NAME, D::VERSION.into()).await?;
+        let base = snapshots.usable.into_iter().next();
+        let (mut state, mut version) = match &base {
+            Some(snapshot) => (parse(&snapshot.state)?, snapshot.version),
+            None => (D::initial_state(), Version(0)),
+        };
+        let mut events = Vec::new();
+        self.each_event(&stream, version.next(), |event| {
+            let fields = read_event(event.event)
+                .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))?;
+            if fields.encoding != ENCODING_JSON {
+                return Err(StoreError::UnknownEncoding {
+                    position: event.position.0,
+                    stream: event.stream.to_owned(),
+                    encoding: fields.encoding,
+                });
+            }
+            let data = match fields.data {
+                Some(data) => std::str::from_utf8(data).map_err(|_| {
+                    StoreError::format(format!("event {}", event.position.0), FormatError::Malformed("data"))
+                })?,
+                None => "null",
+            };
+            events.push(format!(
+                "{{\"type\":{},\"data\":{data}}}",
+                serde_json::Value::from(fields.event_type)
+            ));
+            version = event.version;
+            Ok(())
+        })
+        .await?;
+        for event in events {
+            state = D::evolve(state, &parse(&event)?);
+        }
+        Ok(LoadedState { state, version })
+    }
+
+    /// Executes a command on the aggregate `id`. It returns once the events are stored; a lost race
+    /// against another tab is decided again on the newer state, unless a version was expected.
+    pub async fn execute<D: Decider>(
+        &self,
+        id: &str,
+        command: &D::Command,
+        options: &ExecuteOptions,
+    ) -> Result<Executed<D>, ExecuteError<D::Refusal>> {
+        let stream = format!("{}-{id}", D::NAME);
+        for _ in 0..MAX_TRIES {
+            let LoadedState { state, version } = self.load_state::<D>(id).await?;
+            if let Some(expected) = options.expected_version
+                && expected != version
+            {
+                self.catch_up().await?;
+                let actual = self.load_state::<D>(id).await?.version;
+                if expected != actual {
+                    let expected = ExpectedVersion::Exact(expected);
+                    return Err(ExecuteError::Conflict(Conflict {
+                        stream,
+                        expected,
+                        actual,
+                    }));
+                }
+                continue;
+            }
+            let events = D::decide(command, &state).map_err(ExecuteError::Refused)?;
+            if events.is_empty() {
+                return Ok(Executed {
+                    events,
+                    state,
+                    version,
+                    position: self.position(),
+                });
+            }
+            let texts = events.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+            let commit = commit_of::<D>(&stream, version, &texts, options)?;
+            let progress = self.append(&[commit]).await?;
+            match progress.outcomes.into_iter().next() {
+                Some(Outcome::Appended(_)) => {
+                    let state = D::fold(state, &events);
+                    let after = Version(version.0 + events.len() as u64);
+                    if after.0 / D::SNAPSHOT_EVERY > version.0 / D::SNAPSHOT_EVERY {
+                        self.put_snapshot(&stream, (D::NAME, D::VERSION.into()), after, &text(&state)?, 2)
+                            .await?;
+                    }
+                    return Ok(Executed {
+                        events,
+                        state,
+                        version: after,
+                        position: progress.position,
+                    });
+                }
+                Some(Outcome::Invalid(error)) => return Err(ExecuteError::Invalid(error)),
+                Some(Outcome::Duplicate(_) | Outcome::Reused) => {
+                    return Err(ExecuteError::CommitIdKnown(options.commit_id.clone()));
+                }
+                // Someone was faster, and is known now: decide again.
+                _ => {}
+            }
+        }
+        Err(StoreError::Contended(MAX_TRIES).into())
+    }
+}
+
+fn commit_of<'a, D: Decider>(
+    stream: &'a str,
+    version: Version,
+    events: &'a [String],
+    options: &'a ExecuteOptions,
+) -> Result<NewCommit<'a>, ExecuteError<D::Refusal>> {
+    let events = events
+        .iter()
+        .map(|event| {
+            let Tagged { event_type, data } = parse(event)?;
+            Ok(NewEvent {
+                event_type: event_type.into(),
+                schema_version: 1,
+                occurred_at: options.now,
+                data,
+                metadata: None,
+            })
+        })
+        .collect::<Result<_, ExecuteError<D::Refusal>>>()?;
+    Ok(NewCommit {
+        commit_id: (&*options.commit_id).into(),
+        known: true,
+        recorded_at: options.now,
+        mode: Mode::Intent,
+        command: None,
+        definition: Some(Definition {
+            name: D::NAME.into(),
+            version: D::VERSION,
+        }),
+        content: stream.into(),
+        reads: Vec::new(),
+        causation_id: None,
+        correlation_id: None,
+        streams: vec![StreamWrite {
+            stream_id: stream.into(),
+            expected_version: ExpectedVersion::Exact(version),
+            events,
+        }],
+    })
+}
+
+fn text<T: Serialize, R>(value: &T) -> Result<String, ExecuteError<R>> {
+    serde_json::to_string(value).map_err(|error| ExecuteError::Shape(error.to_string()))
+}
+
+fn parse<'a, T: Deserialize<'a>, R>(text: &'a str) -> Result<T, ExecuteError<R>> {
+    serde_json::from_str(text).map_err(|error| ExecuteError::Shape(error.to_string()))
+}
