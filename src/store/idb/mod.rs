@@ -9,6 +9,7 @@
 //! record that lost a race must be aborted inside its own request's handler, not by a future that an
 //! executor polls later. They are made of web-sys calls in `transaction.rs`.
 
+mod connection;
 mod error;
 mod key;
 mod read;
@@ -31,7 +32,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{IdbDatabase, IdbVersionChangeEvent};
 
-use super::closing::Closing;
+use self::connection::Connection;
 use super::{Closed, ClosedBy, Entry, Read, Storage, StorageError, Write, Written};
 
 /// How long a tab that was asked to let go of the database may take, in milliseconds.
@@ -47,13 +48,6 @@ pub struct IdbStorage {
     // Attached to the connection's events as long as it lives.
     _on_version_change: Closure<dyn FnMut(IdbVersionChangeEvent)>,
     _on_close: Closure<dyn FnMut()>,
-}
-
-/// What calls under way and event handlers share.
-#[derive(Debug)]
-struct Connection {
-    database: IdbDatabase,
-    closing: Closing,
 }
 
 impl IdbStorage {
@@ -108,10 +102,7 @@ impl IdbStorage {
     }
 
     fn over(database: IdbDatabase) -> Self {
-        let connection = Rc::new(Connection {
-            database,
-            closing: Closing::default(),
-        });
+        let connection = Rc::new(Connection::new(database));
         // Both hold the connection weakly: it owns the object that owns them.
         let weak = Rc::downgrade(&connection);
         let on_version_change = Closure::new(move |event: IdbVersionChangeEvent| {
@@ -184,14 +175,12 @@ async fn newer(name: &str) -> StorageError {
 impl Storage for IdbStorage {
     async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
         self.connection.closing.check()?;
-        self.connection
-            .noticing(read::read(&self.connection.database, &reads).await)
+        self.connection.noticing(read::read(&self.connection, &reads).await)
     }
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
         self.connection.closing.check()?;
-        self.connection
-            .noticing(write::write(&self.connection.database, &write).await)
+        self.connection.noticing(write::write(&self.connection, &write).await)
     }
 
     fn close(&self) {
@@ -200,21 +189,6 @@ impl Storage for IdbStorage {
 
     fn closed(&self) -> Closed {
         self.connection.closing.closed()
-    }
-}
-
-impl Connection {
-    fn close(&self, by: ClosedBy) {
-        self.closing.close(by);
-        self.database.close();
-    }
-
-    /// Some browsers say only in the answer to a call that the connection is gone.
-    fn noticing<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
-        if let Err(StorageError::Closed(_)) = &result {
-            self.close(ClosedBy::Browser);
-        }
-        result
     }
 }
 

@@ -6,22 +6,19 @@
 //! Dropping it before its end aborts it.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use gloo_timers::callback::Timeout;
-use js_sys::{Array, Function, Object, Reflect};
+use js_sys::{Array, Function, JsString, Object};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbDatabase, IdbObjectStore, IdbRequest, IdbRequestReadyState, IdbTransaction};
+use web_sys::{IdbObjectStore, IdbRequest, IdbRequestReadyState, IdbTransaction};
 
+use super::connection::{Connection, Running};
 use super::{error, key};
 use crate::store::{Durability, StorageError, Table, Written};
-
-/// A transaction that has not finished after this many milliseconds is aborted.
-const GIVE_UP_AFTER: u32 = 10_000;
 
 /// What a transaction may do.
 #[derive(Debug, Clone, Copy)]
@@ -32,14 +29,14 @@ pub(super) enum Access {
 
 /// A transaction that asks, and then waits for its answers or for its end.
 #[derive(Debug)]
-pub(super) struct Transaction {
+pub(super) struct Transaction<'a> {
+    connection: &'a Connection,
     state: Rc<State>,
     last: RefCell<Option<IdbRequest>>,
     on_success: Closure<dyn FnMut()>,
-    // Attached to the transaction's events and to the clock as long as it lives.
+    // Attached to the transaction's events as long as it lives.
     _on_complete: Option<Closure<dyn FnMut()>>,
     _on_abort: Closure<dyn FnMut()>,
-    _timeout: Timeout,
 }
 
 /// What must have come back from a request, or the whole transaction is undone.
@@ -62,46 +59,49 @@ struct State {
 
 #[wasm_bindgen]
 extern "C" {
-    /// web-sys has the third argument behind a flag of its own.
-    #[wasm_bindgen(extends = IdbDatabase)]
-    type Connection;
+    /// web-sys has the options behind a flag of its own.
+    type WithOptions;
 
-    #[wasm_bindgen(catch, method, js_name = transaction)]
-    fn begin(this: &Connection, stores: &Array, mode: &str, options: &Object) -> Result<IdbTransaction, JsValue>;
+    #[wasm_bindgen(catch, method)]
+    fn transaction(
+        this: &WithOptions,
+        stores: &Array,
+        mode: &JsString,
+        options: &Object,
+    ) -> Result<IdbTransaction, JsValue>;
+
+    /// web-sys makes a new JavaScript string of the name each time.
+    type WithNames;
+
+    #[wasm_bindgen(catch, method, js_name = objectStore)]
+    fn object_store(this: &WithNames, name: &JsString) -> Result<IdbObjectStore, JsValue>;
 }
 
-impl Transaction {
-    /// Begins a transaction over `tables`. Fails with [`StorageError::Closed`] if the connection is.
+impl<'a> Transaction<'a> {
+    /// Begins a transaction over `tables`, which has 10 seconds to end: then it is undone and reported as
+    /// [`StorageError::Blocked`]. Fails with [`StorageError::Closed`] if the connection is.
     pub(super) fn begin(
-        database: &IdbDatabase,
-        tables: impl IntoIterator<Item = Table>,
+        connection: &'a Connection,
+        tables: &BTreeSet<Table>,
         access: Access,
     ) -> Result<Self, StorageError> {
-        let stores: Array = tables
-            .into_iter()
-            .map(|table| JsValue::from_str(table.name()))
-            .collect();
-        let options = Object::new();
-        let mode = match access {
-            Access::Read => "readonly",
-            Access::Write(durability) => {
-                let durability = match durability {
-                    Durability::Strict => "strict",
-                    Durability::Relaxed => "relaxed",
-                };
-                Reflect::set(&options, &"durability".into(), &durability.into())
-                    .map_err(|thrown| error::thrown(&thrown))?;
-                "readwrite"
-            }
+        let words = &connection.words;
+        let stores: Array = tables.iter().map(|table| words.store(*table)).collect();
+        let (mode, options) = match access {
+            // A read has nothing to make durable, and the option no effect.
+            Access::Read => (&words.readonly, &words.relaxed),
+            Access::Write(Durability::Relaxed) => (&words.readwrite, &words.relaxed),
+            Access::Write(Durability::Strict) => (&words.readwrite, &words.strict),
         };
-        let transaction = database
-            .unchecked_ref::<Connection>()
-            .begin(&stores, mode, &options)
+        let transaction = connection
+            .database
+            .unchecked_ref::<WithOptions>()
+            .transaction(&stores, mode, options)
             .map_err(|thrown| error::thrown(&thrown))?;
-        Ok(Self::follow(transaction, access))
+        Ok(Self::follow(connection, transaction, access))
     }
 
-    fn follow(transaction: IdbTransaction, access: Access) -> Self {
+    fn follow(connection: &'a Connection, transaction: IdbTransaction, access: Access) -> Self {
         let state = Rc::new(State {
             transaction,
             expectations: RefCell::default(),
@@ -120,20 +120,15 @@ impl Transaction {
             state.transaction.set_oncomplete(Some(function(&on_complete)));
             on_complete
         });
-        let late = Rc::clone(&state);
-        let timeout = Timeout::new(GIVE_UP_AFTER, move || {
-            // If it is too late to abort, it is being committed, and how that ends will be told.
-            late.abort(Err(StorageError::Blocked(
-                "a transaction did not finish in 10 seconds".to_owned(),
-            )));
-        });
+        let weak = Rc::downgrade(&state);
+        connection.overdue.watch(weak);
         Self {
+            connection,
             state,
             last: RefCell::default(),
             on_success,
             _on_complete: on_complete,
             _on_abort: on_abort,
-            _timeout: timeout,
         }
     }
 
@@ -143,7 +138,8 @@ impl Transaction {
         table: Table,
         question: impl FnOnce(&IdbObjectStore) -> Result<IdbRequest, JsValue>,
     ) -> Result<IdbRequest, StorageError> {
-        let store = self.state.transaction.object_store(table.name());
+        let name = self.connection.words.store(table);
+        let store = self.state.transaction.unchecked_ref::<WithNames>().object_store(&name);
         let request = store
             .and_then(|store| question(&store))
             .map_err(|thrown| error::thrown(&thrown))?;
@@ -230,6 +226,19 @@ impl State {
     }
 }
 
+impl Running for State {
+    fn is_over(&self) -> bool {
+        self.outcome.borrow().is_some()
+    }
+
+    fn give_up(&self) {
+        // If it is too late to abort, it is being committed, and how that ends will be told.
+        self.abort(Err(StorageError::Blocked(
+            "a transaction did not finish in 10 seconds".to_owned(),
+        )));
+    }
+}
+
 impl Expectation {
     fn holds(&self, request: &IdbRequest) -> Result<bool, StorageError> {
         let result = request.result().map_err(|thrown| error::thrown(&thrown))?;
@@ -250,7 +259,7 @@ impl Expectation {
     }
 }
 
-impl Drop for Transaction {
+impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         let transaction = &self.state.transaction;
         transaction.set_onabort(None);

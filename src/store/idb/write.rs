@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use web_sys::IdbDatabase;
-
+use super::connection::Connection;
 use super::key;
 use super::transaction::{Access, Expectation, Transaction};
 use crate::store::{Change, Check, StorageError, Table, Write, Written};
 
-pub(super) async fn write(database: &IdbDatabase, write: &Write) -> Result<Written, StorageError> {
+pub(super) async fn write(connection: &Connection, write: &Write) -> Result<Written, StorageError> {
     let checked = write.checks.iter().map(|check| check.table);
     let changed = write.changes.iter().map(|change| match change {
         Change::Put(table, ..) | Change::Delete(table, _) => *table,
@@ -22,7 +21,7 @@ pub(super) async fn write(database: &IdbDatabase, write: &Write) -> Result<Writt
     if tables.is_empty() {
         return Ok(Written::Done);
     }
-    let transaction = Transaction::begin(database, tables, Access::Write(write.durability))?;
+    let transaction = Transaction::begin(connection, &tables, Access::Write(write.durability))?;
     for (index, check) in write.checks.iter().enumerate() {
         ask(&transaction, index, check)?;
     }
@@ -32,14 +31,14 @@ pub(super) async fn write(database: &IdbDatabase, write: &Write) -> Result<Writt
     transaction.end().await
 }
 
-fn ask(transaction: &Transaction, index: usize, check: &Check) -> Result<(), StorageError> {
+fn ask(transaction: &Transaction<'_>, index: usize, check: &Check) -> Result<(), StorageError> {
     let request = transaction.ask(check.table, |store| store.get(&key::to_js(&check.key)))?;
     let bytes = check.expected.clone();
     transaction.expect(request, Expectation::Value { index, bytes });
     Ok(())
 }
 
-fn apply(transaction: &Transaction, change: &Change) -> Result<(), StorageError> {
+fn apply(transaction: &Transaction<'_>, change: &Change) -> Result<(), StorageError> {
     match change {
         Change::Put(table, key, value) => {
             transaction.ask(*table, |store| {
