@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test, as it should")]
 
 mod events;
+mod faults;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
