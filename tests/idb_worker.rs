@@ -3,5 +3,6 @@
 
 mod contract;
 mod idb;
+mod operations;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

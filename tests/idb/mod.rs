@@ -4,6 +4,7 @@
 
 mod events;
 mod faults;
+mod random;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
