@@ -12,6 +12,8 @@ import type { Hellers } from "./money.ts";
 export const SAMPLE_EVENTS = 50_000;
 
 const ACCOUNTS = 600;
+/** Above the numbers of the real bank file, so that the two can be tried together. */
+const FIRST_NUMBER = 80_001;
 const FIRST_DAY: Day = "2024-01-01";
 const LAST_DAY: Day = "2025-12-31";
 const DAYS = daysBetween(FIRST_DAY, LAST_DAY) + 1;
@@ -150,7 +152,7 @@ function thaw(who: Customer, book: Book): void {
 
 function customer(index: number, random: Random): Customer {
   return {
-    id: String(1001 + index),
+    id: String(FIRST_NUMBER + index),
     owner: `${random.pick(GIVEN_NAMES)} ${random.pick(FAMILY_NAMES)}`,
     opensOn: index < 40 ? 0 : Math.floor(random.next() ** 1.6 * (DAYS - 60)),
     payday: random.between(1, 29),
