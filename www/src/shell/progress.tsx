@@ -1,0 +1,47 @@
+/** Long work under way: a bar, the counts, the rate, the time left. */
+import "./progress.css";
+
+interface ProgressProps {
+  readonly label: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted, in the plural. */
+  readonly unit: string;
+  readonly pace: Pace;
+}
+
+/** How fast the work goes, measured by whoever does it. */
+export interface Pace {
+  readonly perSecond: number;
+  readonly secondsLeft: number | undefined;
+}
+
+const count = new Intl.NumberFormat("en-GB");
+
+export function Progress({ label, done, total, unit, pace }: ProgressProps) {
+  return (
+    <div className="progress">
+      <progress aria-label={label} value={done} max={total} />
+      <p className="numeral small">
+        <strong>{count.format(done)}</strong> of {count.format(total)} {unit}
+      </p>
+      <p className="numeral small soft">
+        {pace.perSecond > 0 && `${count.format(pace.perSecond)} ${unit}/s`}
+        {pace.secondsLeft !== undefined && ` · ${duration(pace.secondsLeft)} left`}
+      </p>
+    </div>
+  );
+}
+
+/** The pace of work that began at `startedAt`, from what is done at `now`. */
+export function paceOf(done: number, total: number, startedAt: number, now: number): Pace {
+  const seconds = (now - startedAt) / 1000;
+  // The first moments say nothing about the rest.
+  if (seconds < 0.2 || done === 0) return { perSecond: 0, secondsLeft: undefined };
+  const perSecond = Math.round(done / seconds);
+  return { perSecond, secondsLeft: Math.max(0, Math.ceil((total - done) / (done / seconds))) };
+}
+
+function duration(seconds: number): string {
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
