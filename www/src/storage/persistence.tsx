@@ -1,0 +1,29 @@
+/** Asks the browser never to clear this ledger by itself. */
+import { useState } from "react";
+import { useLedger } from "../shell/ledger-context.ts";
+
+export function Persistence({ persisted, onChange }: { readonly persisted: boolean; readonly onChange: () => void }) {
+  const ledger = useLedger();
+  const [refused, setRefused] = useState(false);
+  const ask = async (): Promise<void> => {
+    setRefused(!(await ledger.persist()));
+    onChange();
+  };
+  return (
+    <div className="storage-item">
+      <div>
+        <h3>Protection from clearing</h3>
+        <p className="small soft" role="status">
+          {persisted
+            ? "The browser keeps this ledger until you erase it."
+            : refused
+              ? "The browser said no for now. It may agree once the page is installed or used more."
+              : "When the device runs out of room, the browser may clear sites that did not ask to be kept."}
+        </p>
+      </div>
+      <button type="button" disabled={persisted} onClick={() => void ask()}>
+        {persisted ? "Kept" : "Ask to be kept"}
+      </button>
+    </div>
+  );
+}
