@@ -1,0 +1,51 @@
+/** What an empty ledger shows: what this is, and one thing to do. */
+
+import { SAMPLE_EVENTS } from "../sample-bank.ts";
+import { Failure } from "../shell/failure.tsx";
+import { useLedger } from "../shell/ledger-context.ts";
+import { Progress } from "../shell/progress.tsx";
+import { hrefOf } from "../shell/route.ts";
+import { Page } from "../shell/shell.tsx";
+import { fillWithSample, useSampleRun } from "./sample-run.ts";
+import "./welcome.css";
+
+export function Welcome() {
+  const ledger = useLedger();
+  const run = useSampleRun();
+  return (
+    <div className="welcome">
+      <Page
+        title="A bank that lives in this browser"
+        lead={
+          <p className="welcome-lead soft">
+            Every movement of money is an event, written once and kept in order. Balances, charts and any day of the
+            past are folded from them, on this device, with or without a network.
+          </p>
+        }
+      >
+        {run.status === "failed" && <Failure error={run.error} />}
+        {run.status === "running" ? (
+          <div className="welcome-run">
+            <Progress
+              label="Filling the sample bank"
+              done={run.events}
+              total={SAMPLE_EVENTS}
+              unit="events"
+              pace={run.pace}
+            />
+          </div>
+        ) : (
+          <div>
+            <button type="button" className="primary welcome-start" onClick={() => void fillWithSample(ledger)}>
+              Try with a sample bank
+            </button>
+            <p className="small soft welcome-other">
+              Two years of 600 accounts, 50,000 events. Or{" "}
+              <a href={hrefOf({ page: "import" })}>import a transactions file</a>.
+            </p>
+          </div>
+        )}
+      </Page>
+    </div>
+  );
+}
