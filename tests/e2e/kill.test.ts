@@ -1,0 +1,75 @@
+// The browser killed in the middle of an import, as by a power switch, again and again on one profile.
+
+import { readlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { BrowserContext } from "@playwright/test";
+import { bankFile, noBankFile, statementOf } from "./bank-file.ts";
+import { Demo, expect, launch, test } from "./demo.ts";
+
+const KILLS = 10;
+
+test("a browser killed ten times in mid-import has lost nothing and doubles nothing", async ({
+  profile,
+  serverUrl,
+}) => {
+  test.skip(noBankFile !== "", noBankFile);
+  test.setTimeout(300_000);
+  let acknowledged = 0;
+
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const context = await launch(profile, serverUrl);
+    const demo = await openDemo(context, serverUrl);
+    if (kill > 1) expect(await rowsHeld(demo)).toBeGreaterThanOrEqual(acknowledged);
+    await demo.choose(bankFile);
+    await demo.begin();
+    acknowledged = await acknowledgedAfter(demo, (49_102 * kill) / (KILLS + 1));
+    await killBrowser(context, profile);
+  }
+
+  const context = await launch(profile, serverUrl);
+  const demo = await openDemo(context, serverUrl);
+  const held = await rowsHeld(demo);
+  const last = await demo.import(bankFile);
+  await demo.bank();
+  const balances = await demo.balances();
+  const events = await demo.figure("Events");
+  await context.close();
+
+  expect(held).toBeGreaterThanOrEqual(acknowledged);
+  expect(last.known).toBe(held);
+  expect(last.known + last.written).toBe(49_102);
+  expect(balances).toEqual(statementOf().balances);
+  expect(events).toBe(50_331);
+});
+
+async function openDemo(context: BrowserContext, serverUrl: string): Promise<Demo> {
+  const page = context.pages()[0] ?? (await context.newPage());
+  await page.goto(serverUrl);
+  return new Demo(page);
+}
+
+/** How many transactions the ledger holds: all events but one opening an account. */
+async function rowsHeld(demo: Demo): Promise<number> {
+  return (await demo.figure("Events")) - (await demo.figure("Streams"));
+}
+
+/** Waits until so many rows are shown as written, and says how many they were at the last look. */
+async function acknowledgedAfter(demo: Demo, rows: number): Promise<number> {
+  const shown = await demo.page.waitForFunction(
+    (wanted) => {
+      const count = Number(document.querySelector(".progress strong")?.textContent?.replaceAll(",", ""));
+      return count >= wanted ? count : false;
+    },
+    rows,
+    { polling: 5, timeout: 60_000 },
+  );
+  return (await shown.jsonValue()) || 0;
+}
+
+/** Chromium names the process that holds a profile in a link inside it. */
+async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
+  const holder = await readlink(join(profile, "SingletonLock"));
+  const closed = context.waitForEvent("close");
+  process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
+  await closed;
+}

@@ -1,0 +1,71 @@
+// From an empty ledger through the four steps.
+
+import { Demo, expect, test } from "./demo.ts";
+
+test("an empty ledger offers one thing, and four more once it is filled", async ({ demo, page, context }) => {
+  test.setTimeout(180_000);
+  await expect(page.getByRole("main").getByRole("button")).toHaveText(["Try with a sample bank"]);
+
+  await page.getByRole("button", { name: "Try with a sample bank" }).click();
+  await expect(page.getByText(/events\/s/)).toBeVisible();
+  await expect(page.getByRole("heading", { name: "The whole bank" })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("in 600 accounts, now")).toBeVisible();
+  const total = await demo.total.innerText();
+
+  await test.step("drag the day", async () => {
+    await open("Drag the day");
+    await expect(page.getByText("ledger.project(balances, { until, signal })")).toBeVisible();
+    await page.getByRole("button", { name: /^Show / }).click();
+    await expect(page.getByRole("heading", { name: /^Accounts at the end of/ })).toBeVisible();
+    await expect(demo.total).not.toHaveText(total);
+    await page.getByLabel("Day that the balances are shown for").press("End");
+    await expect(demo.total).toHaveText(total);
+  });
+
+  await test.step("open a second tab", async () => {
+    await open("Open a second tab");
+    await expect(page.getByText("useView(balances, {})")).toBeVisible();
+    const opening = context.waitForEvent("page");
+    await page.getByRole("link", { name: /^Open account \d+ in a new tab$/ }).click();
+    const other = new Demo(await opening);
+    await other.move("Deposit", "1000000");
+    await expect(other.page.getByText("It is on disk.")).toBeVisible();
+    await expect(demo.total).not.toHaveText(total);
+    await other.page.close();
+  });
+
+  await test.step("break a rule", async () => {
+    await open("Break a rule");
+    await expect(page.getByText("amount > account.balance")).toBeVisible();
+    await page.getByRole("button", { name: /^Withdraw / }).click();
+    await expect(page.getByText(/Refused\. That is 100\.00.CZK more than the account holds\./)).toBeVisible();
+  });
+
+  await test.step("crash and reload", async () => {
+    const before = await demo.total.innerText();
+    await open("Crash and reload");
+    await expect(page.getByText("ledger.execute(transfer")).toBeVisible();
+    await page.getByRole("button", { name: "Kill it in mid-commit" }).click();
+    await expect(page.getByText("Found after the reload")).toBeVisible({ timeout: 60_000 });
+    const [acknowledged, found, lost, , halves] = await page.locator(".crash-report dd").allTextContents();
+    expect(Number(acknowledged?.replaceAll(",", ""))).toBeGreaterThan(0);
+    expect(found).toBe(acknowledged);
+    expect([lost, halves]).toEqual(["0", "0"]);
+    await expect(demo.total).toHaveText(before);
+  });
+
+  async function open(step: string): Promise<void> {
+    await page.getByRole("button", { name: step }).click();
+  }
+});
+
+test("a sample that was interrupted is finished by asking for it", async ({ demo, page }) => {
+  await page.getByRole("button", { name: "Try with a sample bank" }).click();
+  await page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 500, undefined, { polling: 5 });
+  await page.reload();
+
+  await page.getByRole("button", { name: "Write the rest" }).click();
+  await expect(page.getByText("in 600 accounts, now")).toBeVisible({ timeout: 60_000 });
+
+  expect(await demo.figure("Events")).toBe(50_000);
+});
