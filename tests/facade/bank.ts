@@ -1,0 +1,41 @@
+/**
+ * A page with the API and the small bank, built from the sources as the package is.
+ */
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { test as base } from "../chromium.ts";
+
+export { expect, launch } from "../chromium.ts";
+export type { Bank } from "./page.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+export const test = base.extend<object, { folder: string }>({
+  folder: [
+    async ({}, use) => {
+      const folder = join(root, "test-results", "facade-page");
+      mkdirSync(folder, { recursive: true });
+      await build({
+        entryPoints: [join(root, "tests", "facade", "page.ts")],
+        outfile: join(folder, "page.js"),
+        bundle: true,
+        format: "esm",
+        target: "es2022",
+        logLevel: "warning",
+      });
+      copyFileSync(join(root, "dist", "everfold.wasm"), join(folder, "everfold.wasm"));
+      writeFileSync(
+        join(folder, "index.html"),
+        '<!doctype html><title>bank</title><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>',
+      );
+      await use(folder);
+    },
+    { scope: "worker" },
+  ],
+  served: async ({ folder }, use) => use(folder),
+  page: async ({ page }, use) => {
+    await page.goto("/");
+    await use(page);
+  },
+});

@@ -1,0 +1,66 @@
+/**
+ * What the page of these tests has: the API as the package has it, the small bank, and the core behind
+ * an open store, for the test that makes it trap.
+ */
+import type { Core } from "../../ts/core.js";
+import { realEnvironment } from "../../ts/environment.js";
+import { deleteStore, isEverfoldError } from "../../ts/index.js";
+import { openStoreIn } from "../../ts/open.js";
+import type { Problem } from "../../ts/types.js";
+import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
+
+const problems: Problem["code"][] = [];
+const cores: Core[] = [];
+
+/** Opens the bank under a name. */
+function open(name: string, options: { durability?: "strict" | "relaxed"; withoutViews?: boolean } = {}) {
+  const environment = { ...realEnvironment, coreOpened: (core: Core) => void cores.push(core) };
+  const projections = options.withoutViews ? ([] as never) : ([balances] as const);
+  return openStoreIn(environment, {
+    name,
+    aggregates: [account],
+    decisions: [transfer],
+    projections,
+    durability: options.durability ?? "strict",
+    onProblem: ({ code }) => void problems.push(code),
+  });
+}
+
+/** What a call ended with: `done`, or its code. */
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "done";
+  } catch (error) {
+    return isEverfoldError(error) ? error.code : `not ours: ${String(error)}`;
+  }
+}
+
+const bank = {
+  open,
+  deleteStore,
+  codeOf,
+  problems,
+  cores,
+  account,
+  balances,
+  transfer,
+  deposit,
+  deposited,
+  opened,
+  withdraw,
+};
+
+/** Everything above, for `page.evaluate`. */
+export type Bank = typeof bank;
+
+declare global {
+  interface Window {
+    bank: Bank;
+    /** What a test keeps between two evaluations. */
+    store: Awaited<ReturnType<typeof open>>;
+    acknowledged: (version: number) => void;
+  }
+}
+
+window.bank = bank;

@@ -1,0 +1,224 @@
+/**
+ * The store on IndexedDB, as a page uses it: reloads, kills, a full disk, deleted databases, a trap.
+ */
+import { readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { expect, launch, test } from "./bank.ts";
+
+test("what was written is there after a reload, with rows and snapshots", async ({ page }) => {
+  await page.evaluate(async () => {
+    const { open, account, balances, opened, deposit } = window.bank;
+    const store = await open("reload");
+    await store.append("account-a", [opened("Ann")]);
+    for (let amount = 1; amount <= 120; amount += 1) {
+      await store.execute(account, "a", deposit(1));
+    }
+    await store.view(balances).get("account-a");
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+  });
+  await page.reload();
+
+  const found = await page.evaluate(async () => {
+    const { open, account, balances, problems } = window.bank;
+    const store = await open("reload");
+    const { version, state } = await store.load(account, "a");
+    const row = await store.view(balances).get("account-a");
+    const { snapshots, events } = await store.stats();
+    return { version, state, row, snapshots, events, verified: await store.verify(), problems };
+  });
+
+  expect(found).toEqual({
+    version: 121,
+    state: { balance: 120, frozen: false },
+    row: { owner: "Ann", balance: 120 },
+    snapshots: 1,
+    events: 121,
+    verified: { ok: true, problems: [] },
+    problems: [],
+  });
+});
+
+test("a killed browser loses nothing that was acknowledged", async ({ profile, serverUrl }) => {
+  test.setTimeout(180_000);
+  let acknowledged = 0;
+  for (const kill of [1, 2, 3]) {
+    const context = await launch(profile, serverUrl);
+    const page = context.pages()[0] ?? (await context.newPage());
+    await page.exposeFunction("acknowledged", (version: number) => {
+      acknowledged = version;
+    });
+    await page.goto("/");
+    const start = await page.evaluate(async () => {
+      const { open, account } = window.bank;
+      window.store = await open("killed");
+      return (await window.store.load(account, "a")).version;
+    });
+    expect(start, `after kill ${kill - 1}`).toBeGreaterThanOrEqual(acknowledged);
+    const writing = page.evaluate(async () => {
+      const { account, deposit } = window.bank;
+      for (;;) {
+        const receipts = await Promise.all([1, 2, 3].map(() => window.store.execute(account, "a", deposit(1))));
+        await window.acknowledged(Math.max(...receipts.map(({ version }) => version)));
+      }
+    });
+    writing.catch(() => undefined);
+    await expect.poll(() => acknowledged).toBeGreaterThan(start + 100);
+    killBrowser(profile);
+    await context.close().catch(() => undefined);
+  }
+
+  const context = await launch(profile, serverUrl);
+  const page = context.pages()[0] ?? (await context.newPage());
+  await page.goto("/");
+  const found = await page.evaluate(async () => {
+    const { open, account } = window.bank;
+    const store = await open("killed");
+    return { ...(await store.load(account, "a")), verified: await store.verify() };
+  });
+  await context.close();
+
+  expect(found.version).toBeGreaterThanOrEqual(acknowledged);
+  expect(found.state.balance).toBe(found.version);
+  expect(found.verified).toEqual({ ok: true, problems: [] });
+});
+
+test("a full disk is quota-exceeded, loses nothing, and passes", async ({ page, context, serverUrl }) => {
+  const control = await context.newCDPSession(page);
+  const origin = new URL(serverUrl).origin;
+  // Before the database is opened: Chromium asks for the quota only now and then.
+  await control.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 3_000_000 });
+
+  const full = await page.evaluate(async () => {
+    const { open, account, deposit, deposited, codeOf, problems } = window.bank;
+    window.store = await open("quota");
+    await window.store.execute(account, "a", deposit(1));
+    // What compresses would not fill anything.
+    const noise = () => Array.from(crypto.getRandomValues(new Uint32Array(15_000)), String).join("");
+    const written: number[] = [];
+    for (let note = 1; note <= 40; note += 1) {
+      const calls = [
+        codeOf(window.store.append("note-1", [{ type: "noted", data: noise() }])),
+        codeOf(window.store.append("note-2", [{ type: "noted", data: noise() }])),
+        codeOf(window.store.ingest([[{ streamId: "account-a", ...deposited(1) }]])),
+      ];
+      const codes = await Promise.all(calls);
+      if (codes.some((code) => code !== "done")) {
+        return { codes, written: written.length, problems };
+      }
+      written.push(note);
+    }
+    return { codes: [], written: written.length, problems };
+  });
+  await control.send("Storage.overrideQuotaForOrigin", { origin });
+  const found = await page.evaluate(async () => {
+    const { account, balances, deposit } = window.bank;
+    await window.store.execute(account, "a", deposit(1));
+    await window.store.view(balances).count();
+    const counts: Record<string, number> = {};
+    for await (const { streamId } of window.store.read()) {
+      counts[streamId] = (counts[streamId] ?? 0) + 1;
+    }
+    return { counts, verified: await window.store.verify() };
+  });
+
+  expect(full.codes).toContain("quota-exceeded");
+  expect(full.codes.filter((code) => code !== "done" && code !== "quota-exceeded")).toEqual([]);
+  const [one, two, small] = full.codes.map((code) => full.written + (code === "done" ? 1 : 0)) as [
+    number,
+    number,
+    number,
+  ];
+  expect(found).toEqual({
+    counts: { "note-1": one, "note-2": two, "account-a": small + 2 },
+    verified: { ok: true, problems: [] },
+  });
+});
+
+test("a trap fails what is under way, and the next call finds the store as it is on disk", async ({ page }) => {
+  const found = await page.evaluate(async () => {
+    const { open, account, balances, deposit, cores, codeOf, problems } = window.bank;
+    const store = await open("trap");
+    await store.execute(account, "a", deposit(1));
+    const core = cores.at(-1) as (typeof cores)[number] & { injectPanic(): void };
+    const append = core.append.bind(core);
+    let thrown = "";
+    core.append = (group) => {
+      const appended = append(group);
+      try {
+        core.injectPanic();
+      } catch (error) {
+        thrown = (error as Error).constructor.name;
+      }
+      return appended;
+    };
+
+    const code = await codeOf(store.execute(account, "b", deposit(1), { commitId: "b1" }));
+    const again = await store.execute(account, "b", deposit(1), { commitId: "b1" });
+    await store.execute(account, "a", deposit(1));
+    await store.view(balances).count();
+    const { state } = await store.load(account, "a");
+    return { thrown, code, version: again.version, state, instances: cores.length, problems: [...new Set(problems)] };
+  });
+
+  expect(found).toEqual({
+    thrown: "RuntimeError",
+    code: "wasm-failed",
+    version: 1,
+    state: { balance: 2, frozen: false },
+    instances: 2,
+    problems: ["wasm-failed"],
+  });
+});
+
+test("three traps within a minute: the store says that it is dead", async ({ page }) => {
+  const codes = await page.evaluate(async () => {
+    const { open, account, deposit, cores, codeOf } = window.bank;
+    const store = await open("dead");
+    const codes: string[] = [];
+    for (let count = 1; count <= 3; count += 1) {
+      codes.push(await codeOf(store.execute(account, "a", deposit(1))));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      try {
+        (cores.at(-1) as unknown as { injectPanic(): void }).injectPanic();
+      } catch {
+        // That is the trap.
+      }
+    }
+    codes.push(await codeOf(store.execute(account, "a", deposit(1))), await codeOf(open("another")));
+    return codes;
+  });
+  await page.reload();
+  const after = await page.evaluate(async () => {
+    const { open, account } = window.bank;
+    return (await (await open("dead")).load(account, "a")).version;
+  });
+
+  expect(codes).toEqual(["done", "done", "done", "wasm-failed", "wasm-failed"]);
+  expect(after).toBe(3);
+});
+
+test("where IndexedDB fails, opening says so", async ({ page }) => {
+  const codes = await page.evaluate(async () => {
+    const { open, codeOf } = window.bank;
+    const original = IDBFactory.prototype.open;
+    const codes: string[] = [];
+    for (const name of ["UnknownError", "QuotaExceededError", "SecurityError"]) {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException("made to fail", name);
+      };
+      codes.push(await codeOf(open(`fails-${name}`)));
+    }
+    IDBFactory.prototype.open = original;
+    codes.push(await codeOf(open("works")));
+    return codes;
+  });
+
+  // A full disk while opening is mostly trouble of another kind (it is seen at 0 % use), so it is no quota-exceeded.
+  expect(codes).toEqual(["storage-unavailable", "storage-unavailable", "storage-unavailable", "done"]);
+});
+
+/** SIGKILL for the browser of a profile: the profile's lock is a link to a name that ends in its process id. */
+function killBrowser(profile: string): void {
+  const holder = readlinkSync(join(profile, "SingletonLock"));
+  process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
+}
