@@ -186,7 +186,8 @@ fn text<'a>(bytes: &'a [u8], name: &'static str) -> Result<&'a str, FormatError>
     std::str::from_utf8(bytes).map_err(|_| FormatError::Malformed(name))
 }
 
-#[cfg(test)]
+// The browser's test build has no proptest, which wants randomness from the system.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use proptest::prelude::*;
 
