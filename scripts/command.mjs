@@ -78,11 +78,10 @@ export async function step(title, work) {
     process.stderr.write(`  ${title}: ${Math.round((Date.now() - started) / 1000)} s so far\n`);
   }, 15_000);
   try {
-    const result = await work();
-    process.stderr.write(`  ${title}: ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
-    return result;
+    return await work();
   } finally {
     clearInterval(alive);
+    process.stderr.write(`  ${title}: ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
   }
 }
 

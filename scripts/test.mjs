@@ -93,6 +93,25 @@ function hasTests(folder) {
   return existsSync(join(root, folder)) && readdirSync(join(root, folder)).some((name) => /\.tsx?$/.test(name));
 }
 
+// Goes on after a failure, so that one run tells everything.
+async function all() {
+  const failed = [];
+  for (const [part, test] of Object.entries(parts)) {
+    try {
+      await step(`test:${part}`, () => test([], false));
+    } catch (error) {
+      if (!(error instanceof Stop)) {
+        throw error;
+      }
+      process.stderr.write(`${error.message}\n`);
+      failed.push(part);
+    }
+  }
+  if (failed.length > 0) {
+    throw new Stop(`failed: ${failed.join(", ")}`);
+  }
+}
+
 await main(async () => {
   const [name, ...words] = process.argv.slice(2);
   if (name === "slow") {
@@ -100,9 +119,7 @@ await main(async () => {
       await step(`test:${part}, slow`, () => parts[part](words, true));
     }
   } else if (name === undefined) {
-    for (const [part, test] of Object.entries(parts)) {
-      await step(`test:${part}`, () => test([], false));
-    }
+    await all();
   } else if (name in parts) {
     await parts[name](words, false);
   } else {
