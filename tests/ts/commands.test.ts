@@ -2,70 +2,11 @@
  * Commands and facts: what a call resolves with, and what becomes of it when others write too.
  */
 import { describe, expect, test } from "vitest";
-import { defineAggregate } from "../../ts/aggregate.js";
-import type { Event } from "../../ts/event.js";
 import { account, deposit, deposited, transfer, withdraw } from "./ledger.js";
-import { all, opened } from "./opened.js";
+import { opened } from "./opened.js";
 import { newDatabase, tab } from "./tab.js";
 
 const definitions = { aggregates: [account], decisions: [transfer] } as const;
-
-describe("a receipt", () => {
-  test("says what was written and what it led to", async () => {
-    const { store, clock } = await opened(definitions);
-
-    const receipt = await store.execute(account, "a", deposit(5), { metadata: { by: "ann" }, correlationId: "c1" });
-
-    const [event] = await all(store.read());
-    expect(receipt).toMatchObject({ streamId: "account-a", version: 1, position: 1, state: { balance: 5 } });
-    expect(receipt.events).toEqual([event]);
-    expect(event).toMatchObject({
-      type: "account.deposited",
-      data: { amount: 5 },
-      metadata: { by: "ann" },
-      correlationId: "c1",
-      occurredAt: clock.now(),
-      status: "confirmed",
-    });
-    expect(await receipt.confirmed()).toMatchObject({ changed: false, version: 1, state: { balance: 5 } });
-  });
-
-  test("of nothing to do has the version and no events", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(5));
-
-    const receipt = await store.execute(account, "a", deposit(0));
-
-    expect(receipt).toMatchObject({ version: 1, events: [], position: 1, state: { balance: 5 } });
-    expect(await store.outcome(receipt.commitId)).toBe("unknown");
-  });
-
-  test("of a decision has what became of each aggregate that was read", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(5));
-
-    const receipt = await store.execute(transfer, { from: "a", to: "b", amount: 2 });
-
-    expect(receipt.streams).toEqual([
-      { streamId: "account-a", version: 2, state: { balance: 3, frozen: false } },
-      { streamId: "account-b", version: 1, state: { balance: 2, frozen: false } },
-    ]);
-    expect(new Set(receipt.events.map(({ commitId }) => commitId))).toEqual(new Set([receipt.commitId]));
-  });
-
-  test("of a decision on one aggregate twice has both its lists in one stream", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(5));
-
-    const receipt = await store.execute(transfer, { from: "a", to: "a", amount: 2 });
-
-    expect(receipt.events.map(({ type, version }) => [type, version])).toEqual([
-      ["account.withdrawn", 2],
-      ["account.deposited", 3],
-    ]);
-    expect((await store.load(account, "a")).state.balance).toBe(5);
-  });
-});
 
 describe("calls at the same time", () => {
   test("are decided one on the other and written together", async () => {
@@ -132,18 +73,6 @@ describe("calls at the same time", () => {
 });
 
 describe("an expected version", () => {
-  test("that is not met is a conflict with both versions", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(5));
-
-    const call = store.execute(account, "a", deposit(5), { expectedVersion: 0 });
-
-    await expect(call).rejects.toMatchObject({
-      code: "conflict",
-      details: { streamId: "account-a", expected: 0, actual: 1 },
-    });
-  });
-
   test.each([
     ["no-stream", "a", "conflict"],
     ["no-stream", "b", undefined],
@@ -179,73 +108,6 @@ describe("an expected version", () => {
       { streamId: "account-a", version: 1 },
       { streamId: "account-b", version: 1 },
     ]);
-  });
-});
-
-describe("a commit id", () => {
-  test("with the same command gives the first receipt, whatever happened since", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(10));
-    const first = await store.execute(account, "a", withdraw(10), { commitId: "w1" });
-
-    const again = await store.execute(account, "a", withdraw(10), { commitId: "w1" });
-
-    expect({ ...again, confirmed: undefined }).toEqual({ ...first, confirmed: undefined });
-    expect(await store.outcome("w1")).toBe("confirmed");
-    expect((await store.load(account, "a")).version).toBe(2);
-  });
-
-  test("with the same events gives the first receipt, whatever their properties' order", async () => {
-    const { store } = await opened(definitions);
-    const first = await store.append("x", [{ type: "t", data: { a: 1, b: 2 } }], {
-      commitId: "f1",
-      expectedVersion: 0,
-    });
-
-    const again = await store.append("x", [{ data: { b: 2, a: 1 }, type: "t" }], {
-      commitId: "f1",
-      expectedVersion: 0,
-    });
-
-    expect({ ...again, confirmed: undefined }).toEqual({ ...first, confirmed: undefined });
-  });
-
-  test("with other content is commit-id-reused", async () => {
-    const { store } = await opened(definitions);
-    await store.execute(account, "a", deposit(1), { commitId: "d1" });
-    await store.append("x", [deposited(1)], { commitId: "f1" });
-
-    const calls = await Promise.allSettled([
-      store.execute(account, "a", deposit(2), { commitId: "d1" }),
-      store.execute(account, "b", deposit(1), { commitId: "d1" }),
-      store.execute(account, "a", withdraw(100), { commitId: "d1" }),
-      store.append("x", [deposited(1)], { commitId: "f1", metadata: { by: "ann" } }),
-      store.append("y", [deposited(1)], { commitId: "f1" }),
-    ]);
-
-    expect(calls.map((call) => call.status === "rejected" && call.reason.code)).toEqual(
-      Array(5).fill("commit-id-reused"),
-    );
-  });
-
-  test("given twice at once is written once", async () => {
-    const { store } = await opened(definitions);
-
-    const receipts = await Promise.all(
-      [1, 2, 3].map(() => store.execute(account, "a", deposit(1), { commitId: "d1" })),
-    );
-
-    expect(receipts.map(({ version }) => version)).toEqual([1, 1, 1]);
-    expect((await store.load(account, "a")).state.balance).toBe(1);
-  });
-
-  test("that was made by the store is a commit id too", async () => {
-    const { store } = await opened(definitions);
-    const { commitId } = await store.execute(account, "a", deposit(1));
-
-    const again = await store.execute(account, "a", deposit(1), { commitId });
-
-    expect(again.version).toBe(1);
   });
 });
 
@@ -309,45 +171,4 @@ describe("two tabs", () => {
     expect(states[0]?.state.balance).toBe(0);
     expect(states.reduce((sum, { state }) => sum + state.balance, 0)).toBe(30);
   });
-});
-
-test("a refused command is refused with what decide threw, also in the middle of others", async () => {
-  const { store } = await opened(definitions);
-
-  const call = store.execute(account, "a", withdraw(1), { commitId: "w1" });
-
-  await expect(call).rejects.toMatchObject({
-    code: "refused",
-    details: { definition: "account", streamId: "account-a", commitId: "w1" },
-    cause: { message: "not enough money: 0 is left" },
-  });
-});
-
-test("what the caller does with a command afterwards changes nothing", async () => {
-  const { store } = await opened(definitions);
-  const command = { type: "Deposit" as const, data: { amount: 5 } };
-
-  const call = store.execute(account, "a", command);
-  command.data.amount = 500;
-
-  expect((await call).state.balance).toBe(5);
-});
-
-test("states are frozen, and an evolve that changes its argument is evolve-failed", async () => {
-  const careless = defineAggregate({
-    name: "careless",
-    version: 1,
-    initialState: () => ({ items: [] as string[] }),
-    decide: (command: { item: string }): Event<"added", { item: string }> => ({ type: "added", data: command }),
-    evolve: (state, event) => {
-      state.items.push(event.data.item);
-      return state;
-    },
-  });
-  const { store } = await opened({ aggregates: [careless, account] });
-  const { state } = await store.execute(account, "a", deposit(1));
-
-  expect(Object.isFrozen(state)).toBe(true);
-  await expect(store.execute(careless, "1", { item: "x" })).rejects.toMatchObject({ code: "evolve-failed" });
-  expect(await all(store.read({ streamId: "careless-1" }))).toEqual([]);
 });

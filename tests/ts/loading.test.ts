@@ -208,18 +208,6 @@ describe("reading", () => {
     expect(positions((await all(store.read(query as object).batches())).flat())).toEqual(expected);
   });
 
-  test("ends where the log ended when it began", async () => {
-    const { store } = await bank();
-    const seen: number[] = [];
-
-    for await (const { position } of store.read()) {
-      seen.push(position);
-      await store.append("other-2", [{ type: "noted" }]);
-    }
-
-    expect(seen).toEqual([1, 2, 3, 4, 5]);
-  });
-
   test("many pages gives each event once, in both directions", async () => {
     const { store } = await opened();
     const count = 10_000;
@@ -233,20 +221,5 @@ describe("reading", () => {
     expect(positions(forward)).toEqual(Array.from({ length: count }, (_, index) => index + 1));
     expect(positions(backward)).toEqual(positions(forward).reverse());
     expect(await all(store.read({ limit: 5_000, afterPosition: 10 }))).toHaveLength(5_000);
-  });
-
-  test("stops when its signal says so", async () => {
-    const { store } = await bank();
-    const signal = AbortSignal.abort(new Error("enough"));
-
-    await expect(all(store.read({ signal }))).rejects.toMatchObject({ code: "aborted", details: { reason: "enough" } });
-  });
-
-  test("the ids of an aggregate", async () => {
-    const { store } = await bank();
-    await store.append("account-c-1", [deposited(1)]);
-
-    expect(await all(store.streams(account))).toEqual(["a", "b", "c-1"]);
-    expect(await all(store.streams(account, { after: "a", limit: 1 }))).toEqual(["b"]);
   });
 });

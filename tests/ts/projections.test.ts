@@ -3,12 +3,12 @@
  */
 import { describe, expect, test } from "vitest";
 import { defineProjection } from "../../ts/projection.js";
-import { account, type Balance, balances, deposit, deposited, opened as openedEvent, transfer } from "./ledger.js";
+import { account, balances, deposit, deposited, opened as openedEvent, transfer } from "./ledger.js";
 import { opened } from "./opened.js";
 import { newDatabase, tab, until } from "./tab.js";
 
 const definitions = { aggregates: [account], decisions: [transfer], projections: [balances] } as const;
-const day = 86_400_000;
+const _day = 86_400_000;
 
 async function bank() {
   const test = await opened(definitions);
@@ -23,18 +23,6 @@ async function bank() {
 }
 
 describe("a view", () => {
-  test("sees what this tab has just written", async () => {
-    const { store } = await bank();
-    const view = store.view(balances);
-
-    for (let amount = 1; amount <= 20; amount += 1) {
-      await store.execute(account, "b", deposit(1));
-      expect((await view.get("account-b"))?.balance).toBe(10 + amount);
-    }
-
-    expect(view.checkpoint()).toBe(26);
-  });
-
   test("gives rows by key, undefined where there is none", async () => {
     const { store } = await bank();
     const view = store.view(balances);
@@ -82,17 +70,6 @@ describe("a view", () => {
       }
     },
   );
-
-  test("gives rows that are the reader's own", async () => {
-    const { store } = await bank();
-    const view = store.view(balances);
-    const row = (await view.get("account-a")) as Balance;
-    row.balance = -1;
-
-    expect((await view.get("account-a"))?.balance).toBe(30);
-    await store.execute(account, "a", deposit(1));
-    expect((await view.get("account-a"))?.balance).toBe(31);
-  });
 });
 
 describe("rows", () => {
@@ -322,27 +299,6 @@ describe("two versions of a projection at once", () => {
 });
 
 describe("a rebuild", () => {
-  test("gives the same rows and tells how far it is", async () => {
-    const { store } = await bank();
-    await store.ingest(Array.from({ length: 9_000 }, () => [{ streamId: "account-a", ...deposited(1) }]));
-    const before = await store.view(balances).list();
-    const phases: string[] = [];
-    let processed = 0;
-
-    await store.rebuild(balances, {
-      onProgress(progress) {
-        phases.push(progress.phase);
-        expect(progress.processed).toBeGreaterThanOrEqual(processed);
-        processed = progress.processed;
-        expect(progress.total).toBe(9_006);
-      },
-    });
-
-    expect(await store.view(balances).list()).toEqual(before);
-    expect(processed).toBe(9_006);
-    expect(phases.at(-1)).toBe("switching");
-  });
-
   test("takes in what is written meanwhile, and readers read on", async () => {
     const { store } = await bank();
     await store.ingest(Array.from({ length: 9_000 }, () => [{ streamId: "account-a", ...deposited(1) }]));
@@ -392,33 +348,5 @@ describe("a rebuild", () => {
     await store.rebuild(fragile);
 
     expect(await store.view(fragile).get("s-1")).toEqual({ fine: true });
-  });
-});
-
-describe("a view as of then", () => {
-  test("folds what had happened until then and leaves the live one alone", async () => {
-    const { store, clock } = await opened(definitions);
-    const start = clock.now();
-    await store.append("account-a", [
-      { ...openedEvent("Ann"), occurredAt: start - 9 * day },
-      { ...deposited(5), occurredAt: start - 8 * day },
-      { ...deposited(7), occurredAt: start - 2 * day },
-    ]);
-
-    const then = await store.project(balances, { until: start - 5 * day });
-
-    expect(await then.get("account-a")).toEqual({ owner: "Ann", balance: 5 });
-    expect((await store.view(balances).get("account-a"))?.balance).toBe(12);
-    const streams = await store.project(balances, { streams: ["account-b"] });
-    expect(await streams.count()).toBe(0);
-    const types = await store.project(balances, { types: ["account.opened"] });
-    expect(await types.list()).toEqual([{ key: "account-a", row: { owner: "Ann", balance: 0 } }]);
-    then.dispose();
-  });
-
-  test("ends when its signal says so", async () => {
-    const { store } = await bank();
-
-    await expect(store.project(balances, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
   });
 });

@@ -3,7 +3,6 @@
  */
 import { describe, expect, test } from "vitest";
 import { deleteStore } from "../../ts/open.js";
-import type { IngestProgress } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened as openedEvent } from "./ledger.js";
 import { all, opened } from "./opened.js";
 import { newDatabase, tab } from "./tab.js";
@@ -17,43 +16,6 @@ const rows = (count: number) =>
   }));
 
 describe("ingest", () => {
-  test("writes each batch as a commit and tells what is on disk", async () => {
-    const { store } = await opened(definitions);
-    const told: IngestProgress[] = [];
-
-    const result = await store.ingest(rows(5_000), { onProgress: (progress) => told.push(progress) });
-
-    expect(result).toEqual({ events: 5_000, commits: 5_000, knownEvents: 0, knownCommits: 0, position: 5_000 });
-    expect(told.at(-1)).toEqual(result);
-    expect(told.map(({ events }) => events)).toEqual([...told.map(({ events }) => events)].sort((a, b) => a - b));
-    expect((await store.load(account, "3")).state.balance).toBe(500);
-    expect((await store.view(balances).count()) >= 0).toBe(true);
-  });
-
-  test("again changes nothing and says how much was known", async () => {
-    const { store } = await opened(definitions);
-    await store.ingest(rows(300));
-
-    const again = await store.ingest(rows(500));
-
-    expect(again).toEqual({ events: 500, commits: 500, knownEvents: 300, knownCommits: 300, position: 500 });
-    expect(await all(store.read())).toHaveLength(500);
-  });
-
-  test("takes an async iterable, and cuts bare arrays that are too large for one commit", async () => {
-    const { store } = await opened(definitions);
-    async function* batches() {
-      yield Array.from({ length: 2_500 }, () => ({ streamId: "s-1", type: "t" }));
-      yield Array.from({ length: 10 }, () => ({ streamId: "s-1", type: "t", data: "x".repeat(100_000) }));
-    }
-
-    const { events, commits } = await store.ingest(batches());
-
-    expect(events).toBe(2_510);
-    expect(commits).toBe(13);
-    expect(await store.verify()).toEqual({ ok: true, problems: [] });
-  });
-
   test("ends when its signal says so: what was told is there, nothing else", async () => {
     const { store } = await opened(definitions);
     const controller = new AbortController();
@@ -72,25 +34,6 @@ describe("ingest", () => {
     expect(await all(store.read())).toHaveLength(told);
     const { knownEvents } = await store.ingest(rows(20_000));
     expect(knownEvents).toBe(told);
-  });
-
-  test("ends at a batch that is no batch, after what was told", async () => {
-    const { store } = await opened(definitions);
-    let told = 0;
-    const onProgress = ({ events }: IngestProgress) => {
-      told = events;
-    };
-
-    const bad = [...rows(3_000), { commitId: "bad", events: [{ streamId: "s-1", type: "t", data: new Date() }] }];
-
-    await expect(store.ingest(bad, { onProgress })).rejects.toMatchObject({ code: "invalid-event" });
-    expect(await all(store.read())).toHaveLength(told);
-    await expect(store.ingest([{ commitId: "row-0", events: [{ streamId: "s-2", type: "t" }] }])).rejects.toMatchObject(
-      {
-        code: "commit-id-reused",
-        details: { commitId: "row-0" },
-      },
-    );
   });
 });
 
