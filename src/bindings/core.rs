@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
 
-use js_sys::{Function, Uint8Array};
+use js_sys::futures::future_to_promise;
+use js_sys::{Function, Promise, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
@@ -14,8 +18,8 @@ use crate::commit::NewCommit;
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
-    Clock, ClosedBy, Durability, Fault, Faults, Faulty, LoadQuery, Loaded, MemoryDatabase, MemoryStorage, OpenOptions,
-    Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When,
+    Clock, Closed, ClosedBy, Durability, Fault, Faults, Faulty, LoadQuery, Loaded, MemoryDatabase, MemoryStorage,
+    OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, check_export,
 };
 use crate::stream::Version;
 
@@ -38,9 +42,9 @@ struct Options {
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Core {
-    store: Store<AnyStorage>,
+    store: Rc<Store<AnyStorage>>,
     faults: Faults,
-    closed: crate::store::Closed,
+    closed: Closed,
 }
 
 #[wasm_bindgen]
@@ -63,39 +67,45 @@ impl Core {
     }
 
     /// Opens or makes a store.
-    pub async fn open(options: JsValue) -> Result<Core, JsValue> {
-        let options: Options = serde_wasm_bindgen::from_value(options).map_err(|error| CoreError::argument(&error))?;
-        let faults = Faults::new();
-        let storage = if options.storage == "memory" {
-            let storage = MemoryStorage::open(&MemoryDatabase::named(&options.name));
-            AnyStorage::Memory(Faulty::new(storage, faults.clone()))
-        } else {
-            let storage = IdbStorage::open(&options.name).await.map_err(CoreError::from)?;
-            AnyStorage::IndexedDb(Faulty::new(storage, faults.clone()))
-        };
-        let durability = if options.durability == "relaxed" {
-            Durability::Relaxed
-        } else {
-            Durability::Strict
-        };
-        let closed = storage.closed();
-        let options = OpenOptions {
-            replica: options.replica_id,
-            now: options.now as i64,
-            durability,
-        };
-        let store = Store::open(storage, options).await.map_err(CoreError::from)?;
-        Ok(Self { store, faults, closed })
+    pub fn open(options: JsValue) -> Promise {
+        promise(Box::pin(async move {
+            let options: Options =
+                serde_wasm_bindgen::from_value(options).map_err(|error| CoreError::argument(&error))?;
+            let faults = Faults::new();
+            let storage = if options.storage == "memory" {
+                let storage = MemoryStorage::open(&MemoryDatabase::named(&options.name));
+                AnyStorage::Memory(Faulty::new(storage, faults.clone()))
+            } else {
+                let storage = IdbStorage::open(&options.name).await?;
+                AnyStorage::IndexedDb(Faulty::new(storage, faults.clone()))
+            };
+            let closed = storage.closed();
+            let durability = if options.durability == "relaxed" {
+                Durability::Relaxed
+            } else {
+                Durability::Strict
+            };
+            let options = OpenOptions {
+                replica: options.replica_id,
+                now: options.now as i64,
+                durability,
+            };
+            let store = Rc::new(Store::open(storage, options).await?);
+            Ok(Self { store, faults, closed }.into())
+        }))
     }
 
     /// Deletes a store.
     #[wasm_bindgen(js_name = deleteStore)]
-    pub async fn delete_store(name: String, storage: String) -> Result<(), JsValue> {
-        if storage == "memory" {
-            MemoryDatabase::delete(&name);
-            return Ok(());
-        }
-        Ok(delete_database(&name).await.map_err(CoreError::from)?)
+    pub fn delete_store(name: String, storage: String) -> Promise {
+        promise(Box::pin(async move {
+            if storage == "memory" {
+                MemoryDatabase::delete(&name);
+            } else {
+                delete_database(&name).await?;
+            }
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 
     /// `CoreState`.
@@ -115,35 +125,38 @@ impl Core {
     }
 
     /// Resolves when the connection was closed from outside.
-    pub async fn closed(&self) -> String {
-        match self.closed.clone().await {
-            ClosedBy::Upgrade | ClosedBy::Deletion => "versionchange".to_owned(),
-            ClosedBy::Browser => "lost".to_owned(),
-            ClosedBy::Caller => std::future::pending().await,
-        }
+    pub fn closed(&self) -> Promise {
+        let closed = self.closed.clone();
+        promise(Box::pin(async move {
+            Ok(match closed.await {
+                ClosedBy::Upgrade | ClosedBy::Deletion => "versionchange".into(),
+                ClosedBy::Browser => "lost".into(),
+                ClosedBy::Caller => std::future::pending().await,
+            })
+        }))
     }
 
     /// Appends a group of commits.
-    pub async fn append(&self, group: String) -> Result<String, JsValue> {
-        let group: Vec<NewCommit<'_>> = parse(&group)?;
-        let progress = self.store.append(&group).await.map_err(CoreError::from)?;
-        Ok(text::progress(&progress)?)
+    pub fn append(&self, group: String) -> Promise {
+        self.ask(async move |store| {
+            let group: Vec<NewCommit<'_>> = parse(&group)?;
+            text::progress(&store.append(&group).await?)
+        })
     }
 
     /// Reads what other tabs wrote.
     #[wasm_bindgen(js_name = catchUp)]
-    pub async fn catch_up(&self) -> Result<String, JsValue> {
-        let progress = self.store.catch_up().await.map_err(CoreError::from)?;
-        Ok(text::progress(&progress)?)
+    pub fn catch_up(&self) -> Promise {
+        self.ask(async move |store| text::progress(&store.catch_up().await?))
     }
 
     /// Seals the tail; false if there was nothing to seal.
-    pub async fn seal(&self) -> Result<bool, JsValue> {
-        Ok(self.store.seal().await.map_err(CoreError::from)?)
+    pub fn seal(&self) -> Promise {
+        self.ask(async move |store| Ok(store.seal().await?))
     }
 
     /// Loads a stream.
-    pub async fn load(
+    pub fn load(
         &self,
         stream_id: String,
         definition: String,
@@ -151,54 +164,53 @@ impl Core {
         at_version: f64,
         at: f64,
         clock: String,
-    ) -> Result<String, JsValue> {
-        let clock = if clock == "recorded" {
-            Clock::Recorded
-        } else {
-            Clock::Occurred
-        };
-        let query = LoadQuery {
-            definition: (!definition.is_empty()).then_some((&*definition, version as u64)),
-            at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
-            at: (!at.is_nan()).then_some((at as i64, clock)),
-        };
-        let loaded = self.store.load(&stream_id, query).await.map_err(CoreError::from)?;
-        Ok(loaded_text(&loaded)?)
+    ) -> Promise {
+        self.ask(async move |store| {
+            let clock = if clock == "recorded" {
+                Clock::Recorded
+            } else {
+                Clock::Occurred
+            };
+            let query = LoadQuery {
+                definition: (!definition.is_empty()).then_some((&*definition, version as u64)),
+                at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
+                at: (!at.is_nan()).then_some((at as i64, clock)),
+            };
+            loaded_text(&store.load(&stream_id, query).await?)
+        })
     }
 
     /// One page of events.
-    pub async fn read(&self, query: String) -> Result<String, JsValue> {
-        let query: Query<'_> = parse(&query)?;
-        let Page { batch, next, .. } = self.store.read(&query).await.map_err(CoreError::from)?;
-        Ok(format!("{{\"batch\":{batch},\"next\":{}}}", text::json(&next)?))
+    pub fn read(&self, query: String) -> Promise {
+        self.ask(async move |store| {
+            let query: Query<'_> = parse(&query)?;
+            let Page { batch, next, .. } = store.read(&query).await?;
+            Ok(format!("{{\"batch\":{batch},\"next\":{}}}", text::json(&next)?))
+        })
     }
 
     /// Ids of streams.
-    pub async fn streams(&self, prefix: String, after: String, limit: u32) -> Result<String, JsValue> {
-        let streams = self
-            .store
-            .streams(&prefix, &after, limit as usize)
-            .await
-            .map_err(CoreError::from)?;
-        Ok(text::json(&streams)?)
+    pub fn streams(&self, prefix: String, after: String, limit: u32) -> Promise {
+        self.ask(async move |store| text::json(&store.streams(&prefix, &after, limit as usize).await?))
     }
 
     /// What became of a commit; with `content`, whether it is the same one.
-    pub async fn outcome(&self, commit_id: String, content: String) -> Result<String, JsValue> {
-        let found = self.store.find_commit(&commit_id).await.map_err(CoreError::from)?;
-        let outcome = found.map(|receipt| {
-            if content.is_empty() || receipt.has_content(&content) {
-                Outcome::Duplicate(receipt)
-            } else {
-                Outcome::Reused
-            }
-        });
-        Ok(text::found(outcome.as_ref())?)
+    pub fn outcome(&self, commit_id: String, content: String) -> Promise {
+        self.ask(async move |store| {
+            let outcome = store.find_commit(&commit_id).await?.map(|receipt| {
+                if content.is_empty() || receipt.has_content(&content) {
+                    Outcome::Duplicate(receipt)
+                } else {
+                    Outcome::Reused
+                }
+            });
+            text::found(outcome.as_ref())
+        })
     }
 
     /// Keeps a snapshot.
     #[wasm_bindgen(js_name = putSnapshot)]
-    pub async fn put_snapshot(
+    pub fn put_snapshot(
         &self,
         stream_id: String,
         definition: String,
@@ -206,134 +218,116 @@ impl Core {
         stream_version: f64,
         state: String,
         keep: u32,
-    ) -> Result<(), JsValue> {
-        let definition = (&*definition, version as u64);
-        self.store
-            .put_snapshot(
-                &stream_id,
-                definition,
-                Version(stream_version as u64),
-                &state,
-                keep as usize,
-            )
-            .await
-            .map_err(CoreError::from)?;
-        Ok(())
+    ) -> Promise {
+        self.ask(async move |store| {
+            let definition = (&*definition, version as u64);
+            let stream_version = Version(stream_version as u64);
+            store
+                .put_snapshot(&stream_id, definition, stream_version, &state, keep as usize)
+                .await?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Deletes every snapshot of a stream.
     #[wasm_bindgen(js_name = dropSnapshots)]
-    pub async fn drop_snapshots(&self, stream_id: String) -> Result<(), JsValue> {
-        Ok(self.store.drop_snapshots(&stream_id).await.map_err(CoreError::from)?)
+    pub fn drop_snapshots(&self, stream_id: String) -> Promise {
+        self.ask(async move |store| {
+            store.drop_snapshots(&stream_id).await?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// Where a projection version stands.
-    pub async fn projection(&self, name: String, version: u32) -> Result<String, JsValue> {
-        Ok(text::json(
-            &self.store.projection(&name, version).await.map_err(CoreError::from)?,
-        )?)
+    pub fn projection(&self, name: String, version: u32) -> Promise {
+        self.ask(async move |store| text::json(&store.projection(&name, version).await?))
     }
 
     /// Rows by key.
-    pub async fn rows(&self, generation: f64, keys: String) -> Result<String, JsValue> {
-        let keys: Vec<Cow<'_, str>> = parse(&keys)?;
-        let rows = self
-            .store
-            .rows(generation as u64, &keys)
-            .await
-            .map_err(CoreError::from)?;
-        Ok(rows.unwrap_or_else(|| "null".to_owned()))
+    pub fn rows(&self, generation: f64, keys: String) -> Promise {
+        self.ask(async move |store| {
+            let keys: Vec<Cow<'_, str>> = parse(&keys)?;
+            Ok(or_null(store.rows(generation as u64, &keys).await?))
+        })
     }
 
     /// Rows of a range.
     #[wasm_bindgen(js_name = listRows)]
-    pub async fn list_rows(&self, query: String) -> Result<String, JsValue> {
-        let query: RowQuery<'_> = parse(&query)?;
-        let rows = self.store.list_rows(&query).await.map_err(CoreError::from)?;
-        Ok(rows.unwrap_or_else(|| "null".to_owned()))
+    pub fn list_rows(&self, query: String) -> Promise {
+        self.ask(async move |store| {
+            let query: RowQuery<'_> = parse(&query)?;
+            Ok(or_null(store.list_rows(&query).await?))
+        })
     }
 
     /// How many rows a generation has.
     #[wasm_bindgen(js_name = countRows)]
-    pub async fn count_rows(&self, generation: f64) -> Result<f64, JsValue> {
-        let count = self
-            .store
-            .count_rows(generation as u64)
-            .await
-            .map_err(CoreError::from)?;
-        Ok(count.map_or(-1.0, |count| count as f64))
+    pub fn count_rows(&self, generation: f64) -> Promise {
+        self.ask(async move |store| {
+            let count = store.count_rows(generation as u64).await?;
+            Ok(count.map_or(-1.0, |count| count as f64))
+        })
     }
 
     /// Writes rows with their checkpoint.
     #[wasm_bindgen(js_name = writeRows)]
-    pub async fn write_rows(&self, write: String) -> Result<bool, JsValue> {
-        let write: RowWrite<'_> = parse(&write)?;
-        Ok(self.store.write_rows(&write).await.map_err(CoreError::from)?)
+    pub fn write_rows(&self, write: String) -> Promise {
+        self.ask(async move |store| {
+            let write: RowWrite<'_> = parse(&write)?;
+            Ok(store.write_rows(&write).await?)
+        })
     }
 
     /// Begins or resumes a rebuild.
     #[wasm_bindgen(js_name = beginRebuild)]
-    pub async fn begin_rebuild(&self, name: String, version: u32, resume: bool) -> Result<String, JsValue> {
-        let report = self
-            .store
-            .begin_rebuild(&name, version, resume)
-            .await
-            .map_err(CoreError::from)?;
-        Ok(text::json(&report)?)
+    pub fn begin_rebuild(&self, name: String, version: u32, resume: bool) -> Promise {
+        self.ask(async move |store| text::json(&store.begin_rebuild(&name, version, resume).await?))
     }
 
     /// Makes a rebuilt generation the live one.
     #[wasm_bindgen(js_name = switchGeneration)]
-    pub async fn switch_generation(&self, name: String, version: u32, generation: f64) -> Result<bool, JsValue> {
-        let done = self.store.switch_generation(&name, version, generation as u64).await;
-        Ok(done.map_err(CoreError::from)?)
+    pub fn switch_generation(&self, name: String, version: u32, generation: f64) -> Promise {
+        self.ask(async move |store| Ok(store.switch_generation(&name, version, generation as u64).await?))
     }
 
     /// Deletes rows of a generation.
     #[wasm_bindgen(js_name = dropGeneration)]
-    pub async fn drop_generation(&self, generation: f64, limit: u32) -> Result<bool, JsValue> {
-        Ok(self
-            .store
-            .drop_generation(generation as u64, limit)
-            .await
-            .map_err(CoreError::from)?)
+    pub fn drop_generation(&self, generation: f64, limit: u32) -> Promise {
+        self.ask(async move |store| Ok(store.drop_generation(generation as u64, limit).await?))
     }
 
     /// Numbers about the store.
-    pub async fn stats(&self) -> Result<String, JsValue> {
-        Ok(text::json(&self.store.stats().await.map_err(CoreError::from)?)?)
+    pub fn stats(&self) -> Promise {
+        self.ask(async move |store| text::json(&store.stats().await?))
     }
 
     /// Checks one segment, or the tail.
-    pub async fn verify(&self, after_position: f64) -> Result<String, JsValue> {
-        let report = self
-            .store
-            .verify(Position(after_position as u64))
-            .await
-            .map_err(CoreError::from)?;
-        Ok(text::json(&report)?)
+    pub fn verify(&self, after_position: f64) -> Promise {
+        self.ask(async move |store| text::json(&store.verify(Position(after_position as u64)).await?))
     }
 
     /// One part of an export.
     #[wasm_bindgen(js_name = exportPart)]
-    pub async fn export_part(&self, part: u32) -> Result<Option<Uint8Array>, JsValue> {
-        let bytes = self.store.export_part(u64::from(part)).await.map_err(CoreError::from)?;
-        Ok(bytes.map(|bytes| Uint8Array::from(bytes.as_slice())))
+    pub fn export_part(&self, part: u32) -> Promise {
+        self.ask(async move |store| {
+            let bytes = store.export_part(u64::from(part)).await?;
+            Ok(bytes.map_or(JsValue::NULL, |bytes| Uint8Array::from(bytes.as_slice()).into()))
+        })
     }
 
     /// Checks an export file.
     #[wasm_bindgen(js_name = checkImport)]
-    pub fn check_import(&self, bytes: &[u8]) -> Result<String, JsValue> {
-        Ok(text::json(
-            &crate::store::check_export(bytes).map_err(CoreError::from)?,
-        )?)
+    pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
+        promise(Box::pin(async move {
+            let content = check_export(&bytes)?;
+            Ok(text::json(&content)?.into())
+        }))
     }
 
     /// Writes an export file into the store.
     #[wasm_bindgen(js_name = importAll)]
-    pub async fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Result<String, JsValue> {
-        let imported = self.store.import(&bytes, merge).await.map_err(CoreError::from)?;
-        Ok(text::json(&imported)?)
+    pub fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Promise {
+        self.ask(async move |store| text::json(&store.import(&bytes, merge).await?))
     }
 
     /// Fails a storage call to come.
@@ -368,9 +362,30 @@ impl Core {
     }
 
     /// Closes the store.
-    pub async fn close(&self) {
-        self.store.close();
+    pub fn close(&self) -> Promise {
+        self.ask(async move |store| {
+            store.close();
+            Ok(JsValue::UNDEFINED)
+        })
     }
+
+    /// Answers with what `question` finds out about the store.
+    fn ask<A: Into<JsValue>>(
+        &self,
+        question: impl AsyncFnOnce(&Store<AnyStorage>) -> Result<A, CoreError> + 'static,
+    ) -> Promise {
+        let store = Rc::clone(&self.store);
+        promise(Box::pin(async move { Ok(question(&store).await?.into()) }))
+    }
+}
+
+/// The one place where a future becomes a promise: an `async fn` would bring its own copy of all that this takes.
+fn promise(answer: Pin<Box<dyn Future<Output = Result<JsValue, CoreError>>>>) -> Promise {
+    future_to_promise(async move { Ok(answer.await?) })
+}
+
+fn or_null(document: Option<String>) -> String {
+    document.unwrap_or_else(|| "null".to_owned())
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, CoreError> {
