@@ -256,33 +256,44 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
     const touched = new Set<string>();
     const undecided: Waiting[] = [];
     for (const [index, member] of group.entries()) {
-      const { job } = member.waiting;
-      const outcome = outcomes[index];
-      if (outcome === undefined) {
-        job.fail(new EverfoldError("wasm-failed", "the engine gave no outcome for a commit", {}));
-      } else if ("streams" in outcome) {
-        if (outcome.status === "appended") {
-          keep(member.commit.advances, outcome, touched);
-        }
-        job.appended(outcome);
-      } else if (outcome.status === "failed") {
-        job.fail(errorFromCore(outcome.error, { commitId: job.commitId }));
-      } else if (outcome.status === "stale") {
-        undecided.push(member.waiting);
-      } else {
-        for (const states of statesOf(outcome.streamId)) {
-          states.written(outcome.streamId, outcome.actual);
-        }
-        const error = job.conflict(outcome);
-        if (error === undefined) {
+      try {
+        if (!settle(member, outcomes[index], touched)) {
           undecided.push(member.waiting);
-        } else {
-          end(job, () => job.fail(error));
         }
+      } catch (error) {
+        // A mistake of ours must not leave the calls after it without an answer.
+        member.waiting.job.fail(error);
       }
     }
     again(undecided);
     log.grown(touched);
+  }
+
+  /** Tells a call what became of its commit. False: it has to be decided again. */
+  function settle({ waiting, commit }: Member, outcome: CoreOutcome | undefined, touched: Set<string>): boolean {
+    const { job } = waiting;
+    if (outcome === undefined) {
+      job.fail(new EverfoldError("wasm-failed", "the engine gave no outcome for a commit", {}));
+    } else if ("streams" in outcome) {
+      if (outcome.status === "appended") {
+        keep(commit.advances, outcome, touched);
+      }
+      job.appended(outcome);
+    } else if (outcome.status === "failed") {
+      job.fail(errorFromCore(outcome.error, { commitId: job.commitId }));
+    } else if (outcome.status === "stale") {
+      return false;
+    } else {
+      for (const states of statesOf(outcome.streamId)) {
+        states.written(outcome.streamId, outcome.actual);
+      }
+      const error = job.conflict(outcome);
+      if (error === undefined) {
+        return false;
+      }
+      end(job, () => job.fail(error));
+    }
+    return true;
   }
 
   function onFailure(group: readonly Member[], error: unknown): void {

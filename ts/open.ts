@@ -21,7 +21,7 @@ interface Opened {
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
   handles: number;
-  /** Set while the last handle closes it. */
+  /** Set once the last handle, or `deleteStore`, closes it. */
   closing: Promise<void> | undefined;
 }
 
@@ -51,12 +51,10 @@ export async function openStoreIn<
   const definitions = checkDefinitions(options);
   const { name, storage, durability } = checkStorage(options);
   const opened = await engineFor(name, storage, durability, options.wasm, environment);
-  opened.handles += 1;
   const release = async () => {
     opened.handles -= 1;
     if (opened.handles === 0) {
-      opened.closing = shut(name, opened);
-      await opened.closing;
+      await shut(name, opened);
     }
   };
   try {
@@ -74,9 +72,12 @@ export async function openStoreIn<
 export async function deleteStore(name: string, _options: { readonly evenIfPending?: boolean } = {}): Promise<void> {
   checkId(name, "name");
   const opened = openedByName.get(name);
-  await opened?.closing;
-  const storage = openedByName.get(name)?.storage ?? "indexeddb";
+  const storage = opened?.storage ?? "indexeddb";
   checkAvailable(storage);
+  // Handles in this page are closed as those in other tabs are: by force.
+  if (opened !== undefined) {
+    await shut(name, opened).catch(() => undefined);
+  }
   try {
     await (await loadCore(undefined)).deleteStore(name, storage);
   } catch (thrown) {
@@ -98,23 +99,26 @@ async function engineFor(
       break;
     }
     if (opened.closing !== undefined) {
-      await opened.closing;
+      await opened.closing.catch(() => undefined);
       continue;
     }
     if (opened.storage !== storage || opened.durability !== durability) {
       const argument = opened.storage === storage ? "durability" : "storage";
       throw invalidArgument(argument, `the store ${JSON.stringify(name)} is open in this page with other ${argument}`);
     }
-    if (await isUsable(opened)) {
+    const usable = await isUsable(opened);
+    // It may have been closed meanwhile.
+    if (usable && opened.closing === undefined) {
+      opened.handles += 1;
       return opened;
     }
-    if (openedByName.get(name) === opened) {
+    if (!usable && openedByName.get(name) === opened) {
       openedByName.delete(name);
     }
   }
   checkAvailable(storage);
   const engine = startEngine({ name, storage, durability, wasm, environment });
-  const opened: Opened = { engine, storage, durability, handles: 0, closing: undefined };
+  const opened: Opened = { engine, storage, durability, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
     await engine;
@@ -135,17 +139,21 @@ async function isUsable({ engine }: Opened): Promise<boolean> {
   }
 }
 
-async function shut(name: string, opened: Opened): Promise<void> {
-  try {
-    await (await opened.engine).close();
-    if (opened.storage === "memory") {
-      await (await loadCore(undefined)).deleteStore(name, "memory");
+/** Closes an engine, once; a store in memory is forgotten with it. */
+function shut(name: string, opened: Opened): Promise<void> {
+  opened.closing ??= (async () => {
+    try {
+      await (await opened.engine).close();
+      if (opened.storage === "memory") {
+        await (await loadCore(undefined)).deleteStore(name, "memory");
+      }
+    } finally {
+      if (openedByName.get(name) === opened) {
+        openedByName.delete(name);
+      }
     }
-  } finally {
-    if (openedByName.get(name) === opened) {
-      openedByName.delete(name);
-    }
-  }
+  })();
+  return opened.closing;
 }
 
 function checkStorage(options: StorageOptions) {

@@ -9,7 +9,7 @@
 import { storeClosed } from "./connection.js";
 import type { CoreProjection } from "./core.js";
 import type { Engine } from "./engine.js";
-import { type AnyEverfoldError, EverfoldError, errorFromCore } from "./errors.js";
+import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import { listenerSet } from "./listeners.js";
 import { shareLock, withLock } from "./lock.js";
@@ -268,7 +268,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       failure = error;
       report(error);
       listeners.tell("all");
-    } else if (rejected.length === 0) {
+    } else if (rejected.length === 0 && !isEverfoldError(error, "wasm-failed")) {
+      // Of a trap the connection tells, once for all.
       report(error);
     }
     for (const waiter of rejected) {

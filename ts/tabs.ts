@@ -8,7 +8,7 @@ import type { Engine } from "./engine.js";
 import { problemOf } from "./problems.js";
 
 const lookEveryMs = 2_000;
-/** Notices within this time are one look. */
+/** Writes within this time are one notice, notices one look. */
 const gatherMs = 20;
 
 /** Returns what ends it. */
@@ -17,7 +17,8 @@ export function followTabs(engine: Engine): () => void {
     return () => undefined;
   }
   const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`everfold/${engine.name}`) : undefined;
-  let appointment: ReturnType<typeof setTimeout> | undefined;
+  const tellSoon = gathered(() => channel?.postMessage("grown"));
+  const lookSoon = gathered(look);
 
   function look(): void {
     engine.log.catchUp().catch((error: unknown) => {
@@ -28,13 +29,6 @@ export function followTabs(engine: Engine): () => void {
     });
   }
 
-  function lookSoon(): void {
-    appointment ??= setTimeout(() => {
-      appointment = undefined;
-      look();
-    }, gatherMs);
-  }
-
   function lookIfVisible(): void {
     if (typeof document === "undefined" || document.visibilityState === "visible") {
       look();
@@ -43,10 +37,10 @@ export function followTabs(engine: Engine): () => void {
 
   const stopListening = engine.log.onChange(({ own }) => {
     if (own) {
-      channel?.postMessage("grown");
+      tellSoon.call();
     }
   });
-  channel?.addEventListener("message", lookSoon);
+  channel?.addEventListener("message", lookSoon.call);
   const interval = setInterval(lookIfVisible, lookEveryMs);
   const returns: readonly [EventTarget | undefined, string][] = [
     [globalOf<Document>("document"), "visibilitychange"],
@@ -61,11 +55,35 @@ export function followTabs(engine: Engine): () => void {
     stopListening();
     channel?.close();
     clearInterval(interval);
-    clearTimeout(appointment);
+    tellSoon.stop();
+    lookSoon.stop();
     for (const [target, type] of returns) {
       target?.removeEventListener(type, lookIfVisible);
     }
   };
+}
+
+/** Runs at once, then at most once in `gatherMs`, and never leaves out the last call. */
+function gathered(run: () => void) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let called = false;
+
+  function call(): void {
+    if (timer !== undefined) {
+      called = true;
+      return;
+    }
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (called) {
+        called = false;
+        call();
+      }
+    }, gatherMs);
+    run();
+  }
+
+  return { call, stop: () => clearTimeout(timer) };
 }
 
 function globalOf<T extends EventTarget>(name: string): T | undefined {

@@ -97,7 +97,7 @@ describe("handles", () => {
     expect((await two.load(reloaded, "a")).state.balance).toBe(3);
   });
 
-  test("memory forgets everything at the last close, and deleteStore before", async () => {
+  test("memory forgets everything at the last close", async () => {
     const name = "forgetful";
     const { store } = await opened({ ...definitions, name });
     await store.execute(account, "a", deposit(1));
@@ -105,8 +105,19 @@ describe("handles", () => {
     const { store: again } = await opened({ ...definitions, name });
 
     expect((await again.load(account, "a")).version).toBe(0);
-    await again.close();
-    await expect(deleteStore("never-there")).rejects.toMatchObject({ code: "storage-unavailable" });
+  });
+
+  test("are closed by force when the store is deleted", async () => {
+    const name = "deleted";
+    const { store } = await opened({ ...definitions, name });
+    await store.execute(account, "a", deposit(1));
+    await deleteStore(name);
+    const { store: again } = await opened({ ...definitions, name });
+
+    await expect(store.load(account, "a")).rejects.toMatchObject({ code: "store-closed" });
+    await store.close();
+    expect((await again.execute(account, "a", deposit(1))).version).toBe(1);
+    await expect(deleteStore("in IndexedDB")).rejects.toMatchObject({ code: "storage-unavailable" });
   });
 
   test("finish what was begun before they close", async () => {
