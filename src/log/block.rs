@@ -10,6 +10,8 @@
 //! streams: { stream }*
 //! ```
 
+use std::cmp::Ordering;
+
 use lz4_flex::block::{compress, decompress};
 
 use super::bytes::{FormatError, Reader, put_bytes, put_signed, put_varint};
@@ -41,6 +43,23 @@ pub(crate) struct Recorded<'a> {
     pub(crate) index: u64,
     /// Its bytes, see [`super::event::read_event`].
     pub(crate) event: &'a [u8],
+}
+
+impl Recorded<'_> {
+    /// The order of the log.
+    pub(crate) fn by_position(&self, other: &Self) -> Ordering {
+        self.position.cmp(&other.position)
+    }
+
+    /// The order of a segment's blocks.
+    pub(crate) fn by_stream(&self, other: &Self) -> Ordering {
+        self.stream.cmp(other.stream).then(self.version.cmp(&other.version))
+    }
+}
+
+/// Sorts events. Its order is a pointer, so that one copy of the sort serves every order.
+pub(crate) fn sort<'a>(events: &mut [Recorded<'a>], order: fn(&Recorded<'a>, &Recorded<'a>) -> Ordering) {
+    events.sort_unstable_by(order);
 }
 
 /// A commit where it stands in the log.

@@ -1,6 +1,6 @@
 //! Sealing: events and commits become one immutable segment.
 
-use super::block::{BLOCK_BYTES, EventsWriter, Recorded, RecordedCommit, pack, put_recorded_commit};
+use super::block::{BLOCK_BYTES, EventsWriter, Recorded, RecordedCommit, pack, put_recorded_commit, sort};
 use super::bytes::{FormatError, put_bytes};
 use super::commit::{read_commit, read_recorded_at};
 use super::directory::{Directory, Fence, TimeRange};
@@ -23,7 +23,7 @@ pub(crate) fn build(mut events: Vec<Recorded<'_>>, commits: &[RecordedCommit<'_>
         .map(|event| event.position)
         .min()
         .ok_or(FormatError::Missing("events of a segment"))?;
-    events.sort_unstable_by_key(|event| (event.stream, event.version));
+    sort(&mut events, Recorded::by_stream);
 
     let mut directory = Directory {
         first,

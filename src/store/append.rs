@@ -230,22 +230,27 @@ impl<S: Storage> Store<S> {
             match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(BlocksError::Store(error)) => return Err(error),
-                Err(BlocksError::Vanished) => {
-                    tries += 1;
-                    if tries == MAX_TRIES {
-                        return Err(StoreError::Contended(tries));
-                    }
-                    let changes = self.log.borrow().floor.changes;
-                    self.reload().await?;
-                    if self.log.borrow().floor.changes == changes {
-                        return Err(StoreError::Corrupt {
-                            record: "a segment".to_owned(),
-                            reason: crate::log::FormatError::Missing("block"),
-                        });
-                    }
-                }
+                Err(BlocksError::Vanished) => tries += 1,
             }
+            if tries == MAX_TRIES {
+                return Err(StoreError::Contended(tries));
+            }
+            // Boxed: this is rare, and a copy of it in every caller would be large.
+            Box::pin(self.look_for_vanished()).await?;
         }
+    }
+
+    /// Reads the directories again, in which a block that has vanished must be replaced.
+    async fn look_for_vanished(&self) -> Result<(), StoreError> {
+        let changes = self.log.borrow().floor.changes;
+        self.reload().await?;
+        if self.log.borrow().floor.changes == changes {
+            return Err(StoreError::Corrupt {
+                record: "a segment".to_owned(),
+                reason: crate::log::FormatError::Missing("block"),
+            });
+        }
+        Ok(())
     }
 
     /// The versions of `streams`.

@@ -2,7 +2,7 @@
 //!
 //! It may lag behind what other tabs wrote; every write finds that out by itself.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::StoreError;
@@ -20,14 +20,14 @@ const MAX_HEADS: usize = 1 << 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreign {
     /// These.
-    Streams(BTreeSet<String>),
+    Streams(HashSet<String>),
     /// Too much happened to tell which.
     All,
 }
 
 impl Default for Foreign {
     fn default() -> Self {
-        Self::Streams(BTreeSet::new())
+        Self::Streams(HashSet::new())
     }
 }
 

@@ -5,8 +5,8 @@
 //! handles may share one database, as tabs do.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Range;
+use std::collections::btree_map::{BTreeMap, Range};
+use std::collections::hash_map::HashMap;
 use std::ops;
 use std::rc::{Rc, Weak};
 
@@ -22,7 +22,7 @@ type Rows = BTreeMap<Key, Vec<u8>>;
 const LAST_NUMBER: f64 = 9_007_199_254_740_992.0;
 
 thread_local! {
-    static NAMED: RefCell<BTreeMap<String, MemoryDatabase>> = const { RefCell::new(BTreeMap::new()) };
+    static NAMED: RefCell<HashMap<String, MemoryDatabase>> = RefCell::default();
 }
 
 /// The data that handles share. It lives as long as a handle, a clone of this or its name does.
@@ -31,7 +31,7 @@ pub struct MemoryDatabase(Rc<RefCell<Database>>);
 
 #[derive(Debug, Default)]
 struct Database {
-    tables: BTreeMap<Table, Rows>,
+    tables: [Rows; Table::ALL.len()],
     /// How many numbers the journal has given, deleted ones included.
     given: f64,
     handles: Vec<Weak<Closing>>,
@@ -106,11 +106,21 @@ impl Storage for MemoryStorage {
 }
 
 impl Database {
+    #[expect(clippy::indexing_slicing, reason = "there is one for each table")]
+    fn rows(&self, table: Table) -> &Rows {
+        &self.tables[table as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is one for each table")]
+    fn rows_mut(&mut self, table: Table) -> &mut Rows {
+        &mut self.tables[table as usize]
+    }
+
     fn answer(&self, read: &Read) -> Result<Vec<Entry>, StorageError> {
         Ok(match read {
             Read::Get(table, key) => {
                 valid(key)?;
-                let value = self.tables.get(table).and_then(|rows| rows.get(key));
+                let value = self.rows(*table).get(key);
                 value.map(|value| entry(key, value)).into_iter().collect()
             }
             Read::Scan {
@@ -132,7 +142,7 @@ impl Database {
             Read::Indexed { range, order, limit } => self
                 .scan(Table::Index, range, *order, *limit)?
                 .filter_map(|(key, _)| {
-                    let row = self.tables.get(&Table::Rows)?.get(&key.indexed_row()?)?;
+                    let row = self.rows(Table::Rows).get(&key.indexed_row()?)?;
                     Some(entry(key, row))
                 })
                 .collect(),
@@ -147,9 +157,9 @@ impl Database {
         limit: Option<u32>,
     ) -> Result<impl Iterator<Item = (&Key, &Vec<u8>)>, StorageError> {
         valid_range(range)?;
-        let mut rows = self.tables.get(&table).filter(|_| !range.is_empty()).map(|rows| {
+        let mut rows = (!range.is_empty()).then(|| {
             let bounds = (std_bound(&range.lower), std_bound(&range.upper));
-            rows.range::<Key, _>(bounds)
+            self.rows(table).range::<Key, _>(bounds)
         });
         let next = move || {
             let rows: &mut Range<'_, _, _> = rows.as_mut()?;
@@ -172,7 +182,7 @@ impl Database {
             }
         }
         for (index, Check { table, key, expected }) in write.checks.iter().enumerate() {
-            if self.tables.get(table).and_then(|rows| rows.get(key)) != expected.as_ref() {
+            if self.rows(*table).get(key) != expected.as_ref() {
                 return Ok(Written::CheckFailed { index });
             }
         }
@@ -205,17 +215,16 @@ impl Database {
     fn apply(&mut self, change: Change) {
         match change {
             Change::Put(table, key, value) => {
-                self.tables.entry(table).or_default().insert(key, value);
+                self.rows_mut(table).insert(key, value);
             }
             Change::Append { value, expected } => {
-                let journal = self.tables.entry(Table::Journal).or_default();
-                journal.insert(Key::from(expected), value);
+                self.rows_mut(Table::Journal).insert(Key::from(expected), value);
             }
             Change::Delete(table, range) => {
                 if range.is_empty() {
                     return;
                 }
-                let rows = self.tables.entry(table).or_default();
+                let rows = self.rows_mut(table);
                 let bounds = (std_bound(&range.lower), std_bound(&range.upper));
                 let doomed: Vec<Key> = rows.range::<Key, _>(bounds).map(|(key, _)| key.clone()).collect();
                 for key in &doomed {

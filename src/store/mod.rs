@@ -30,7 +30,7 @@ mod transfer;
 mod verify;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use futures_util::lock::Mutex;
 
@@ -68,7 +68,7 @@ pub struct Store<S> {
     log: RefCell<log::Log>,
     blocks: blocks::BlockCache,
     /// Filters of commit ids by the first position of their segment, read when first asked for.
-    commit_filters: RefCell<BTreeMap<Position, Vec<u8>>>,
+    commit_filters: RefCell<HashMap<Position, Vec<u8>>>,
     /// Where projections stand, as last seen.
     projections: RefCell<HashMap<(String, u32), ProjectionState>>,
     /// Held by whoever changes the log.

@@ -1,7 +1,7 @@
 //! Opening a store: what start-up reads and checks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use futures_util::lock::Mutex;
 
@@ -57,7 +57,7 @@ impl<S: Storage> Store<S> {
             durability: options.durability,
             log: RefCell::new(log),
             blocks: BlockCache::default(),
-            commit_filters: RefCell::new(BTreeMap::new()),
+            commit_filters: RefCell::new(HashMap::new()),
             projections: RefCell::new(HashMap::new()),
             writing: Mutex::new(()),
             doubtful: Cell::new(false),

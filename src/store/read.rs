@@ -5,7 +5,7 @@
 //! hold what is asked for are not read, and events that do not pass are not parsed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::load::time_of;
 use super::storage::Storage;
 use super::tail::TailEvent;
 use super::{Store, StoreError};
-use crate::log::block::{EventsReader, Recorded, read_streams};
+use crate::log::block::{EventsReader, Recorded, read_streams, sort};
 use crate::log::directory::Directory;
 use crate::log::event::read_event;
 use crate::log::record::CommitStatus;
@@ -159,46 +159,62 @@ impl<S: Storage> Store<S> {
     }
 
     async fn try_streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BlocksError> {
-        let mut ids = BTreeSet::new();
-        let segments = {
+        let wanted = |id: &str| id > after && id.starts_with(prefix);
+        let (segments, mut ids) = {
             let log = self.log.borrow();
-            let begun = log
+            let mut begun: Vec<_> = log
                 .tail
                 .events()
                 .iter()
-                .filter(|event| event.recorded().version == Version(1));
-            ids.extend(begun.map(|event| event.recorded().stream.to_owned()));
-            log.segments.clone()
+                .map(TailEvent::recorded)
+                .filter(|event| event.version == Version(1) && wanted(event.stream))
+                .collect();
+            sort(&mut begun, Recorded::by_stream);
+            let ids: Vec<_> = begun.iter().map(|event| event.stream.to_owned()).collect();
+            (log.segments.clone(), ids)
         };
-        ids.retain(|id| id.as_str() > after && id.starts_with(prefix));
         let lowest = prefix.max(after);
         for segment in &segments {
             let start = segment
                 .stream_blocks
                 .partition_point(|first| first.as_str() <= lowest)
                 .saturating_sub(1);
-            let mut taken = 0;
+            let mut found = Vec::new();
             for number in start..segment.stream_blocks.len() {
                 let id = BlockId::new(segment, segment.first_stream_block() + number);
                 for content in self.blocks.get(&self.storage, &[id]).await? {
                     let streams =
                         read_streams(&content).map_err(|reason| StoreError::format("a block of streams", reason))?;
-                    for stream in streams.into_iter().filter(|id| *id > after && id.starts_with(prefix)) {
-                        ids.insert(stream.to_owned());
-                        taken += 1;
-                    }
+                    found.extend(streams.into_iter().filter(|id| wanted(id)).map(str::to_owned));
                 }
                 let past = segment
                     .stream_blocks
                     .get(number + 1)
                     .is_some_and(|first| first.as_str() > prefix && !first.starts_with(prefix));
-                if taken >= limit || past {
+                if found.len() >= limit || past {
                     break;
                 }
             }
+            ids = merge(ids, found);
+            ids.truncate(limit);
         }
-        Ok(ids.into_iter().take(limit).collect())
+        ids.truncate(limit);
+        Ok(ids)
     }
+}
+
+/// One sorted list of two.
+fn merge(left: Vec<String>, right: Vec<String>) -> Vec<String> {
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let mut right = right.into_iter().peekable();
+    for id in left {
+        while let Some(before) = right.next_if(|other| *other < id) {
+            merged.push(before);
+        }
+        merged.push(id);
+    }
+    merged.extend(right);
+    merged
 }
 
 /// The events of the tail above `after`, up to `until`.
@@ -226,11 +242,13 @@ fn blocks_for(segment: &Directory, query: &Query<'_>) -> Vec<BlockId> {
     let mut numbers: Vec<usize> = match (&query.stream_id, &query.streams, &query.prefix) {
         (Some(stream), ..) => segment.blocks_of(stream, Version(1)).collect(),
         (None, Some(streams), _) => {
-            let all: BTreeSet<usize> = streams
+            let wanted: Vec<_> = streams
                 .iter()
-                .flat_map(|stream| segment.blocks_of(stream, Version(1)))
+                .map(|stream| segment.blocks_of(stream, Version(1)))
                 .collect();
-            all.into_iter().collect()
+            let all = 0..segment.event_blocks.len();
+            all.filter(|number| wanted.iter().any(|blocks| blocks.contains(number)))
+                .collect()
         }
         (None, None, Some(prefix)) => segment.blocks_with_prefix(prefix).collect(),
         (None, None, None) => (0..segment.event_blocks.len()).collect(),
@@ -288,7 +306,7 @@ impl<'q> PageWriter<'q> {
                 }
             }
         }
-        events.sort_unstable_by_key(|event| event.position);
+        sort(&mut events, Recorded::by_position);
         if self.query.direction == Direction::Backward {
             events.reverse();
         }

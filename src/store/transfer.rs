@@ -18,7 +18,7 @@ use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Writte
 use super::tail::TailEvent;
 use super::{Store, StoreError};
 use crate::log::FormatError;
-use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, pack, read_commits, unpack};
+use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, pack, read_commits, sort, unpack};
 use crate::log::bytes::{Reader, put_bytes, put_field, put_number};
 use crate::log::commit::{CommitParts, StreamFields, join_commit, read_commit, split_commit};
 use crate::log::directory::Directory;
@@ -405,7 +405,7 @@ fn read_segment<'a>(
             events.push(event?);
         }
     }
-    events.sort_unstable_by_key(|event| event.position);
+    sort(&mut events, Recorded::by_position);
     let mut commits = Vec::with_capacity(segment.commits as usize);
     for content in commit_blocks {
         commits.extend(read_commits(content)?);

@@ -4,7 +4,7 @@
 //! strings and one timer for each transaction were 25 µs.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
@@ -28,7 +28,7 @@ pub(super) struct Connection {
 /// Values that transactions pass to JavaScript again and again.
 #[derive(Debug)]
 pub(super) struct Words {
-    stores: BTreeMap<Table, JsString>,
+    stores: [JsString; Table::ALL.len()],
     pub(super) readonly: JsString,
     pub(super) readwrite: JsString,
     pub(super) strict: Object,
@@ -99,7 +99,7 @@ impl Words {
             options
         };
         Self {
-            stores: Table::ALL.map(|table| (table, JsString::from(table.name()))).into(),
+            stores: Table::ALL.map(|table| JsString::from(table.name())),
             readonly: "readonly".into(),
             readwrite: "readwrite".into(),
             strict: durability("strict"),
@@ -110,7 +110,7 @@ impl Words {
     /// The name of the object store.
     pub(super) fn store(&self, table: Table) -> JsString {
         self.stores
-            .get(&table)
+            .get(table as usize)
             .map_or_else(|| JsString::from(table.name()), Clone::clone)
     }
 }

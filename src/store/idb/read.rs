@@ -4,7 +4,6 @@
 //! same transaction: where the last few of a range need a cursor, it takes one round an entry; the
 //! rows of index entries are asked for once the entries are known.
 
-use std::collections::BTreeSet;
 use std::{mem, slice};
 
 use js_sys::{Array, Object, Reflect};
@@ -18,7 +17,8 @@ use super::{error, key};
 use crate::store::{Entry, Key, KeyRange, Order, Read, StorageError, Table};
 
 pub(super) async fn read(connection: &Connection, reads: &[Read]) -> Result<Vec<Vec<Entry>>, StorageError> {
-    let tables: BTreeSet<Table> = reads.iter().flat_map(tables_of).copied().collect();
+    let mut tables = Table::ALL.to_vec();
+    tables.retain(|table| reads.iter().any(|read| tables_of(read).contains(table)));
     if tables.is_empty() {
         return Ok(Vec::new());
     }

@@ -6,7 +6,7 @@
 //! Dropping it before its end aborts it.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -80,11 +80,7 @@ extern "C" {
 impl<'a> Transaction<'a> {
     /// Begins a transaction over `tables`, which has 10 seconds to end: then it is undone and reported as
     /// [`StorageError::Blocked`]. Fails with [`StorageError::Closed`] if the connection is.
-    pub(super) fn begin(
-        connection: &'a Connection,
-        tables: &BTreeSet<Table>,
-        access: Access,
-    ) -> Result<Self, StorageError> {
+    pub(super) fn begin(connection: &'a Connection, tables: &[Table], access: Access) -> Result<Self, StorageError> {
         let words = &connection.words;
         let stores: Array = tables.iter().map(|table| words.store(*table)).collect();
         let (mode, options) = match access {

@@ -4,20 +4,21 @@
 //! got another number, undoes the transaction from within its own handler. So a write costs no more
 //! round trips with checks than without.
 
-use std::collections::BTreeSet;
-
 use super::connection::Connection;
 use super::key;
 use super::transaction::{Access, Expectation, Transaction};
 use crate::store::{Change, Check, StorageError, Table, Write, Written};
 
 pub(super) async fn write(connection: &Connection, write: &Write) -> Result<Written, StorageError> {
-    let checked = write.checks.iter().map(|check| check.table);
-    let changed = write.changes.iter().map(|change| match change {
-        Change::Put(table, ..) | Change::Delete(table, _) => *table,
-        Change::Append { .. } => Table::Journal,
+    let mut tables = Table::ALL.to_vec();
+    tables.retain(|table| {
+        let mut checked = write.checks.iter().map(|check| check.table);
+        let mut changed = write.changes.iter().map(|change| match change {
+            Change::Put(table, ..) | Change::Delete(table, _) => *table,
+            Change::Append { .. } => Table::Journal,
+        });
+        checked.any(|other| other == *table) || changed.any(|other| other == *table)
     });
-    let tables: BTreeSet<Table> = checked.chain(changed).collect();
     if tables.is_empty() {
         return Ok(Written::Done);
     }
