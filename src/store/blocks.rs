@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::storage::{Key, Read, Storage, Table};
+use super::storage::{Entry, Key, Read, Storage, Table};
 use super::{StoreError, log};
 use crate::log::block::unpack;
 use crate::log::directory::Directory;
 
-/// Unpacked blocks kept in memory: 64 of about 64 KiB.
-const KEPT_BLOCKS: usize = 64;
+/// Unpacked blocks kept in memory: 256 of about 16 KiB.
+const KEPT_BLOCKS: usize = 256;
 
 /// Which block of which segment. A segment made by merging has the first position of the first one
 /// that it replaced, but more events: what the number of events tells apart is never read by mistake.
@@ -66,28 +66,36 @@ pub(crate) struct BlockCache {
 impl BlockCache {
     /// The contents of `wanted`, in its order, read in one transaction.
     pub(crate) async fn get<S: Storage>(&self, storage: &S, wanted: &[BlockId]) -> Result<Vec<Content>, BlocksError> {
+        Ok(self.get_with(storage, wanted, Vec::new()).await?.1)
+    }
+
+    /// The answers to `reads` and the contents of `wanted`, from one transaction.
+    pub(crate) async fn get_with<S: Storage>(
+        &self,
+        storage: &S,
+        wanted: &[BlockId],
+        mut reads: Vec<Read>,
+    ) -> Result<(Vec<Vec<Entry>>, Vec<Content>), BlocksError> {
         let mut contents: Vec<Option<Content>> = wanted.iter().map(|id| self.find(*id)).collect();
-        let missing: Vec<BlockId> = wanted
-            .iter()
-            .zip(&contents)
-            .filter(|(_, content)| content.is_none())
-            .map(|(id, _)| *id)
-            .collect();
-        if !missing.is_empty() {
-            let reads = missing.iter().map(|id| Read::Get(Table::Blocks, id.key())).collect();
-            let mut found = storage.read(reads).await.map_err(StoreError::from)?.into_iter();
-            for (id, content) in wanted.iter().zip(&mut contents) {
-                if content.is_none() {
-                    let entry = found.next().and_then(|entries| entries.into_iter().next());
-                    let block = entry.ok_or(BlocksError::Vanished)?.value;
-                    let unpacked = unpack(&block).map_err(|reason| {
-                        StoreError::format(format!("block {} of segment {}", id.number, id.first), reason)
-                    })?;
-                    *content = Some(self.keep(*id, unpacked.into()));
-                }
+        let answers = reads.len();
+        let missing = wanted.iter().zip(&contents).filter(|(_, content)| content.is_none());
+        reads.extend(missing.map(|(id, _)| Read::Get(Table::Blocks, id.key())));
+        if reads.is_empty() {
+            return Ok((Vec::new(), contents.into_iter().flatten().collect()));
+        }
+        let mut found = storage.read(reads).await.map_err(StoreError::from)?;
+        let mut blocks = found.split_off(answers.min(found.len())).into_iter();
+        for (id, content) in wanted.iter().zip(&mut contents) {
+            if content.is_none() {
+                let entry = blocks.next().and_then(|entries| entries.into_iter().next());
+                let block = entry.ok_or(BlocksError::Vanished)?.value;
+                let unpacked = unpack(&block).map_err(|reason| {
+                    StoreError::format(format!("block {} of segment {}", id.number, id.first), reason)
+                })?;
+                *content = Some(self.keep(*id, unpacked.into()));
             }
         }
-        Ok(contents.into_iter().flatten().collect())
+        Ok((found, contents.into_iter().flatten().collect()))
     }
 
     fn find(&self, id: BlockId) -> Option<Content> {

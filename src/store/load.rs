@@ -1,10 +1,8 @@
 //! Loading one stream: a snapshot, if one serves, and the events after it.
 
-use futures_util::future::join;
-
 use super::batch::BatchWriter;
 use super::blocks::{BlockId, BlocksError, Content};
-use super::snapshots::{FoundSnapshots, Snapshot};
+use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
 use super::tail::TailEvent;
 use super::{Clock, Store, StoreError};
@@ -14,8 +12,8 @@ use crate::log::event::read_event;
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
-/// Up to this many blocks are read together with the snapshots, without waiting for these: reading a few too
-/// many costs less than a second transaction.
+/// Up to this many blocks are read in one transaction with the snapshots: reading a few too many costs less than a
+/// second transaction.
 const EAGER_BLOCKS: usize = 8;
 
 /// What to load of a stream.
@@ -52,28 +50,20 @@ impl<S: Storage> Store<S> {
 
     async fn try_load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, BlocksError> {
         let (all_blocks, tail) = self.parts_of(stream, Version(1));
-        let eager = if all_blocks.len() <= EAGER_BLOCKS {
-            all_blocks.as_slice()
-        } else {
-            &[]
+        let eager = all_blocks.len() <= EAGER_BLOCKS;
+        let now = if eager { all_blocks.as_slice() } else { &[] };
+        let reads = query.definition.map(|_| snapshots_of(stream)).into_iter().collect();
+        let (found, contents) = self.blocks.get_with(&self.storage, now, reads).await?;
+        let snapshots = match query.definition {
+            Some((definition, version)) => self.sift_snapshots(found, definition, version).await?,
+            None => FoundSnapshots::default(),
         };
-        let (snapshots, contents) =
-            join(self.snapshots_for(stream, query), self.blocks.get(&self.storage, eager)).await;
-        let snapshots = snapshots?;
         let snapshot = snapshots.usable.into_iter().find(|snapshot| serves(snapshot, query));
         let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
-        let contents = if all_blocks.len() <= EAGER_BLOCKS {
-            contents?
+        let contents = if eager {
+            contents
         } else {
-            let needed: Vec<BlockId> = {
-                let log = self.log.borrow();
-                let after = log.blocks_of(stream, from);
-                all_blocks
-                    .iter()
-                    .filter(|block| after.contains(block))
-                    .copied()
-                    .collect()
-            };
+            let needed = self.blocks_from(stream, from, &all_blocks, &tail);
             self.blocks.get(&self.storage, &needed).await?
         };
         let (batch, last) = collect(stream, from, query, &contents, &tail)?;
@@ -125,11 +115,13 @@ impl<S: Storage> Store<S> {
         )
     }
 
-    async fn snapshots_for(&self, stream: &str, query: LoadQuery<'_>) -> Result<FoundSnapshots, StoreError> {
-        match query.definition {
-            Some((definition, version)) => self.find_snapshots(stream, definition, version).await,
-            None => Ok(FoundSnapshots::default()),
+    /// Those of `all` blocks that hold versions from `from` on; none if the tail has all of these.
+    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId], tail: &[TailEvent]) -> Vec<BlockId> {
+        if tail.first().is_some_and(|event| event.recorded().version <= from) {
+            return Vec::new();
         }
+        let after = self.log.borrow().blocks_of(stream, from);
+        all.iter().filter(|block| after.contains(block)).copied().collect()
     }
 }
 

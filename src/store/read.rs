@@ -28,7 +28,7 @@ const PAGE_EVENTS: usize = 4_096;
 /// Length of a page's text above which it is full before.
 const PAGE_TEXT: usize = 2 << 20;
 /// Blocks read ahead in one transaction.
-const AHEAD_BLOCKS: usize = 32;
+const AHEAD_BLOCKS: usize = 128;
 
 /// Which of an event's times counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -172,8 +172,18 @@ impl<S: Storage> Store<S> {
         definition: &str,
         definition_version: u64,
     ) -> Result<FoundSnapshots, StoreError> {
-        let mut found = FoundSnapshots::default();
         let entries = self.storage.read(vec![snapshots_of(stream)]).await?;
+        self.sift_snapshots(entries, definition, definition_version).await
+    }
+
+    /// Of the snapshots read, those that one version of a definition may use. Damaged ones are dropped.
+    pub(crate) async fn sift_snapshots(
+        &self,
+        entries: Vec<Vec<Entry>>,
+        definition: &str,
+        definition_version: u64,
+    ) -> Result<FoundSnapshots, StoreError> {
+        let mut found = FoundSnapshots::default();
         let mut changes = Vec::new();
         for entry in entries.into_iter().flatten().rev() {
             match Snapshot::decode(&entry.value) {
@@ -210,7 +220,7 @@ fn key(stream: &str, version: Version) -> Key {
 }
 
 /// Lowest version first: a stream keeps few of them, and one `getAll` is cheaper than a cursor.
-fn snapshots_of(stream: &str) -> Read {
+pub(crate) fn snapshots_of(stream: &str) -> Read {
     Read::Scan {
         table: Table::Snapshots,
         range: KeyRange::prefix(&[Key::from(stream)]),
