@@ -68,7 +68,7 @@ impl Core {
 
     /// Opens or makes a store.
     pub fn open(options: JsValue) -> Promise {
-        promise(Box::pin(async move {
+        promise(async move {
             let options: Options =
                 serde_wasm_bindgen::from_value(options).map_err(|error| CoreError::argument(&error))?;
             let faults = Faults::new();
@@ -92,20 +92,20 @@ impl Core {
             };
             let store = Rc::new(Store::open(storage, options).await?);
             Ok(Self { store, faults, closed }.into())
-        }))
+        })
     }
 
     /// Deletes a store.
     #[wasm_bindgen(js_name = deleteStore)]
     pub fn delete_store(name: String, storage: String) -> Promise {
-        promise(Box::pin(async move {
+        promise(async move {
             if storage == "memory" {
                 MemoryDatabase::delete(&name);
             } else {
                 delete_database(&name).await?;
             }
             Ok(JsValue::UNDEFINED)
-        }))
+        })
     }
 
     /// `CoreState`.
@@ -127,32 +127,35 @@ impl Core {
     /// Resolves when the connection was closed from outside.
     pub fn closed(&self) -> Promise {
         let closed = self.closed.clone();
-        promise(Box::pin(async move {
+        promise(async move {
             Ok(match closed.await {
                 ClosedBy::Upgrade | ClosedBy::Deletion => "versionchange".into(),
                 ClosedBy::Browser => "lost".into(),
                 ClosedBy::Caller => std::future::pending().await,
             })
-        }))
+        })
     }
 
     /// Appends a group of commits.
     pub fn append(&self, group: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let group: Vec<NewCommit<'_>> = parse(&group)?;
-            text::progress(&store.append(&group).await?)
+            Ok(text::progress(&store.append(&group).await?)?.into())
         })
     }
 
     /// Reads what other tabs wrote.
     #[wasm_bindgen(js_name = catchUp)]
     pub fn catch_up(&self) -> Promise {
-        self.ask(async move |store| text::progress(&store.catch_up().await?))
+        let store = self.store();
+        promise(async move { Ok(text::progress(&store.catch_up().await?)?.into()) })
     }
 
     /// Seals the tail; false if there was nothing to seal.
     pub fn seal(&self) -> Promise {
-        self.ask(async move |store| Ok(store.seal().await?))
+        let store = self.store();
+        promise(async move { Ok(store.seal().await?.into()) })
     }
 
     /// Loads a stream.
@@ -165,7 +168,8 @@ impl Core {
         at: f64,
         clock: String,
     ) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let clock = if clock == "recorded" {
                 Clock::Recorded
             } else {
@@ -176,27 +180,30 @@ impl Core {
                 at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
                 at: (!at.is_nan()).then_some((at as i64, clock)),
             };
-            loaded_text(&store.load(&stream_id, query).await?)
+            Ok(loaded_text(&store.load(&stream_id, query).await?)?.into())
         })
     }
 
     /// One page of events.
     pub fn read(&self, query: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let query: Query<'_> = parse(&query)?;
             let Page { batch, next, .. } = store.read(&query).await?;
-            Ok(format!("{{\"batch\":{batch},\"next\":{}}}", text::json(&next)?))
+            Ok(format!("{{\"batch\":{batch},\"next\":{}}}", text::json(&next)?).into())
         })
     }
 
     /// Ids of streams.
     pub fn streams(&self, prefix: String, after: String, limit: u32) -> Promise {
-        self.ask(async move |store| text::json(&store.streams(&prefix, &after, limit as usize).await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.streams(&prefix, &after, limit as usize).await?)?.into()) })
     }
 
     /// What became of a commit; with `content`, whether it is the same one.
     pub fn outcome(&self, commit_id: String, content: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let outcome = store.find_commit(&commit_id).await?.map(|receipt| {
                 if content.is_empty() || receipt.has_content(&content) {
                     Outcome::Duplicate(receipt)
@@ -204,7 +211,7 @@ impl Core {
                     Outcome::Reused
                 }
             });
-            text::found(outcome.as_ref())
+            Ok(text::found(outcome.as_ref())?.into())
         })
     }
 
@@ -219,7 +226,8 @@ impl Core {
         state: String,
         keep: u32,
     ) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let definition = (&*definition, version as u64);
             let stream_version = Version(stream_version as u64);
             store
@@ -232,7 +240,8 @@ impl Core {
     /// Deletes every snapshot of a stream.
     #[wasm_bindgen(js_name = dropSnapshots)]
     pub fn drop_snapshots(&self, stream_id: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             store.drop_snapshots(&stream_id).await?;
             Ok(JsValue::UNDEFINED)
         })
@@ -240,12 +249,14 @@ impl Core {
 
     /// Where a projection version stands.
     pub fn projection(&self, name: String, version: u32) -> Promise {
-        self.ask(async move |store| text::json(&store.projection(&name, version).await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.projection(&name, version).await?)?.into()) })
     }
 
     /// Rows by key.
     pub fn rows(&self, generation: f64, keys: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let keys: Vec<Cow<'_, str>> = parse(&keys)?;
             Ok(or_null(store.rows(generation as u64, &keys).await?))
         })
@@ -254,7 +265,8 @@ impl Core {
     /// Rows of a range.
     #[wasm_bindgen(js_name = listRows)]
     pub fn list_rows(&self, query: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let query: RowQuery<'_> = parse(&query)?;
             Ok(or_null(store.list_rows(&query).await?))
         })
@@ -263,53 +275,61 @@ impl Core {
     /// How many rows a generation has.
     #[wasm_bindgen(js_name = countRows)]
     pub fn count_rows(&self, generation: f64) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let count = store.count_rows(generation as u64).await?;
-            Ok(count.map_or(-1.0, |count| count as f64))
+            Ok(count.map_or(-1.0, |count| count as f64).into())
         })
     }
 
     /// Writes rows with their checkpoint.
     #[wasm_bindgen(js_name = writeRows)]
     pub fn write_rows(&self, write: String) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let write: RowWrite<'_> = parse(&write)?;
-            Ok(store.write_rows(&write).await?)
+            Ok(store.write_rows(&write).await?.into())
         })
     }
 
     /// Begins or resumes a rebuild.
     #[wasm_bindgen(js_name = beginRebuild)]
     pub fn begin_rebuild(&self, name: String, version: u32, resume: bool) -> Promise {
-        self.ask(async move |store| text::json(&store.begin_rebuild(&name, version, resume).await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.begin_rebuild(&name, version, resume).await?)?.into()) })
     }
 
     /// Makes a rebuilt generation the live one.
     #[wasm_bindgen(js_name = switchGeneration)]
     pub fn switch_generation(&self, name: String, version: u32, generation: f64) -> Promise {
-        self.ask(async move |store| Ok(store.switch_generation(&name, version, generation as u64).await?))
+        let store = self.store();
+        promise(async move { Ok(store.switch_generation(&name, version, generation as u64).await?.into()) })
     }
 
     /// Deletes rows of a generation.
     #[wasm_bindgen(js_name = dropGeneration)]
     pub fn drop_generation(&self, generation: f64, limit: u32) -> Promise {
-        self.ask(async move |store| Ok(store.drop_generation(generation as u64, limit).await?))
+        let store = self.store();
+        promise(async move { Ok(store.drop_generation(generation as u64, limit).await?.into()) })
     }
 
     /// Numbers about the store.
     pub fn stats(&self) -> Promise {
-        self.ask(async move |store| text::json(&store.stats().await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.stats().await?)?.into()) })
     }
 
     /// Checks one segment, or the tail.
     pub fn verify(&self, after_position: f64) -> Promise {
-        self.ask(async move |store| text::json(&store.verify(Position(after_position as u64)).await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.verify(Position(after_position as u64)).await?)?.into()) })
     }
 
     /// One part of an export.
     #[wasm_bindgen(js_name = exportPart)]
     pub fn export_part(&self, part: u32) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             let bytes = store.export_part(u64::from(part)).await?;
             Ok(bytes.map_or(JsValue::NULL, |bytes| Uint8Array::from(bytes.as_slice()).into()))
         })
@@ -318,16 +338,17 @@ impl Core {
     /// Checks an export file.
     #[wasm_bindgen(js_name = checkImport)]
     pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
-        promise(Box::pin(async move {
+        promise(async move {
             let content = check_export(&bytes)?;
             Ok(text::json(&content)?.into())
-        }))
+        })
     }
 
     /// Writes an export file into the store.
     #[wasm_bindgen(js_name = importAll)]
     pub fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Promise {
-        self.ask(async move |store| text::json(&store.import(&bytes, merge).await?))
+        let store = self.store();
+        promise(async move { Ok(text::json(&store.import(&bytes, merge).await?)?.into()) })
     }
 
     /// Fails a storage call to come.
@@ -363,29 +384,32 @@ impl Core {
 
     /// Closes the store.
     pub fn close(&self) -> Promise {
-        self.ask(async move |store| {
+        let store = self.store();
+        promise(async move {
             store.close();
             Ok(JsValue::UNDEFINED)
         })
     }
 
-    /// Answers with what `question` finds out about the store.
-    fn ask<A: Into<JsValue>>(
-        &self,
-        question: impl AsyncFnOnce(&Store<AnyStorage>) -> Result<A, CoreError> + 'static,
-    ) -> Promise {
-        let store = Rc::clone(&self.store);
-        promise(Box::pin(async move { Ok(question(&store).await?.into()) }))
+    fn store(&self) -> Rc<Store<AnyStorage>> {
+        Rc::clone(&self.store)
     }
 }
 
+/// A promise of what the future finds out.
+fn promise(answer: impl Future<Output = Answer> + 'static) -> Promise {
+    promise_of(Box::pin(answer))
+}
+
 /// The one place where a future becomes a promise: an `async fn` would bring its own copy of all that this takes.
-fn promise(answer: Pin<Box<dyn Future<Output = Result<JsValue, CoreError>>>>) -> Promise {
+fn promise_of(answer: Pin<Box<dyn Future<Output = Answer>>>) -> Promise {
     future_to_promise(async move { Ok(answer.await?) })
 }
 
-fn or_null(document: Option<String>) -> String {
-    document.unwrap_or_else(|| "null".to_owned())
+type Answer = Result<JsValue, CoreError>;
+
+fn or_null(document: Option<String>) -> JsValue {
+    document.as_deref().unwrap_or("null").into()
 }
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, CoreError> {
