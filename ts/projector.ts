@@ -36,8 +36,9 @@ export interface Projector extends RowReader {
   stop(): void;
 }
 
-/** How long commits gather when nobody waits for the rows. */
+/** How long commits gather when nobody waits for the rows, and when somebody shows them: less than a frame. */
 const gatherMs = 40;
+const frameMs = 12;
 /** Another tab that wrote is about to fold, too: it is given the chance. */
 const politeMs = 60;
 /** Rows kept for the next fold. */
@@ -72,8 +73,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   function onLogChange({ foreign }: LogChange): void {
     lookFirst ||= foreign;
-    const followed = waiters.length > 0 || listeners.any();
-    wake(foreign ? politeMs : followed ? 0 : gatherMs);
+    wake(foreign ? politeMs : patience());
+  }
+
+  function patience(): number {
+    return waiters.length > 0 ? 0 : listeners.any() ? frameMs : gatherMs;
   }
 
   /** Runs within `delay`; an earlier appointment stands. */
@@ -110,7 +114,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
     running = false;
     if (!resting && (waiters.length > 0 || lookFirst || seen < log.position())) {
-      wake(waiters.length > 0 || listeners.any() ? 0 : gatherMs);
+      wake(patience());
     }
   }
 
