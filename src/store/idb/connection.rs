@@ -13,6 +13,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::IdbDatabase;
 
+use super::schema::TURN;
 use crate::store::closing::Closing;
 use crate::store::{ClosedBy, StorageError, Table};
 
@@ -29,6 +30,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Words {
     stores: [JsString; Table::ALL.len()],
+    pub(super) turn: JsString,
     pub(super) readonly: JsString,
     pub(super) readwrite: JsString,
     pub(super) strict: Object,
@@ -100,6 +102,7 @@ impl Words {
         };
         Self {
             stores: Table::ALL.map(|table| JsString::from(table.name())),
+            turn: TURN.into(),
             readonly: "readonly".into(),
             readwrite: "readwrite".into(),
             strict: durability("strict"),

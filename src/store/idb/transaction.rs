@@ -83,6 +83,9 @@ impl<'a> Transaction<'a> {
     pub(super) fn begin(connection: &'a Connection, tables: &[Table], access: Access) -> Result<Self, StorageError> {
         let words = &connection.words;
         let stores: Array = tables.iter().map(|table| words.store(*table)).collect();
+        if matches!(access, Access::Write(_)) {
+            stores.push(&words.turn);
+        }
         let (mode, options) = match access {
             // A read has nothing to make durable, and the option no effect.
             Access::Read => (&words.readonly, &words.relaxed),
