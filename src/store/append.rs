@@ -51,17 +51,14 @@ impl<S: Storage> Store<S> {
             if self.doubtful.get() {
                 self.refresh().await?;
             }
-            let streams = group.iter().flat_map(|commit| {
-                let reads = commit.reads.iter().map(|read| &*read.stream_id);
-                reads.chain(commit.streams.iter().map(|stream| &*stream.stream_id))
-            });
-            let heads = self.find_heads(streams.collect()).await?;
-            let ids = group
-                .iter()
-                .filter(|commit| commit.known)
-                .map(|commit| &*commit.commit_id)
-                .collect();
-            let known = self.find_commits(ids).await?;
+            let (heads, known) = match self.gather(group).await {
+                Ok(gathered) => gathered,
+                Err(BlocksError::Store(error)) => return Err(error),
+                Err(BlocksError::Vanished) => {
+                    self.look_for_vanished().await?;
+                    continue;
+                }
+            };
             let position = self.log.borrow().position();
             let plan = plan(group, position, heads, known, &self.identity.replica);
             if plan.commits.is_empty() {
@@ -90,6 +87,24 @@ impl<S: Storage> Store<S> {
         }
     }
 
+    /// What planning a group needs to know, from one state of the log: when a block has vanished nothing
+    /// is read again here, as what was found before would be out of date.
+    async fn gather(
+        &self,
+        group: &[NewCommit<'_>],
+    ) -> Result<(HashMap<String, Version>, HashMap<String, Receipt>), BlocksError> {
+        let streams = group.iter().flat_map(|commit| {
+            let reads = commit.reads.iter().map(|read| &*read.stream_id);
+            reads.chain(commit.streams.iter().map(|stream| &*stream.stream_id))
+        });
+        let heads = self.find_heads(streams.collect()).await?;
+        let known = group.iter().filter(|commit| commit.known);
+        let known = self
+            .find_commits(known.map(|commit| &*commit.commit_id).collect())
+            .await?;
+        Ok((heads, known))
+    }
+
     /// Reads what other tabs wrote.
     pub async fn catch_up(&self) -> Result<Progress, StoreError> {
         let _writing = self.writing.lock().await;
@@ -101,7 +116,10 @@ impl<S: Storage> Store<S> {
     /// What became of a commit, by its id: none if the log does not hold it.
     pub async fn find_commit(&self, id: &str) -> Result<Option<Receipt>, StoreError> {
         self.check_open()?;
-        Ok(self.find_commits(HashSet::from([id])).await?.remove(id))
+        let mut found = self
+            .with_blocks(async || self.find_commits(HashSet::from([id])).await)
+            .await?;
+        Ok(found.remove(id))
     }
 
     pub(crate) fn progress(&self, outcomes: Vec<Outcome>) -> Progress {
@@ -227,6 +245,7 @@ impl<S: Storage> Store<S> {
     ) -> Result<T, StoreError> {
         let mut tries = 0;
         loop {
+            let changes = self.log.borrow().floor.changes;
             match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(BlocksError::Store(error)) => return Err(error),
@@ -235,13 +254,18 @@ impl<S: Storage> Store<S> {
             if tries == MAX_TRIES {
                 return Err(StoreError::Contended(tries));
             }
-            // Boxed: this is rare, and a copy of it in every caller would be large.
-            Box::pin(self.look_for_vanished()).await?;
+            // The log is never replaced under a writer.
+            let _writing = self.writing.lock().await;
+            if self.log.borrow().floor.changes == changes {
+                // Boxed: this is rare, and a copy of it in every caller would be large.
+                Box::pin(self.look_for_vanished()).await?;
+            }
         }
     }
 
-    /// Reads the directories again, in which a block that has vanished must be replaced.
-    async fn look_for_vanished(&self) -> Result<(), StoreError> {
+    /// Reads the directories again, in which a block that has vanished must be replaced. For whoever holds
+    /// `writing`.
+    pub(crate) async fn look_for_vanished(&self) -> Result<(), StoreError> {
         let changes = self.log.borrow().floor.changes;
         self.reload().await?;
         if self.log.borrow().floor.changes == changes {
@@ -253,8 +277,8 @@ impl<S: Storage> Store<S> {
         Ok(())
     }
 
-    /// The versions of `streams`.
-    pub(crate) async fn find_heads(&self, streams: HashSet<&str>) -> Result<HashMap<String, Version>, StoreError> {
+    /// The versions of `streams`. For whoever holds `writing`.
+    pub(crate) async fn find_heads(&self, streams: HashSet<&str>) -> Result<HashMap<String, Version>, BlocksError> {
         let mut heads = HashMap::with_capacity(streams.len());
         let mut unknown = Vec::new();
         {
@@ -269,7 +293,7 @@ impl<S: Storage> Store<S> {
             }
         }
         if !unknown.is_empty() {
-            let found = self.with_blocks(async || self.search_heads(&unknown).await).await?;
+            let found = self.search_heads(&unknown).await?;
             let mut log = self.log.borrow_mut();
             for (stream, version) in found {
                 log.keep_head(stream.clone(), version);
@@ -313,7 +337,7 @@ impl<S: Storage> Store<S> {
     }
 
     /// The commits of the log with one of `ids`.
-    pub(crate) async fn find_commits(&self, ids: HashSet<&str>) -> Result<HashMap<String, Receipt>, StoreError> {
+    pub(crate) async fn find_commits(&self, ids: HashSet<&str>) -> Result<HashMap<String, Receipt>, BlocksError> {
         let mut known = HashMap::new();
         let mut open = Vec::new();
         {
@@ -328,7 +352,7 @@ impl<S: Storage> Store<S> {
             }
         }
         if !open.is_empty() {
-            known.extend(self.with_blocks(async || self.search_commits(&open).await).await?);
+            known.extend(self.search_commits(&open).await?);
         }
         Ok(known)
     }
@@ -341,9 +365,9 @@ impl<S: Storage> Store<S> {
         {
             let filters = self.commit_filters.borrow();
             for segment in &segments {
-                let Some(filter) = filters.get(&segment.first) else {
-                    continue;
-                };
+                let block = BlockId::new(segment, segment.commit_filter_block());
+                // Cleared meanwhile by a reload: better to read too much than to miss an id.
+                let filter = filters.get(&block).map(Vec::as_slice).unwrap_or_default();
                 if ids.iter().any(|id| filter::may_contain(filter, id.as_bytes())) {
                     let first = segment.first_commit_block();
                     candidates
@@ -374,27 +398,21 @@ impl<S: Storage> Store<S> {
     async fn load_commit_filters(&self, segments: &[std::rc::Rc<Directory>]) -> Result<(), BlocksError> {
         let missing: Vec<_> = segments
             .iter()
-            .filter(|segment| !self.commit_filters.borrow().contains_key(&segment.first))
+            .map(|segment| BlockId::new(segment, segment.commit_filter_block()))
+            .filter(|block| !self.commit_filters.borrow().contains_key(block))
             .collect();
         if missing.is_empty() {
             return Ok(());
         }
         let reads = missing
             .iter()
-            .map(|segment| {
-                Read::Get(
-                    Table::Blocks,
-                    BlockId::new(segment, segment.commit_filter_block()).key(),
-                )
-            })
+            .map(|block| Read::Get(Table::Blocks, block.key()))
             .collect();
         let found = self.storage.read(reads).await.map_err(StoreError::from)?;
-        for (segment, entries) in missing.into_iter().zip(found) {
+        for (block, entries) in missing.into_iter().zip(found) {
             let entry = entries.into_iter().next().ok_or(BlocksError::Vanished)?;
-            let filter = unpack(&entry.value).map_err(|reason| {
-                StoreError::format(format!("commit filter of segment {}", segment.first.0), reason)
-            })?;
-            self.commit_filters.borrow_mut().insert(segment.first, filter);
+            let filter = unpack(&entry.value).map_err(|reason| StoreError::format(block.to_string(), reason))?;
+            self.commit_filters.borrow_mut().insert(block, filter);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::rc::Rc;
 
 use super::storage::{Entry, Key, Read, Storage, Table};
@@ -14,7 +15,7 @@ const KEPT_BLOCKS: usize = 256;
 
 /// Which block of which segment. A segment made by merging has the first position of the first one
 /// that it replaced, but more events: what the number of events tells apart is never read by mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct BlockId {
     first: u64,
     events: u64,
@@ -36,6 +37,12 @@ impl BlockId {
             Key::from(self.events),
             Key::from(self.number as u64),
         ])
+    }
+}
+
+impl fmt::Display for BlockId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "block {} of segment {}", self.number, self.first)
     }
 }
 
@@ -89,9 +96,7 @@ impl BlockCache {
             if content.is_none() {
                 let entry = blocks.next().and_then(|entries| entries.into_iter().next());
                 let block = entry.ok_or(BlocksError::Vanished)?.value;
-                let unpacked = unpack(&block).map_err(|reason| {
-                    StoreError::format(format!("block {} of segment {}", id.number, id.first), reason)
-                })?;
+                let unpacked = unpack(&block).map_err(|reason| StoreError::format(id.to_string(), reason))?;
                 *content = Some(self.keep(*id, unpacked.into()));
             }
         }

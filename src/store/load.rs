@@ -49,6 +49,7 @@ impl<S: Storage> Store<S> {
     }
 
     async fn try_load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, BlocksError> {
+        let number = self.log.borrow().tail.number();
         let (all_blocks, tail) = self.parts_of(stream, Version(1));
         let eager = all_blocks.len() <= EAGER_BLOCKS;
         let now = if eager { all_blocks.as_slice() } else { &[] };
@@ -68,7 +69,8 @@ impl<S: Storage> Store<S> {
         };
         let (batch, last) = collect(stream, from, query, &contents, &tail)?;
         let version = last.max(snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version));
-        if tail.is_empty() {
+        // While this read, a seal may have moved later events of the stream below the tail.
+        if tail.is_empty() && self.log.borrow().tail.number() == number {
             self.log.borrow_mut().keep_head(stream.to_owned(), version);
         }
         Ok(Loaded {

@@ -8,6 +8,7 @@ mod append;
 mod batch;
 mod blocks;
 mod closing;
+mod compact;
 mod error;
 mod execute;
 mod faulty;
@@ -67,8 +68,8 @@ pub struct Store<S> {
     durability: Durability,
     log: RefCell<log::Log>,
     blocks: blocks::BlockCache,
-    /// Filters of commit ids by the first position of their segment, read when first asked for.
-    commit_filters: RefCell<HashMap<Position, Vec<u8>>>,
+    /// Filters of commit ids, read when first asked for.
+    commit_filters: RefCell<HashMap<blocks::BlockId, Vec<u8>>>,
     /// Where projections stand, as last seen.
     projections: RefCell<HashMap<(String, u32), ProjectionState>>,
     /// Held by whoever changes the log.

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::append::{MAX_TRIES, put_segment, seal};
 use super::blocks::{BlockId, BlocksError, Content};
+use super::compact::SEGMENT_EVENTS;
 use super::meta::Floor;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
 use super::tail::TailEvent;
@@ -26,9 +27,6 @@ use crate::log::frame::{self, Kind};
 use crate::log::segment::{self, Segment};
 use crate::position::Position;
 use crate::stream::{ExpectedVersion, Version};
-
-/// Events of an imported segment.
-const SEGMENT_EVENTS: u64 = 8_000;
 
 const PART: u64 = 1;
 const REPLICA: u64 = 2;
@@ -180,14 +178,14 @@ impl<S: Storage> Store<S> {
             if !merge && position.0 > 0 {
                 return Err(StoreError::NotEmpty(position.0));
             }
-            let mut commits = contents.commits().collect::<Result<Vec<_>, _>>().map_err(damaged)?;
-            self.leave_out_known(&mut commits).await?;
-            let streams = commits
-                .iter()
-                .flat_map(|commit| &commit.streams)
-                .map(|stream| stream.stream)
-                .collect();
-            let heads = self.find_heads(streams).await?;
+            let (commits, heads) = match self.new_commits(&contents).await {
+                Ok(new) => new,
+                Err(BlocksError::Store(error)) => return Err(error),
+                Err(BlocksError::Vanished) => {
+                    self.look_for_vanished().await?;
+                    continue;
+                }
+            };
             if commits.is_empty() {
                 return Ok(Imported {
                     position,
@@ -261,8 +259,24 @@ impl<S: Storage> Store<S> {
         Ok((write, Floor { number, ..floor }))
     }
 
+    /// The commits of a file that the log does not hold, and the versions of their streams.
+    async fn new_commits<'f>(
+        &self,
+        file: &'f ExportFile,
+    ) -> Result<(Vec<CommitParts<'f>>, HashMap<String, Version>), BlocksError> {
+        let damaged = |reason| StoreError::format("the import file", reason);
+        let mut commits = file.commits().collect::<Result<Vec<_>, _>>().map_err(damaged)?;
+        self.leave_out_known(&mut commits).await?;
+        let streams = commits
+            .iter()
+            .flat_map(|commit| &commit.streams)
+            .map(|stream| stream.stream);
+        let heads = self.find_heads(streams.collect()).await?;
+        Ok((commits, heads))
+    }
+
     /// Removes the commits that the log holds already.
-    async fn leave_out_known(&self, commits: &mut Vec<CommitParts<'_>>) -> Result<(), StoreError> {
+    async fn leave_out_known(&self, commits: &mut Vec<CommitParts<'_>>) -> Result<(), BlocksError> {
         let mut known = HashMap::new();
         {
             let ids = commits
@@ -289,7 +303,7 @@ impl<S: Storage> Store<S> {
             }
         });
         match failed {
-            Some(id) => Err(StoreError::CommitIdReused(id)),
+            Some(id) => Err(StoreError::CommitIdReused(id).into()),
             None => Ok(()),
         }
     }
@@ -392,7 +406,7 @@ fn id_of(header: &[u8]) -> Result<String, StoreError> {
 }
 
 /// The events, by position, and commits of a segment.
-fn read_segment<'a>(
+pub(crate) fn read_segment<'a>(
     segment: &Directory,
     contents: &'a [Content],
 ) -> Result<(Vec<Recorded<'a>>, Vec<RecordedCommit<'a>>), FormatError> {

@@ -81,6 +81,7 @@ fn nothing_acknowledged_is_lost_or_doubled_whichever_call_of_a_store_fails() {
             if number % 3 == 2 {
                 // Whether it seals is of no importance to anyone.
                 let _ = store.seal().await;
+                let _ = store.compact(2).await;
             }
             let _ = store
                 .put_snapshot("one", ("account", 1), Version(number + 1), "{}", 2)

@@ -23,6 +23,9 @@ enum Step {
     Seal {
         tab: usize,
     },
+    Compact {
+        tab: usize,
+    },
     CatchUp {
         tab: usize,
     },
@@ -41,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             streams: streams.into_iter().collect(),
         }),
         1 => (0..2_usize).prop_map(|tab| Step::Seal { tab }),
+        1 => (0..2_usize).prop_map(|tab| Step::Compact { tab }),
         1 => (0..2_usize).prop_map(|tab| Step::CatchUp { tab }),
         1 => (0..2_usize).prop_map(|tab| Step::Reopen { tab }),
     ];
@@ -124,6 +128,9 @@ async fn run(steps: &[Step]) -> (Model, Store<MemoryStorage>) {
             }
             Step::Seal { tab } => {
                 tabs[*tab].seal().await.expect("seals");
+            }
+            Step::Compact { tab } => {
+                tabs[*tab].compact(2).await.expect("compacts");
             }
             Step::CatchUp { tab } => {
                 tabs[*tab].catch_up().await.expect("catches up");
