@@ -42,6 +42,43 @@ test("a browser killed ten times in mid-import has lost nothing and doubles noth
   expect(events).toBe(50_331);
 });
 
+// Chromium deletes a database at the next start when two of its writing transactions were under way at
+// a kill: it finds the lock of the database taken twice. One kill in ten lost everything before all
+// writing transactions had one object store in common, which lets only one of them run at a time.
+test("no two transactions can be writing when the browser is killed", async ({ demo, page }) => {
+  await page.addInitScript(() => {
+    const begin = IDBDatabase.prototype.transaction;
+    const scopes = new Set<string>();
+    Object.assign(globalThis, { writingScopes: scopes });
+    IDBDatabase.prototype.transaction = function (stores, mode, options) {
+      if (mode === "readwrite") scopes.add([stores].flat().join(" "));
+      return begin.call(this, stores, mode, options);
+    };
+  });
+  await page.reload();
+  await demo.import({
+    name: "one.csv",
+    text: "transaction_id,account_id,date,direction,amount\n1,7,1993-01-01,credit,100.00\n",
+  });
+  await demo.account("7");
+  for (let move = 0; move < 10; move += 1) await demo.move("Deposit", "1");
+  await page.getByRole("link", { name: "Storage", exact: true }).click();
+  await page.getByRole("button", { name: "Rebuild Balances" }).click();
+  await expect(page.getByText(/^Rebuilt from/)).toBeVisible();
+
+  const scopes = await page.evaluate(() => [
+    ...(globalThis as unknown as { writingScopes: Set<string> }).writingScopes,
+  ]);
+  const [first = "", ...others] = scopes;
+  const shared = others.reduce(
+    (stores, scope) => stores.filter((store) => scope.split(" ").includes(store)),
+    first.split(" "),
+  );
+
+  expect(scopes.length).toBeGreaterThan(1);
+  expect(shared).not.toEqual([]);
+});
+
 async function openDemo(context: BrowserContext, serverUrl: string): Promise<Demo> {
   const page = context.pages()[0] ?? (await context.newPage());
   await page.goto(serverUrl);
