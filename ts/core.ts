@@ -231,6 +231,10 @@ export interface Core {
   append(group: string): Promise<string>;
   /** Reads what other tabs wrote. `CoreProgress`. */
   catchUp(): Promise<string>;
+  /** Makes a segment of the journal's tail; false if it is empty. */
+  seal(): Promise<boolean>;
+  /** Merges one run of at least `run` small segments into one; false if there is none. */
+  compact(run: number): Promise<boolean>;
   /**
    * `CoreLoaded`. `definition` and `version` name the snapshots that may serve, none if the name is
    * empty; `atVersion` and `at` (occurredAt or recordedAt by `clock`) restrict, NaN leaves open.

@@ -6,6 +6,7 @@
  * again with new ones; what is kept for a definition goes with the last handle that registered it.
  */
 import type { AnyAggregate } from "./aggregate.js";
+import { compactWhenIdle } from "./compaction.js";
 import { type Connection, connect } from "./connection.js";
 import type { Environment } from "./environment.js";
 import { type GroupCommit, groupCommits } from "./group-commit.js";
@@ -166,12 +167,14 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
       await engine.commits.settled();
       stopFollowing();
       stopWatchingQuota();
+      stopCompacting();
       idle.stop();
       await connection.close();
     },
   };
   const stopFollowing = followTabs(engine);
   const stopWatchingQuota = watchQuota(engine);
+  const stopCompacting = compactWhenIdle(engine);
   return engine;
 }
 

@@ -5,6 +5,7 @@
  * definition itself, not by its name.
  */
 import type { AnyAggregate } from "./aggregate.js";
+import { compactStore } from "./compaction.js";
 import { storeClosed } from "./connection.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, knowing, type Registered } from "./engine.js";
@@ -259,6 +260,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     },
     stats: whileOpen(() => statsOf(engine, definitions.projections)),
     persist: whileOpen(() => persistOrigin(engine)),
+    compact: whileOpen((options: Abortable = {}) => compactStore(engine, options)),
     verify: whileOpen((options: Abortable = {}) => verifyStore(engine, options)),
     export: whileOpen((options: Abortable = {}) => exportStore(engine, options)),
     import: whileOpen((file: Blob | BufferSource, options: Parameters<typeof importStore>[2] = {}) =>

@@ -494,6 +494,11 @@ export interface Store<
   stats(): Promise<StoreStats>;
   /** Asks the browser never to evict this origin; false if it refuses or does not answer in time. */
   persist(): Promise<boolean>;
+  /**
+   * Merges small segments now, as idle time does by and by: space comes back and streams are found in fewer places. What
+   * is read stays as it was, in other tabs too.
+   */
+  compact(options?: Abortable): Promise<void>;
   /** Checks every record. */
   verify(options?: Abortable): Promise<VerifyReport>;
   /** The log as one file: nothing that can be derived from it. */

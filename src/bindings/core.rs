@@ -158,6 +158,12 @@ impl Core {
         promise(async move { Ok(store.seal().await?.into()) })
     }
 
+    /// Merges one run of at least `run` small segments; false if there is none.
+    pub fn compact(&self, run: u32) -> Promise {
+        let store = self.store();
+        promise(async move { Ok(store.compact(run as usize).await?.into()) })
+    }
+
     /// Loads a stream.
     pub fn load(
         &self,

@@ -1,0 +1,37 @@
+// Merging segments: fewer of them, and everything reads as before.
+import { expect, test } from "vitest";
+import { all, opened } from "./opened.js";
+
+async function filled() {
+  const { store } = await opened();
+  for (let commit = 0; commit < 600; commit += 1) {
+    await store.append(`account-${commit % 7}`, [{ type: "happened", data: { commit } }]);
+  }
+  return store;
+}
+
+test("a compacted store has one segment and reads as before", async () => {
+  const store = await filled();
+  const before = await all(store.read());
+
+  await store.compact();
+
+  expect(await all(store.read())).toEqual(before);
+  expect((await store.stats()).segments).toBe(1);
+  expect((await store.verify()).ok).toBe(true);
+});
+
+test("a compacted store goes on", async () => {
+  const store = await filled();
+
+  await store.compact();
+  await store.append("account-1", [{ type: "happened", data: {} }]);
+
+  expect(await all(store.read({ afterPosition: 600 }))).toHaveLength(1);
+});
+
+test("compacting can be cancelled before a step", async () => {
+  const store = await filled();
+
+  await expect(store.compact({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+});
