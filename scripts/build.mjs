@@ -7,9 +7,10 @@
 
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { main, root, run, Stop, step } from "./command.mjs";
+import { ask, main, root, run, Stop, step } from "./command.mjs";
 import { setUp } from "./setup.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
 
@@ -40,7 +41,7 @@ async function buildEngine() {
   await run(
     "cargo",
     ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--features", "bindings", "--target", target],
-    { env },
+    { env: { ...env, CARGO_ENCODED_RUSTFLAGS: withoutMachinePaths(env).join("\x1f") } },
   );
   const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "release", "everfold.wasm");
   // The file's URL is written by hand, once, in ts/wasm.ts, where bundlers find it.
@@ -53,12 +54,26 @@ async function buildEngine() {
   await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
 }
 
+// Panics name their source file: without this, where it lies on the machine that built it.
+function withoutMachinePaths(env) {
+  const sources = {
+    [join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src")]: "crates",
+    [join(ask("rustc", ["--print", "sysroot"], { env }), "lib", "rustlib", "src", "rust")]: "rust",
+    [root]: "everfold",
+  };
+  return Object.entries(sources).map(([path, name]) => `--remap-path-prefix=${path}=${name}`);
+}
+
 // ts/wasm.ts replaces an instance that trapped; the glue's part of that is still called experimental.
 const resettable = "--experimental-reset-state-function";
 
-// The features that rustc's wasm32 target has on by default, all older than the browsers we support.
+// Functions ordered by name have like beside like, which compresses better. The features are those that rustc's wasm32
+// target has on by default, all older than the browsers we support.
 const optimisation = [
   "-O3",
+  "--reorder-functions-by-name",
+  "--strip-producers",
+  "--strip-target-features",
   "--enable-bulk-memory",
   "--enable-mutable-globals",
   "--enable-nontrapping-float-to-int",

@@ -3,15 +3,12 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::event::NewEvent;
+use crate::json::{FromJson, JsonReader, RawJson};
 use crate::stream::{ExpectedVersion, Version};
 
 /// How a commit is merged when history changes underneath it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// Its command is decided again on the new state.
     #[default]
@@ -21,46 +18,38 @@ pub enum Mode {
 }
 
 /// The definition that decided a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition<'a> {
     /// Name of the aggregate or decision.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// Its version.
     pub version: u32,
 }
 
 /// A stream that was read for a decision, at the version it was decided on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRead<'a> {
     /// The stream.
-    #[serde(borrow)]
     pub stream_id: Cow<'a, str>,
     /// Its version.
     pub version: Version,
 }
 
 /// Events for one stream of a commit.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct StreamWrite<'a> {
     /// The stream.
-    #[serde(borrow)]
     pub stream_id: Cow<'a, str>,
     /// What the writer believes about it.
     pub expected_version: ExpectedVersion,
     /// The events, in order; at least one.
-    #[serde(borrow)]
     pub events: Vec<NewEvent<'a>>,
 }
 
 /// A commit to append.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct NewCommit<'a> {
     /// Its id, for ever.
-    #[serde(borrow)]
     pub commit_id: Cow<'a, str>,
     /// Whether the log may hold the id already: true if someone outside chose it.
     pub known: bool,
@@ -69,24 +58,122 @@ pub struct NewCommit<'a> {
     /// How it is merged.
     pub mode: Mode,
     /// The command that was decided.
-    #[serde(borrow, default)]
-    pub command: Option<&'a RawValue>,
+    pub command: Option<RawJson<'a>>,
     /// What decided it.
-    #[serde(borrow, default)]
     pub definition: Option<Definition<'a>>,
     /// What the caller gave, as text: the same id with other content is refused.
-    #[serde(borrow)]
     pub content: Cow<'a, str>,
     /// Streams read and not written.
-    #[serde(borrow, default)]
     pub reads: Vec<StreamRead<'a>>,
     /// The message that caused it.
-    #[serde(borrow, default)]
     pub causation_id: Option<Cow<'a, str>>,
     /// The conversation it belongs to.
-    #[serde(borrow, default)]
     pub correlation_id: Option<Cow<'a, str>>,
     /// Its events by stream.
-    #[serde(borrow)]
     pub streams: Vec<StreamWrite<'a>>,
+}
+
+impl FromJson<'_> for Mode {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        match &*json.text() {
+            "intent" => return Self::Intent,
+            "fact" => return Self::Fact,
+            _ => json.fail("\"intent\" or \"fact\""),
+        }
+        Self::Intent
+    }
+}
+
+impl<'a> FromJson<'a> for Definition<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut name, mut version) = (None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "name" => name = Some(json.text()),
+                "version" => version = Some(u32::read(json)),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            name: json.required(name, "name"),
+            version: json.required(version, "version"),
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for StreamRead<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut stream_id, mut version) = (None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "streamId" => stream_id = Some(json.text()),
+                "version" => version = Some(Version::read(json)),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            stream_id: json.required(stream_id, "streamId"),
+            version: json.required(version, "version"),
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for StreamWrite<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut stream_id, mut expected_version, mut events) = (None, None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "streamId" => stream_id = Some(json.text()),
+                "expectedVersion" => expected_version = Some(ExpectedVersion::read(json)),
+                "events" => events = Some(Vec::read(json)),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            stream_id: json.required(stream_id, "streamId"),
+            expected_version: json.required(expected_version, "expectedVersion"),
+            events: json.required(events, "events"),
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for NewCommit<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut commit_id, mut known, mut recorded_at, mut mode) = (None, None, None, None);
+        let (mut command, mut definition, mut content, mut reads) = (None, None, None, None);
+        let (mut causation_id, mut correlation_id, mut streams) = (None, None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "commitId" => commit_id = Some(json.text()),
+                "known" => known = Some(bool::read(json)),
+                "recordedAt" => recorded_at = Some(json.whole()),
+                "mode" => mode = Some(Mode::read(json)),
+                "command" => command = Option::read(json),
+                "definition" => definition = Option::read(json),
+                "content" => content = Some(json.text()),
+                "reads" => reads = Some(Vec::read(json)),
+                "causationId" => causation_id = Option::read(json),
+                "correlationId" => correlation_id = Option::read(json),
+                "streams" => streams = Some(Vec::read(json)),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            commit_id: json.required(commit_id, "commitId"),
+            known: json.required(known, "known"),
+            recorded_at: json.required(recorded_at, "recordedAt"),
+            mode: json.required(mode, "mode"),
+            command,
+            definition,
+            content: json.required(content, "content"),
+            reads: reads.unwrap_or_default(),
+            causation_id,
+            correlation_id,
+            streams: json.required(streams, "streams"),
+        }
+    }
 }

@@ -2,24 +2,44 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use crate::json::{FromJson, JsonReader, RawJson};
 
 /// A fact to append. `data` and `metadata` are JSON, kept byte for byte.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
     /// Its type, past tense by custom: `account.opened`.
-    #[serde(borrow, rename = "type")]
     pub event_type: Cow<'a, str>,
     /// Version of the shape of `data`.
     pub schema_version: u32,
     /// When it happened, the writer's word: milliseconds since the epoch.
     pub occurred_at: i64,
     /// What happened, in detail.
-    #[serde(borrow, default)]
-    pub data: Option<&'a RawValue>,
+    pub data: Option<RawJson<'a>>,
     /// What the app wants to remember about it.
-    #[serde(borrow, default)]
-    pub metadata: Option<&'a RawValue>,
+    pub metadata: Option<RawJson<'a>>,
+}
+
+impl<'a> FromJson<'a> for NewEvent<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut event_type, mut schema_version, mut occurred_at) = (None, None, None);
+        let (mut data, mut metadata) = (None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "type" => event_type = Some(json.text()),
+                "schemaVersion" => schema_version = Some(u32::read(json)),
+                "occurredAt" => occurred_at = Some(json.whole()),
+                "data" => data = Option::read(json),
+                "metadata" => metadata = Option::read(json),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            event_type: json.required(event_type, "type"),
+            schema_version: json.required(schema_version, "schemaVersion"),
+            occurred_at: json.required(occurred_at, "occurredAt"),
+            data,
+            metadata,
+        }
+    }
 }

@@ -77,6 +77,7 @@ mod bindings;
 pub mod commit;
 pub mod decider;
 pub mod event;
+pub mod json;
 mod log;
 pub mod position;
 pub mod store;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::json::{FromJson, JsonReader};
 
 /// Longest stream id and commit id, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 512;
@@ -12,7 +14,7 @@ pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Place of an event in its stream: 1, 2, 3…. The version of a stream is that of its last event, 0
 /// when it has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 
@@ -21,6 +23,12 @@ impl Version {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
+    }
+}
+
+impl FromJson<'_> for Version {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        Self(u64::read(json))
     }
 }
 
@@ -76,27 +84,18 @@ impl Serialize for ExpectedVersion {
     }
 }
 
-impl<'de> Deserialize<'de> for ExpectedVersion {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = ExpectedVersion;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a version, \"any\", \"no-stream\" or \"stream-exists\"")
-            }
-            fn visit_u64<E: serde::de::Error>(self, version: u64) -> Result<Self::Value, E> {
-                Ok(ExpectedVersion::Exact(Version(version)))
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                match text {
-                    "any" => Ok(ExpectedVersion::Any),
-                    "no-stream" => Ok(ExpectedVersion::NoStream),
-                    "stream-exists" => Ok(ExpectedVersion::StreamExists),
-                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
-                }
-            }
+impl FromJson<'_> for ExpectedVersion {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        if !json.is_text() {
+            return Self::Exact(Version::read(json));
         }
-        deserializer.deserialize_any(Visitor)
+        match &*json.text() {
+            "any" => return Self::Any,
+            "no-stream" => return Self::NoStream,
+            "stream-exists" => return Self::StreamExists,
+            _ => json.fail("a version, \"any\", \"no-stream\" or \"stream-exists\""),
+        }
+        Self::Any
     }
 }
 

@@ -15,6 +15,7 @@ use super::any_storage::AnyStorage;
 use super::error::CoreError;
 use super::text;
 use crate::commit::NewCommit;
+use crate::json::{self, FromJson};
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
@@ -343,6 +344,7 @@ impl Core {
 
     /// Checks an export file.
     #[wasm_bindgen(js_name = checkImport)]
+    #[expect(clippy::unused_self, reason = "TypeScript asks an open store")]
     pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
         promise(async move {
             let content = check_export(&bytes)?;
@@ -383,7 +385,11 @@ impl Core {
 
     /// Panics, to show what a panic leads to.
     #[wasm_bindgen(js_name = injectPanic)]
-    #[expect(clippy::panic, reason = "that is what it is for")]
+    #[expect(
+        clippy::panic,
+        clippy::unused_self,
+        reason = "that is what it is for, in an open store"
+    )]
     pub fn inject_panic(&self) {
         panic!("a panic was injected");
     }
@@ -415,11 +421,11 @@ fn promise_of(answer: Pin<Box<dyn Future<Output = Answer>>>) -> Promise {
 type Answer = Result<JsValue, CoreError>;
 
 fn or_null(document: Option<String>) -> JsValue {
-    document.as_deref().unwrap_or("null").into()
+    document.map_or_else(|| "null".into(), JsValue::from)
 }
 
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, CoreError> {
-    serde_json::from_str(text).map_err(|error| CoreError::argument(&error))
+fn parse<'a, T: FromJson<'a>>(text: &'a str) -> Result<T, CoreError> {
+    json::parse(text).map_err(|error| CoreError::argument(&error))
 }
 
 /// `CoreLoaded`.

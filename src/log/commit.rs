@@ -325,7 +325,7 @@ mod tests {
         let text = r#"{"commitId":"tx-1","known":true,"recordedAt":5,"mode":"fact","content":"c","reads":[{"streamId":"limit","version":3}],
             "command":{"type":"Go"},"definition":{"name":"transfer","version":2},"causationId":"a","correlationId":"b",
             "streams":[{"streamId":"account-1","expectedVersion":"any","events":[{"type":"opened","schemaVersion":2,"occurredAt":-4,"data":{"a":1},"metadata":{}}]}]}"#;
-        let commit: NewCommit<'_> = serde_json::from_str(text).unwrap();
+        let commit: NewCommit<'_> = crate::json::parse(text).unwrap();
         let mut bytes = Vec::new();
         put_commit(&mut bytes, &commit, &[Version(7)], "replica");
         // A field of a later release.

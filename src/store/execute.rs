@@ -1,8 +1,9 @@
 //! Executing commands of deciders written in Rust: load, decide, append, and again if someone was
 //! faster.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::append::MAX_TRIES;
 use super::plan::{InvalidCommit, Outcome};
@@ -11,6 +12,7 @@ use super::{Store, StoreError};
 use crate::commit::{Definition, Mode, NewCommit, StreamWrite};
 use crate::decider::Decider;
 use crate::event::NewEvent;
+use crate::json::{self, FromJson, JsonReader, RawJson};
 use crate::log::FormatError;
 use crate::log::event::{ENCODING_JSON, read_event};
 use crate::position::Position;
@@ -73,13 +75,28 @@ pub enum ExecuteError<Refusal> {
     Store(#[from] StoreError),
 }
 
-/// An event as it is stored: what serde's adjacent tagging writes.
-#[derive(Serialize, Deserialize)]
+/// What serde's adjacent tagging writes of an event.
 struct Tagged<'a> {
-    #[serde(rename = "type")]
-    event_type: String,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
+    event_type: Cow<'a, str>,
+    data: Option<RawJson<'a>>,
+}
+
+impl<'a> FromJson<'a> for Tagged<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut event_type, mut data) = (None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "type" => event_type = Some(json.text()),
+                "data" => data = Option::read(json),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            event_type: json.required(event_type, "type"),
+            data,
+        }
+    }
 }
 
 impl<S: Storage> Store<S> {
@@ -198,9 +215,10 @@ fn commit_of<'a, D: Decider>(
     let events = events
         .iter()
         .map(|event| {
-            let Tagged { event_type, data } = parse(event)?;
+            let Tagged { event_type, data } =
+                json::parse(event).map_err(|error| ExecuteError::Shape(error.to_string()))?;
             Ok(NewEvent {
-                event_type: event_type.into(),
+                event_type,
                 schema_version: 1,
                 occurred_at: options.now,
                 data,

@@ -251,7 +251,7 @@ mod tests {
 
     fn outcomes(texts: &[&str], heads: &[(&str, u64)]) -> Vec<&'static str> {
         let texts = commits(texts);
-        let group: Vec<NewCommit<'_>> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+        let group: Vec<NewCommit<'_>> = texts.iter().map(|text| crate::json::parse(text).unwrap()).collect();
         let heads = heads
             .iter()
             .map(|(stream, version)| ((*stream).to_owned(), Version(*version)))

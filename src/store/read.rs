@@ -8,14 +8,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use serde::Deserialize;
-
 use super::batch::BatchWriter;
 use super::blocks::{BlockId, BlocksError, Content};
 use super::load::time_of;
 use super::storage::Storage;
 use super::tail::TailEvent;
 use super::{Store, StoreError};
+use crate::json::{FromJson, JsonReader};
 use crate::log::block::{EventsReader, Recorded, read_streams, sort};
 use crate::log::directory::Directory;
 use crate::log::event::read_event;
@@ -31,8 +30,7 @@ const PAGE_TEXT: usize = 2 << 20;
 const AHEAD_BLOCKS: usize = 128;
 
 /// Which of an event's times counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Clock {
     /// `occurredAt`: when it happened.
     #[default]
@@ -42,8 +40,7 @@ pub enum Clock {
 }
 
 /// Which end of the log comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Oldest first.
     #[default]
@@ -54,14 +51,11 @@ pub enum Direction {
 
 /// Which events to read. What is left out does not restrict; bounds are inclusive, but for
 /// `after_position`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default)]
 pub struct Query<'a> {
     /// Only this stream.
-    #[serde(borrow)]
     pub stream_id: Option<Cow<'a, str>>,
     /// Only streams whose id begins so.
-    #[serde(borrow)]
     pub prefix: Option<Cow<'a, str>>,
     /// Only these streams.
     pub streams: Option<HashSet<String>>,
@@ -81,6 +75,52 @@ pub struct Query<'a> {
     pub direction: Direction,
     /// At most so many.
     pub limit: Option<usize>,
+}
+
+impl FromJson<'_> for Clock {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        match &*json.text() {
+            "occurred" => return Self::Occurred,
+            "recorded" => return Self::Recorded,
+            _ => json.fail("\"occurred\" or \"recorded\""),
+        }
+        Self::Occurred
+    }
+}
+
+impl FromJson<'_> for Direction {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        match &*json.text() {
+            "forward" => return Self::Forward,
+            "backward" => return Self::Backward,
+            _ => json.fail("\"forward\" or \"backward\""),
+        }
+        Self::Forward
+    }
+}
+
+impl<'a> FromJson<'a> for Query<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let mut query = Self::default();
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "streamId" => query.stream_id = Option::read(json),
+                "prefix" => query.prefix = Option::read(json),
+                "streams" => query.streams = Option::read(json),
+                "types" => query.types = Option::read(json),
+                "afterPosition" => query.after_position = Option::read(json),
+                "untilPosition" => query.until_position = Option::read(json),
+                "from" => query.from = Option::read(json),
+                "until" => query.until = Option::read(json),
+                "clock" => query.clock = Clock::read(json),
+                "direction" => query.direction = Direction::read(json),
+                "limit" => query.limit = Option::<u32>::read(json).map(|limit| limit as usize),
+                _ => drop(json.raw()),
+            }
+        }
+        query
+    }
 }
 
 /// One page of events.

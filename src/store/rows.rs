@@ -2,23 +2,20 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::batch::put_text;
 use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
+use crate::json::{FromJson, JsonReader, RawJson};
 use crate::position::Position;
 
 /// A value by which rows are found: numbers come before texts.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum IndexValue<'a> {
     /// A finite number.
     Number(f64),
     /// Text, ordered by UTF-16 code units as JavaScript orders it.
-    Text(#[serde(borrow)] Cow<'a, str>),
+    Text(Cow<'a, str>),
 }
 
 impl IndexValue<'_> {
@@ -31,20 +28,18 @@ impl IndexValue<'_> {
 }
 
 /// One changed row: key, JSON or none for a deleted one, its index values before and after.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct RowChange<'a>(
-    #[serde(borrow)] pub Cow<'a, str>,
-    #[serde(borrow)] pub Option<&'a RawValue>,
-    #[serde(borrow)] pub Vec<Option<IndexValue<'a>>>,
-    #[serde(borrow)] pub Vec<Option<IndexValue<'a>>>,
+    pub Cow<'a, str>,
+    pub Option<RawJson<'a>>,
+    pub Vec<Option<IndexValue<'a>>>,
+    pub Vec<Option<IndexValue<'a>>>,
 );
 
 /// Rows to write, with the checkpoint that they bring their projection to.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct RowWrite<'a> {
     /// The projection.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// Its version.
     pub version: u32,
@@ -55,54 +50,134 @@ pub struct RowWrite<'a> {
     /// Where it stands afterwards.
     pub checkpoint: Position,
     /// The changes.
-    #[serde(borrow)]
     pub rows: Vec<RowChange<'a>>,
     /// The event at which the reducer failed.
-    #[serde(default)]
     pub failed_at: Option<Position>,
 }
 
 /// A range of rows. Without `index` the bounds are keys.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Default)]
 pub struct RowQuery<'a> {
     /// Of which generation.
     pub generation: u64,
     /// By which index.
     pub index: Option<u64>,
     /// At least.
-    #[serde(borrow)]
     pub gte: Option<IndexValue<'a>>,
     /// Above.
-    #[serde(borrow)]
     pub gt: Option<IndexValue<'a>>,
     /// At most.
-    #[serde(borrow)]
     pub lte: Option<IndexValue<'a>>,
     /// Below.
-    #[serde(borrow)]
     pub lt: Option<IndexValue<'a>>,
     /// Texts that begin so.
-    #[serde(borrow)]
     pub prefix: Option<Cow<'a, str>>,
     /// Highest first.
     pub reverse: bool,
     /// At most so many.
     pub limit: Option<u32>,
     /// The last row of the page before.
-    #[serde(borrow)]
     pub after: Option<After<'a>>,
 }
 
 /// Where a page begins.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct After<'a> {
     /// The index value, when reading by index.
-    #[serde(borrow, default)]
     pub value: Option<IndexValue<'a>>,
     /// The key.
-    #[serde(borrow)]
     pub key: Cow<'a, str>,
+}
+
+impl<'a> FromJson<'a> for IndexValue<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        if json.is_text() {
+            Self::Text(json.text())
+        } else {
+            Self::Number(json.float())
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for RowChange<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        json.list();
+        let change = Self(json.next(), json.next(), json.next(), json.next());
+        if json.item() {
+            json.fail("the end of a row");
+        }
+        change
+    }
+}
+
+impl<'a> FromJson<'a> for RowWrite<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut name, mut version, mut generation, mut rows) = (None, None, None, None);
+        let (mut expected_checkpoint, mut checkpoint, mut failed_at) = (None, None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "name" => name = Some(json.text()),
+                "version" => version = Some(u32::read(json)),
+                "generation" => generation = Some(u64::read(json)),
+                "expectedCheckpoint" => expected_checkpoint = Some(Position::read(json)),
+                "checkpoint" => checkpoint = Some(Position::read(json)),
+                "rows" => rows = Some(Vec::read(json)),
+                "failedAt" => failed_at = Option::read(json),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            name: json.required(name, "name"),
+            version: json.required(version, "version"),
+            generation: json.required(generation, "generation"),
+            expected_checkpoint: json.required(expected_checkpoint, "expectedCheckpoint"),
+            checkpoint: json.required(checkpoint, "checkpoint"),
+            rows: json.required(rows, "rows"),
+            failed_at,
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for RowQuery<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let mut query = Self::default();
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "generation" => query.generation = u64::read(json),
+                "index" => query.index = Option::read(json),
+                "gte" => query.gte = Option::read(json),
+                "gt" => query.gt = Option::read(json),
+                "lte" => query.lte = Option::read(json),
+                "lt" => query.lt = Option::read(json),
+                "prefix" => query.prefix = Option::read(json),
+                "reverse" => query.reverse = bool::read(json),
+                "limit" => query.limit = Option::read(json),
+                "after" => query.after = Option::read(json),
+                _ => drop(json.raw()),
+            }
+        }
+        query
+    }
+}
+
+impl<'a> FromJson<'a> for After<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut value, mut key) = (None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "value" => value = Option::read(json),
+                "key" => key = Some(json.text()),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            value,
+            key: json.required(key, "key"),
+        }
+    }
 }
 
 impl<S: Storage> Store<S> {

@@ -103,7 +103,7 @@ pub(crate) async fn try_open<S: Storage>(storage: S) -> Result<Store<S>, StoreEr
 
 pub(crate) async fn try_append<S: Storage>(store: &Store<S>, group: &[Value]) -> Result<Progress, StoreError> {
     let text = serde_json::to_string(group).expect("is JSON");
-    let group: Vec<NewCommit<'_>> = serde_json::from_str(&text).expect("is a group");
+    let group: Vec<NewCommit<'_>> = everfold::json::parse(&text).expect("is a group");
     store.append(&group).await
 }
 

@@ -39,7 +39,7 @@ fn write_of(generation: u64, from: u64, to: u64, rows: &Value) -> Value {
 
 async fn write<S: Storage>(store: &Store<S>, write: &Value) -> bool {
     let text = write.to_string();
-    let write: RowWrite<'_> = serde_json::from_str(&text).expect("is a write");
+    let write: RowWrite<'_> = everfold::json::parse(&text).expect("is a write");
     store.write_rows(&write).await.expect("writes")
 }
 
@@ -52,7 +52,7 @@ async fn rows<S: Storage>(store: &Store<S>, generation: u64, keys: &[&str]) -> V
 /// The keys of a range.
 async fn listed<S: Storage>(store: &Store<S>, query: &Value) -> Vec<String> {
     let text = query.to_string();
-    let query: RowQuery<'_> = serde_json::from_str(&text).expect("is a query");
+    let query: RowQuery<'_> = everfold::json::parse(&text).expect("is a query");
     let list = store.list_rows(&query).await.expect("lists").expect("is there");
     let list: Vec<(String, Value)> = serde_json::from_str(&list).expect("is JSON");
     list.into_iter().map(|(key, _)| key).collect()

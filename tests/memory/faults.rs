@@ -153,7 +153,7 @@ async fn write_number<S: Storage>(store: &Store<S>, generation: u64, from: u64, 
         "expectedCheckpoint": from, "checkpoint": to, "rows": [["row", to, [from], [to]]],
     })
     .to_string();
-    let write: RowWrite<'_> = serde_json::from_str(&text).expect("is a write");
+    let write: RowWrite<'_> = everfold::json::parse(&text).expect("is a write");
     let _ = store.write_rows(&write).await;
 }
 

@@ -193,7 +193,7 @@ async fn example() -> MemoryDatabase {
         "rows": [["one", { "balance": 2 }, [], [2]], ["two", { "balance": 1 }, [], [1]]],
     })
     .to_string();
-    let write = serde_json::from_str(&write).expect("is a write");
+    let write = everfold::json::parse(&write).expect("is a write");
     assert!(store.write_rows(&write).await.expect("writes"));
     database
 }
