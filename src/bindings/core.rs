@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::futures::future_to_promise;
-use js_sys::{Function, Promise, Uint8Array};
-use serde::{Deserialize, Serialize};
+use js_sys::{Function, JSON, Promise, Uint8Array};
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
 use super::text;
 use crate::commit::NewCommit;
-use crate::json::{self, FromJson};
+use crate::json::{self, FromJson, JsonReader};
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
@@ -29,14 +29,36 @@ thread_local! {
 }
 
 /// `CoreOptions`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Options {
-    name: String,
-    storage: String,
-    durability: String,
-    replica_id: String,
-    now: f64,
+struct Options<'a> {
+    name: Cow<'a, str>,
+    storage: Cow<'a, str>,
+    durability: Cow<'a, str>,
+    replica_id: Cow<'a, str>,
+    now: i64,
+}
+
+impl<'a> FromJson<'a> for Options<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut name, mut storage, mut durability, mut replica_id, mut now) = (None, None, None, None, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "name" => name = Some(json.text()),
+                "storage" => storage = Some(json.text()),
+                "durability" => durability = Some(json.text()),
+                "replicaId" => replica_id = Some(json.text()),
+                "now" => now = Some(json.whole()),
+                _ => drop(json.raw()),
+            }
+        }
+        Self {
+            name: json.required(name, "name"),
+            storage: json.required(storage, "storage"),
+            durability: json.required(durability, "durability"),
+            replica_id: json.required(replica_id, "replicaId"),
+            now: json.required(now, "now"),
+        }
+    }
 }
 
 /// An open store. See `ts/core.ts` for every method.
@@ -68,10 +90,13 @@ impl Core {
     }
 
     /// Opens or makes a store.
-    pub fn open(options: JsValue) -> Promise {
+    pub fn open(options: &JsValue) -> Promise {
+        let options = JSON::stringify(options)
+            .ok()
+            .and_then(|text| text.as_string())
+            .unwrap_or_default();
         promise(async move {
-            let options: Options =
-                serde_wasm_bindgen::from_value(options).map_err(|error| CoreError::argument(&error))?;
+            let options: Options<'_> = parse(&options)?;
             let faults = Faults::new();
             let storage = if options.storage == "memory" {
                 let storage = MemoryStorage::open(&MemoryDatabase::named(&options.name));
@@ -87,8 +112,8 @@ impl Core {
                 Durability::Strict
             };
             let options = OpenOptions {
-                replica: options.replica_id,
-                now: options.now as i64,
+                replica: options.replica_id.into_owned(),
+                now: options.now,
                 durability,
             };
             let store = Rc::new(Store::open(storage, options).await?);

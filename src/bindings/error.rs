@@ -1,9 +1,10 @@
 //! Errors as JavaScript gets them: code, message and facts.
 
+use js_sys::JSON;
 use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 
+use super::text;
 use crate::store::{InvalidCommit, StorageError, StoreError};
 
 /// A `CoreError` of `ts/core.ts`.
@@ -97,8 +98,7 @@ impl From<&InvalidCommit> for CoreError {
 
 impl From<CoreError> for JsValue {
     fn from(error: CoreError) -> Self {
-        error
-            .serialize(&Serializer::json_compatible())
-            .unwrap_or_else(|_| Self::from_str(error.code))
+        let object = text::json(&error).ok().and_then(|text| JSON::parse(&text).ok());
+        object.unwrap_or_else(|| Self::from_str(error.code))
     }
 }

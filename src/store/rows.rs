@@ -7,6 +7,7 @@ use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
 use crate::json::{FromJson, JsonReader, RawJson};
+use crate::log::FormatError;
 use crate::position::Position;
 
 /// A value by which rows are found: numbers come before texts.
@@ -234,7 +235,7 @@ impl<S: Storage> Store<S> {
                 out.push(',');
             }
             match entries.into_iter().next() {
-                Some(entry) => out.push_str(&text(entry)?),
+                Some(entry) => out.push_str(text(&entry)?),
                 None => out.push_str("null"),
             }
         }
@@ -271,13 +272,9 @@ impl<S: Storage> Store<S> {
         let mut out = String::from("[");
         for entry in found.next().unwrap_or_default() {
             out.push_str(if out.len() == 1 { "[" } else { ",[" });
-            if let Key::List(parts) = &entry.key
-                && let Some(Key::Text(key)) = parts.last()
-            {
-                put_text(&mut out, key);
-            }
+            put_text(&mut out, key_of(&entry));
             out.push(',');
-            out.push_str(&text(entry)?);
+            out.push_str(text(&entry)?);
             out.push(']');
         }
         out.push(']');
@@ -436,9 +433,18 @@ fn bound_key(bound: &Bound) -> Option<&Key> {
     }
 }
 
-fn text(entry: Entry) -> Result<String, StoreError> {
-    String::from_utf8(entry.value).map_err(|_| StoreError::Corrupt {
-        record: format!("row {:?}", entry.key),
-        reason: crate::log::FormatError::Malformed("row"),
-    })
+/// The key by which the app knows a row.
+fn key_of(entry: &Entry) -> &str {
+    match &entry.key {
+        Key::List(parts) => match parts.last() {
+            Some(Key::Text(key)) => key,
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+fn text(entry: &Entry) -> Result<&str, StoreError> {
+    std::str::from_utf8(&entry.value)
+        .map_err(|_| StoreError::format(format!("row {}", key_of(entry)), FormatError::Malformed("row")))
 }

@@ -73,8 +73,14 @@ fn meaning(exception: &DomException) -> StorageError {
     }
 }
 
+/// What the browser makes of a value: Rust's way to print any value, a float too, would be 8 KB.
+pub(super) fn described(value: &JsValue) -> String {
+    let text = js_sys::JSON::stringify(value).ok();
+    text.and_then(|text| text.as_string()).unwrap_or_default()
+}
+
 fn text(value: &JsValue) -> String {
     value
         .dyn_ref::<js_sys::Error>()
-        .map_or_else(|| format!("{value:?}"), |error| String::from(error.message()))
+        .map_or_else(|| described(value), |error| String::from(error.message()))
 }

@@ -27,7 +27,10 @@ pub(super) fn from_js(value: &JsValue) -> Result<Key, StorageError> {
             .collect::<Result<_, _>>()
             .map(Key::List)
     } else {
-        Err(StorageError::Failed(format!("a key of another kind: {value:?}")))
+        Err(StorageError::Failed(format!(
+            "a key of another kind: {}",
+            error::described(value)
+        )))
     }
 }
 
@@ -39,7 +42,7 @@ pub(super) fn bytes_from_js(value: &JsValue) -> Result<Vec<u8>, StorageError> {
     value
         .dyn_ref::<Uint8Array>()
         .map(Uint8Array::to_vec)
-        .ok_or_else(|| StorageError::Failed(format!("a value that is not bytes: {value:?}")))
+        .ok_or_else(|| StorageError::Failed(format!("a value that is not bytes: {}", error::described(value))))
 }
 
 /// The range as a query; every key is `undefined`. The range must not be
