@@ -2,8 +2,9 @@
 // Keeps this release of the page on the device, so that it opens without a network.
 //
 // The build writes RELEASE and FILES above this text. All files are fetched while installing, all or
-// nothing; afterwards the page and its parts come from the cache only, so that one visit never mixes
-// two releases. Data is none of its business: that is in IndexedDB.
+// nothing; afterwards the page and its parts come from the cache. A new release is fetched behind the
+// page's back and shown at its next load; the one before is kept, because open pages may still want
+// parts of it. Data is none of its business: that is in IndexedDB.
 
 const PREFIX = "ledger-";
 const CACHE = PREFIX + RELEASE;
@@ -29,15 +30,13 @@ async function keep() {
 }
 
 async function takeOver() {
-  const names = await caches.keys();
-  await Promise.all(
-    names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)),
-  );
+  // In the order in which they were made: the last of the others is the release before.
+  const others = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  await Promise.all(others.slice(0, -1).map((name) => caches.delete(name)));
   await self.clients.claim();
 }
 
 async function answer(request, isPage) {
-  const cache = await caches.open(CACHE);
-  const kept = await cache.match(isPage ? "./" : request, { ignoreSearch: isPage });
+  const kept = isPage ? await (await caches.open(CACHE)).match("./") : await caches.match(request);
   return kept ?? fetch(request);
 }
