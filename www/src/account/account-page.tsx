@@ -72,7 +72,11 @@ function OpenedAccount({ id, state, version }: OpenedAccountProps) {
         <>
           <p className="soft">
             {state.owner && <>Account {id} · </>}
-            {moments[0] && <>since {formatDay(moments[0].event.occurredAt)}</>}
+            {moments[0] && (
+              <>
+                {state.owner ? "since" : "Since"} {formatDay(moments[0].event.occurredAt)}
+              </>
+            )}
           </p>
           <div className="account-now">
             <p className={shown ? "account-balance" : "account-balance folding"}>

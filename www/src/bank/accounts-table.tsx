@@ -17,7 +17,7 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, useMemo, useState } from "react";
 import type { Balance } from "../balances.ts";
 import { formatDay } from "../day.ts";
 import { Amount } from "../shell/amount.tsx";
@@ -77,12 +77,13 @@ export function AccountsTable({ rows, caption }: AccountsTableProps) {
     enableMultiSort: false,
   });
   const found = table.getRowModel().rows;
+  const named = useMemo(() => rows.some(({ owner }) => owner !== ""), [rows]);
   const { body, indexes, before, after, measure, scrollTo } = useWindowRows(found.length, ROW_HEIGHT);
 
   return (
     <section className="accounts" aria-label="Accounts">
       <Search search={search} onSearch={setSearch} found={found.length} total={rows.length} />
-      <table className="long-table" aria-rowcount={found.length + 1}>
+      <table className={named ? "long-table" : "long-table unnamed"} aria-rowcount={found.length + 1}>
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr aria-rowindex={1}>

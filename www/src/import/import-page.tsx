@@ -92,7 +92,7 @@ function Stage({ job }: { readonly job: ImportJob }): ReactNode {
           {job.status === "done" && job.preview.rows > 0 && (
             <p className="soft small">
               From {formatDay(startOf(job.preview.firstDay))} to {formatDay(startOf(job.preview.lastDay))}, in{" "}
-              {job.seconds.toFixed(1)} s.
+              {Math.max(job.seconds, 0.1).toFixed(1)} s.
             </p>
           )}
           {job.status === "cancelled" && (

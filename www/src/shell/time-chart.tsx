@@ -69,7 +69,7 @@ export function TimeChart({
             grid: { show: false },
             space: 90,
             size: 30,
-            values: (_, splits) => splits.map((split) => placeText(split)),
+            values: (drawn, splits) => splits.map((split) => (isCut(drawn, split) ? "" : placeText(split))),
           },
           { ...axis, size: 58, gap: 6, values: (_, splits) => splits.map((split) => valueText(split)) },
         ],
@@ -118,6 +118,12 @@ export function TimeChart({
   }, [marked]);
 
   return <div ref={frame} className="time-chart" role="img" aria-label={label} />;
+}
+
+/** True where half of a date would stand outside the picture. */
+function isCut(chart: UPlot, place: number): boolean {
+  const room = chart.bbox.width / devicePixelRatio - chart.valToPos(place, "x");
+  return room < 30;
 }
 
 /** A line down at the moment, a dot where it meets the curve. */
