@@ -18,7 +18,6 @@ export interface Balance {
   events: number;
 }
 
-// #region balances
 export const balances = defineProjection({
   name: "balances",
   version: 1,
@@ -36,7 +35,6 @@ export const balances = defineProjection({
   },
   indexes: { balance: (row) => row.balance, lastActivity: (row) => row.lastActivity },
 });
-// #endregion
 
 function unopened(streamId: string): Balance {
   const id = streamId.slice("account-".length);

@@ -80,7 +80,6 @@ export class Refusal extends Error {
 
 const initialState = (): Account => ({ opened: false, owner: "", balance: 0, frozen: false });
 
-// #region decide
 function decide(command: AccountCommand, account: Account): AccountEvent[] {
   switch (command.type) {
     case "Open":
@@ -101,7 +100,6 @@ function decide(command: AccountCommand, account: Account): AccountEvent[] {
       return account.frozen ? [{ type: "account.unfrozen" }] : [];
   }
 }
-// #endregion
 
 function evolve(account: Account, event: AccountEvent): Account {
   switch (event.type) {
@@ -118,7 +116,6 @@ function evolve(account: Account, event: AccountEvent): Account {
 
 export const account = defineAggregate({ name: "account", version: 1, initialState, decide, evolve });
 
-// #region transfer
 export const transfer = defineDecision({
   name: "transfer",
   version: 1,
@@ -131,7 +128,6 @@ export const transfer = defineDecision({
     return [[sideOf("sent", to, amount, note)], [sideOf("received", from, amount, note)]];
   },
 });
-// #endregion
 
 /** By how much an event changes the balance of its account: 0 if it moves no money. */
 export function amountOf(event: AccountEvent): Hellers {

@@ -135,12 +135,10 @@ function OpenedAccount({ id, state, version }: OpenedAccountProps) {
 function useStateAt(id: string, atVersion: number | null) {
   const ledger = useLedger();
   const ask = useCallback(
-    // #region at-version
     async (wanted: number, signal: AbortSignal) => {
       const { state } = await ledger.load(account, id, { atVersion: wanted, signal });
       return state;
     },
-    // #endregion
     [ledger, id],
   );
   return useLatest(atVersion, ask);

@@ -20,7 +20,6 @@ export function useSampleRun(): SampleRun {
   return useSyncExternalStore(subscribe, () => run);
 }
 
-// #region sample
 export async function fillWithSample(ledger: Ledger): Promise<void> {
   const startedAt = performance.now();
   tell({ status: "running", events: 0, pace: paceOf(0, SAMPLE_EVENTS, startedAt, startedAt) });
@@ -34,7 +33,6 @@ export async function fillWithSample(ledger: Ledger): Promise<void> {
     tell({ status: "failed", error });
   }
 }
-// #endregion
 
 /** True if a sample was begun and not finished: the tab was closed or killed meanwhile. */
 export async function isSampleUnfinished(ledger: Ledger): Promise<boolean> {

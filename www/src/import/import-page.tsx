@@ -1,5 +1,5 @@
 /** Brings a bank's transactions file into the ledger: choose, look, import, read what became of it. */
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { formatDay, startOf } from "../day.ts";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
@@ -18,6 +18,7 @@ const count = new Intl.NumberFormat("en-GB");
 
 export function ImportPage() {
   const job = useImportJob();
+  const stage = useFocusKeptIn(job.status);
   return (
     <Page
       title="Import transactions"
@@ -28,11 +29,43 @@ export function ImportPage() {
         </p>
       }
     >
-      <div className="import" aria-live="polite">
+      <p role="status" className="visually-hidden">
+        {newsOf(job)}
+      </p>
+      <div ref={stage} tabIndex={-1} className="import">
         <Stage job={job} />
       </div>
     </Page>
   );
+}
+
+/** What a screen reader is told when the stage changes. */
+function newsOf(job: ImportJob): string {
+  switch (job.status) {
+    case "reading":
+      return `Reading ${job.name}`;
+    case "preview": {
+      const broken = job.preview.broken === 0 ? "" : `, ${count.format(job.preview.broken)} lines not understood`;
+      return `${job.preview.name}: ${rowsText(job.preview.rows)} to import${broken}`;
+    }
+    case "done":
+    case "cancelled":
+    case "failed":
+      return `${TITLES[job.status]}: ${rowsText(job.progress.rows - job.progress.known)} written`;
+    default:
+      return "";
+  }
+}
+
+/** The button that was pressed goes away with its stage: the focus then goes to what took its place. */
+function useFocusKeptIn(stage: string) {
+  const place = useRef<HTMLDivElement>(null);
+  const shown = useRef(stage);
+  useEffect(() => {
+    if (shown.current !== stage && document.activeElement === document.body) place.current?.focus();
+    shown.current = stage;
+  }, [stage]);
+  return place;
 }
 
 function Stage({ job }: { readonly job: ImportJob }): ReactNode {
@@ -41,7 +74,7 @@ function Stage({ job }: { readonly job: ImportJob }): ReactNode {
     case "idle":
       return <FileChoice onChoose={(file) => void choose(file)} />;
     case "reading":
-      return <p role="status">Reading {job.name}…</p>;
+      return <p>Reading {job.name}…</p>;
     case "unreadable":
       return (
         <>

@@ -21,6 +21,9 @@ const count = new Intl.NumberFormat("en-GB");
 export function Progress({ label, done, total, unit, pace }: ProgressProps) {
   return (
     <div className="progress">
+      <p role="status" className="visually-hidden">
+        {label}: {tenths(done, total)} %
+      </p>
       <progress aria-label={label} value={done} max={total} />
       <p className="numeral small">
         <strong>{count.format(done)}</strong> of {count.format(total)} {unit}
@@ -31,6 +34,11 @@ export function Progress({ label, done, total, unit, pace }: ProgressProps) {
       </p>
     </div>
   );
+}
+
+/** In steps of ten: a screen reader is told so much and no more. */
+function tenths(done: number, total: number): number {
+  return total === 0 ? 0 : Math.floor((done / total) * 10) * 10;
 }
 
 /** The pace of work that began at `startedAt`, from what is done at `now`. */

@@ -33,14 +33,12 @@ export function Rebuild({ projection: { name, version, checkpoint, lag, failed }
     const startedAt = performance.now();
     setState({ status: "running", done: 0, total: checkpoint, pace: paceOf(0, 1, startedAt, startedAt) });
     try {
-      // #region rebuild
       await ledger.rebuild(definition, {
         onProgress: ({ processed, total }) => {
           const pace = paceOf(processed, total, startedAt, performance.now());
           setState({ status: "running", done: processed, total, pace });
         },
       });
-      // #endregion
       setState({ status: "done", seconds: (performance.now() - startedAt) / 1000 });
       onDone();
     } catch (error) {
