@@ -7,7 +7,12 @@ import { gunzipSync } from "node:zlib";
 /** Kept beside the checkout, never in it. */
 export const bankFile = join(import.meta.dirname, "..", "..", "..", "shared", "data", "berka-ledger.csv.gz");
 
-export const noBankFile = existsSync(bankFile) ? "" : "the bank file is not beside this checkout";
+/** Skips a test that needs the file, and says so: the reporter keeps reasons to itself. */
+export function skipWithoutBankFile(info: { readonly title: string; skip(): void }): void {
+  if (existsSync(bankFile)) return;
+  process.stdout.write(`skipped, as the bank file is not beside this checkout: ${info.title}\n`);
+  info.skip();
+}
 
 interface Statement {
   readonly rows: number;

@@ -1,13 +1,13 @@
 // The real bank file, imported, read back, reloaded, offline, imported again.
 
-import { bankFile, noBankFile, statementOf } from "./bank-file.ts";
+import { bankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
 import { expect, test } from "./demo.ts";
 
 const HEADER =
   "transaction_id,account_id,date,direction,operation,amount,reported_balance,category,counter_bank,counter_account";
 
 test.describe("the bank file", () => {
-  test.skip(noBankFile !== "", noBankFile);
+  test.beforeEach(({}, info) => skipWithoutBankFile(info));
 
   test("is imported to the heller and stays after a reload, offline, and a second import", async ({
     demo,

@@ -3,7 +3,7 @@
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { BrowserContext } from "@playwright/test";
-import { bankFile, noBankFile, statementOf } from "./bank-file.ts";
+import { bankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
 import { Demo, expect, launch, test } from "./demo.ts";
 
 const KILLS = 10;
@@ -11,8 +11,8 @@ const KILLS = 10;
 test("a browser killed ten times in mid-import has lost nothing and doubles nothing", async ({
   profile,
   serverUrl,
-}) => {
-  test.skip(noBankFile !== "", noBankFile);
+}, info) => {
+  skipWithoutBankFile(info);
   test.setTimeout(300_000);
   let acknowledged = 0;
 
