@@ -28,7 +28,7 @@ pub(super) fn found(outcome: Option<&Outcome>) -> Result<String, CoreError> {
 
 /// Any answer as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<String, CoreError> {
-    serde_json::to_string(value).map_err(|error| CoreError::argument(&error))
+    serde_json::to_string(value).map_err(|_| CoreError::argument(&"an answer is not JSON"))
 }
 
 struct ForeignText<'a>(&'a Foreign);

@@ -46,7 +46,9 @@ pub(super) fn opening(error: &OpenDbError) -> StorageError {
             // What `indexed_db_futures` makes of every exception that `open` throws. Ours is not 0, so this
             // is a page that may not use storage, such as a sandboxed frame.
             OpenDbError::VersionZero => "this page may not use IndexedDB".to_owned(),
-            OpenDbError::Base(error) => error.to_string(),
+            OpenDbError::Base(Error::Unknown(error)) => error.to_string(),
+            // Of values read and written, for which we do not use `indexed_db_futures`.
+            OpenDbError::Base(_) => "it does not open".to_owned(),
         }),
     }
 }
