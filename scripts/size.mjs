@@ -12,7 +12,7 @@ import { build } from "./build.mjs";
 import { main, root, Stop } from "./command.mjs";
 
 // What the main entry may weigh today: a ratchet, lowered with every step towards what it shall weigh.
-const budgetKiB = 158;
+const budgetKiB = 157.5;
 const goalKiB = 90;
 
 /** The files of the main entry with their sizes in bytes, and their sum in KiB. */
