@@ -124,31 +124,24 @@ impl<'a> JsonReader<'a> {
     /// A text.
     pub(crate) fn text(&mut self) -> Cow<'a, str> {
         let quoted = self.quoted();
-        if !quoted.as_bytes().contains(&b'\\') {
+        let Some((plain, mut rest)) = quoted.split_once('\\') else {
             return Cow::Borrowed(quoted);
-        }
+        };
         let mut text = String::with_capacity(quoted.len());
-        let mut chars = quoted.chars();
-        while let Some(char) = chars.next() {
-            let char = match char {
-                '\\' => match chars.next() {
-                    Some(char @ ('"' | '\\' | '/')) => Some(char),
-                    Some('b') => Some('\u{8}'),
-                    Some('f') => Some('\u{c}'),
-                    Some('n') => Some('\n'),
-                    Some('r') => Some('\r'),
-                    Some('t') => Some('\t'),
-                    Some('u') => escaped(&mut chars),
-                    _ => None,
-                },
-                other => Some(other),
-            };
-            match char {
+        text.push_str(plain);
+        loop {
+            let mut chars = rest.chars();
+            match escaped(&mut chars) {
                 Some(char) => text.push(char),
                 None => self.fail("an escape in a text"),
             }
+            let Some((plain, after)) = chars.as_str().split_once('\\') else {
+                text.push_str(chars.as_str());
+                return Cow::Owned(text);
+            };
+            text.push_str(plain);
+            rest = after;
         }
-        Cow::Owned(text)
     }
 
     /// A number.
@@ -237,9 +230,13 @@ impl<'a> JsonReader<'a> {
 
     /// The next byte that is not white space.
     fn peek(&mut self) -> Option<u8> {
-        let blanks = self.rest().bytes().take_while(u8::is_ascii_whitespace);
-        self.at += blanks.count();
-        self.rest().bytes().next()
+        loop {
+            let byte = *self.text.as_bytes().get(self.at)?;
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
     }
 
     /// Passes over `byte`, if it is next.
@@ -272,8 +269,7 @@ impl<'a> JsonReader<'a> {
     }
 
     fn word(&mut self, word: &str) -> bool {
-        self.peek();
-        let here = self.rest().starts_with(word);
+        let here = self.peek() == word.bytes().next() && self.rest().starts_with(word);
         self.at += if here { word.len() } else { 0 };
         here
     }
@@ -282,16 +278,16 @@ impl<'a> JsonReader<'a> {
     fn quoted(&mut self) -> &'a str {
         self.expect(b'"', "a text");
         let rest = self.rest();
-        let mut bytes = rest.bytes().enumerate();
-        while let Some((length, byte)) = bytes.next() {
-            match byte {
+        let mut bytes = rest.bytes();
+        while let Some(end) = bytes.find(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')) {
+            match end {
                 b'"' => {
+                    let length = rest.len() - bytes.len() - 1;
                     self.at += length + 1;
                     return rest.get(..length).unwrap_or_default();
                 }
                 b'\\' => drop(bytes.next()),
-                0..b' ' => break,
-                _ => {}
+                _ => break,
             }
         }
         self.fail("the end of a text");
@@ -313,10 +309,20 @@ impl<'a> JsonReader<'a> {
     }
 }
 
-/// Four hexadecimal digits, or eight in two escapes.
+/// The character that stands behind a backslash: of its letter or, as UTF-16, of its number.
 fn escaped(chars: &mut Chars<'_>) -> Option<char> {
     fn unit(chars: &mut Chars<'_>) -> Option<u32> {
         (0..4).try_fold(0, |unit, _| Some(unit * 16 + chars.next()?.to_digit(16)?))
+    }
+    match chars.next()? {
+        char @ ('"' | '\\' | '/') => return Some(char),
+        'b' => return Some('\u{8}'),
+        'f' => return Some('\u{c}'),
+        'n' => return Some('\n'),
+        'r' => return Some('\r'),
+        't' => return Some('\t'),
+        'u' => {}
+        _ => return None,
     }
     let high = unit(chars)?;
     if !(0xD800..0xDC00).contains(&high) {
