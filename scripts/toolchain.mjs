@@ -27,7 +27,8 @@ const linkedName = "everfold-wasm";
 
 // The tests and the page need exactly the wasm-bindgen of Cargo.lock, a user may have another one in ~/.cargo/bin, and
 // several checkouts should share one: so each version has a folder of its own, outside `target`.
-const toolFolder = process.env.EVERFOLD_TOOLS ?? join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "everfold");
+const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+const toolFolder = process.env.EVERFOLD_TOOLS ?? join(cargoHome, "everfold");
 
 const wasmPackVersion = "0.15.1";
 
@@ -167,7 +168,8 @@ async function buildStandardLibrary() {
       env: {
         RUSTC: "/usr/bin/rustc",
         RUSTC_BOOTSTRAP: "1",
-        RUSTFLAGS: "-C embed-bitcode=yes",
+        // The library's panics would name the folder of its dependencies in every wasm linked with it.
+        RUSTFLAGS: `-C embed-bitcode=yes --remap-path-prefix=${cargoHome}=cargo`,
         RUSTUP_TOOLCHAIN: undefined,
         CARGO_TARGET_DIR: join(probe, "target"),
       },
