@@ -147,6 +147,8 @@ export interface CoreLoaded {
 /** What to read. Bounds are inclusive but for `afterPosition`; `cursor` comes from the page before. */
 export interface CoreQuery {
   readonly streamId?: string;
+  /** Only events of this version or above in their stream. */
+  readonly fromVersion?: number;
   /** Streams whose id begins with this text, for an aggregate `account-`. */
   readonly prefix?: string;
   readonly streams?: readonly string[];

@@ -55,6 +55,8 @@ pub enum Direction {
 pub struct Query<'a> {
     /// Only this stream.
     pub stream_id: Option<Cow<'a, str>>,
+    /// Only events of this version or above in their stream.
+    pub from_version: Option<Version>,
     /// Only streams whose id begins so.
     pub prefix: Option<Cow<'a, str>>,
     /// Only these streams.
@@ -106,6 +108,7 @@ impl<'a> FromJson<'a> for Query<'a> {
         while let Some(field) = json.field() {
             match &*field {
                 "streamId" => query.stream_id = Option::read(json),
+                "fromVersion" => query.from_version = Option::read(json).map(Version),
                 "prefix" => query.prefix = Option::read(json),
                 "streams" => query.streams = Option::read(json),
                 "types" => query.types = Option::read(json),
@@ -280,7 +283,9 @@ fn may_match(segment: &Directory, query: &Query<'_>) -> bool {
 /// The blocks of a segment that may hold events that pass.
 fn blocks_for(segment: &Directory, query: &Query<'_>) -> Vec<BlockId> {
     let mut numbers: Vec<usize> = match (&query.stream_id, &query.streams, &query.prefix) {
-        (Some(stream), ..) => segment.blocks_of(stream, Version(1)).collect(),
+        (Some(stream), ..) => segment
+            .blocks_of(stream, query.from_version.unwrap_or(Version(1)))
+            .collect(),
         (None, Some(streams), _) => {
             let wanted: Vec<_> = streams
                 .iter()
@@ -393,6 +398,7 @@ impl<'q> PageWriter<'q> {
                 .streams
                 .as_ref()
                 .is_some_and(|streams| !streams.contains(event.stream))
+            || query.from_version.is_some_and(|from| event.version < from)
         {
             return Ok(false);
         }

@@ -595,6 +595,22 @@ pub(crate) async fn every_filter_gives_what_a_plain_scan_gives(tabs: &impl Tabs)
         ),
         (
             Query {
+                stream_id: Some("account-3".into()),
+                from_version: Some(Version(3)),
+                ..Query::default()
+            },
+            Box::new(|e| e.stream == "account-3" && e.version >= 3),
+        ),
+        (
+            Query {
+                stream_id: Some("bank".into()),
+                from_version: Some(Version(9)),
+                ..Query::default()
+            },
+            Box::new(|e| e.stream == "bank" && e.version >= 9),
+        ),
+        (
+            Query {
                 prefix: Some("account-".into()),
                 ..Query::default()
             },
