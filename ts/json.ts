@@ -160,8 +160,11 @@ function copy(value: unknown): unknown {
 }
 
 /** Made by a literal, `JSON.parse` or `Object.create(null)`, in this realm or another. */
-function isPlain(object: object): object is Record<string, unknown> {
-  const prototype: object | null = Object.getPrototypeOf(object);
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  const prototype: object | null = Object.getPrototypeOf(value);
   return (
     prototype === Object.prototype ||
     prototype === null ||
