@@ -33,6 +33,7 @@ export type {
   RecordedEvent,
   StreamEvent,
 } from "./event.js";
+export type { JsonPatch, JsonPatchOperation } from "./json-patch.js";
 export { deleteStore, openStore } from "./open.js";
 export type {
   AnyProjection,
@@ -63,6 +64,7 @@ export type {
   EventReader,
   ExecuteOptions,
   ExpectedVersion,
+  FirstFound,
   ImportReport,
   IndexValue,
   IngestBatch,
@@ -84,6 +86,8 @@ export type {
   RebuildOptions,
   RebuildProgress,
   Receipt,
+  ReplayOptions,
+  ReplayStep,
   StorageOptions,
   Store,
   StoreOptions,

@@ -21,6 +21,7 @@ import type { Projector } from "./projector.js";
 import { persistOrigin } from "./quota.js";
 import { checkAborted, checkClock, readEvents } from "./read.js";
 import { rebuildRows } from "./rebuild.js";
+import { findFirstStep, replayStream } from "./replay.js";
 import type { States } from "./states.js";
 import { checkId, checkOrdinal, checkTime, streamIdOf } from "./stream-id.js";
 import { subscribeTo } from "./subscription.js";
@@ -37,6 +38,7 @@ import type {
   ProjectOptions,
   ReadQuery,
   RebuildOptions,
+  ReplayOptions,
   StreamAppend,
   StreamsOptions,
   SubscribeQuery,
@@ -191,6 +193,25 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     });
   }
 
+  async function* replay(aggregate: AnyAggregate, id: string, options: ReplayOptions = {}) {
+    engine.check();
+    yield* replayStream(engine, statesBy(aggregate), streamIdOf(aggregate.name, id), options);
+  }
+
+  async function findFirst(
+    aggregate: AnyAggregate,
+    id: string,
+    predicate: Parameters<typeof findFirstStep>[3],
+    options: ReplayOptions = {},
+  ) {
+    engine.check();
+    const states = statesBy(aggregate);
+    if (typeof predicate !== "function") {
+      throw invalidArgument("predicate", "predicate must be a function");
+    }
+    return findFirstStep(engine, states, streamIdOf(aggregate.name, id), predicate, options);
+  }
+
   function subscribe(query: SubscribeQuery, listener: Parameters<typeof subscribeTo>[2]): () => void {
     engine.check();
     if (typeof listener !== "function") {
@@ -242,6 +263,8 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     subscribe,
     streams,
     watch,
+    replay,
+    findFirst,
     view(projection: AnyProjection) {
       engine.check();
       return viewOf(engine, projectorBy(projection));

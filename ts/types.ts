@@ -10,6 +10,7 @@ import type { ExpectedVersion, IndexValue } from "./core.js";
 import type { AnyDecision, Decision, ReadsOf } from "./decision.js";
 import type { AnyEverfoldError, EverfoldErrorCode } from "./errors.js";
 import type { AnyEvent, Event, EventOfType, RecordedEvent, StreamEvent } from "./event.js";
+import type { JsonPatch } from "./json-patch.js";
 import type { AnyProjection, IndexOf, RowOf } from "./projection.js";
 
 export type { ExpectedVersion, IndexValue } from "./core.js";
@@ -294,6 +295,43 @@ export interface StreamsOptions extends Abortable {
   readonly limit?: number | undefined;
 }
 
+/** Options of `replay` and `findFirst`: which part of the stream to go through. */
+export interface ReplayOptions extends Abortable {
+  /** The first event to look at, 1 if left out. The state before it is loaded, from a snapshot where one serves. */
+  readonly fromVersion?: number | undefined;
+  /** The last event to look at. */
+  readonly atVersion?: number | undefined;
+}
+
+/** One event of a replay and what it did. */
+export interface ReplayStep<A extends AnyAggregate = AnyAggregate> {
+  /** Upcast, as `evolve` saw it. */
+  readonly event: RecordedEvent<EventOf<A>>;
+  /** The state after it, frozen. */
+  readonly state: StateOf<A>;
+  /** What leads from the state before it to `state`; empty if the event changed nothing. */
+  readonly patch: JsonPatch;
+}
+
+/**
+ * Where `findFirst` stopped: `"found"`, the predicate holds after this event, or `"failed"`, the
+ * event cannot be folded: `evolve-failed`, or `upcast-failed` or `app-outdated` for its stored shape.
+ */
+export type FirstFound<A extends AnyAggregate = AnyAggregate> =
+  | (ReplayStep<A> & {
+      readonly status: "found";
+      readonly stateBefore: StateOf<A>;
+      readonly error?: undefined;
+    })
+  | {
+      readonly status: "failed";
+      readonly event: RecordedEvent<EventOf<A>>;
+      readonly stateBefore: StateOf<A>;
+      readonly error: AnyEverfoldError;
+      readonly state?: undefined;
+      readonly patch?: undefined;
+    };
+
 // ---------------------------------------------------------------------------------------------- views
 
 /** One row and its key. */
@@ -482,6 +520,22 @@ export interface Store<
   /** Ids of an aggregate that have events, in the order of their code units. */
   streams(aggregate: As[number], options?: StreamsOptions): AsyncIterable<string>;
   watch<A extends As[number]>(aggregate: A, id: string): Live<Loaded<StateOf<A>>>;
+  /**
+   * Folds a stream again, event by event, up to its end at the first `next()`. One page of it is in
+   * memory. Ends with `evolve-failed`, which names the event, where `evolve` throws.
+   */
+  replay<A extends As[number]>(aggregate: A, id: string, options?: ReplayOptions): AsyncIterable<ReplayStep<A>>;
+  /**
+   * The first event after which `predicate` holds, or that cannot be folded; undefined if there is
+   * none. Looks at one event after the other, so `predicate` may hold now and then, and at none after
+   * the one that it stops at.
+   */
+  findFirst<A extends As[number]>(
+    aggregate: A,
+    id: string,
+    predicate: (state: StateOf<A>, event: RecordedEvent<EventOf<A>>) => boolean,
+    options?: ReplayOptions,
+  ): Promise<FirstFound<A> | undefined>;
 
   view<P extends Ps[number]>(projection: P): ViewOf<P>;
   /** Builds the rows anew beside the live ones, then switches at once. */

@@ -1,7 +1,7 @@
 /**
  * What a store knows of its definitions.
  */
-import { type AnyStore, isEverfoldError, type RecordedEvent, type Store } from "../../ts/index.js";
+import { type AnyStore, isEverfoldError, type JsonPatch, type RecordedEvent, type Store } from "../../ts/index.js";
 import { type AccountEvent, account, activity, audit, type Balance, balances, counter, store } from "./bank.js";
 import { type Equal, proven } from "./claim.js";
 
@@ -69,6 +69,37 @@ const end: () => void = store.subscribe({ types: ["account.opened"] }, ({ kind, 
 for await (const id of store.streams(account)) {
   proven<Equal<typeof id, string>>();
 }
+
+// Debugging ----------------------------------------------------------------------------------------
+
+for await (const step of store.replay(account, "1", { fromVersion: 3 })) {
+  proven<Equal<typeof step.event, RecordedEvent<AccountEvent>>>();
+  proven<Equal<typeof step.state, { balance: number; frozen: boolean }>>();
+  proven<Equal<typeof step.patch, JsonPatch>>();
+  // @ts-expect-error: a patch cannot be changed
+  step.patch.push();
+}
+const first = await store.findFirst(account, "1", (state, event) => {
+  proven<Equal<typeof state, { balance: number; frozen: boolean }>>();
+  proven<Equal<typeof event, RecordedEvent<AccountEvent>>>();
+  return state.balance < 0;
+});
+// @ts-expect-error: there may be none
+first.status;
+if (first?.status === "found") {
+  proven<Equal<typeof first.state.balance, number>>();
+}
+if (first?.error !== undefined) {
+  proven<Equal<typeof first.status, "failed">>();
+  // @ts-expect-error: there is no state after it
+  first.state.balance;
+}
+// @ts-expect-error: not registered
+store.replay(counter, "1");
+// @ts-expect-error: not registered
+store.findFirst(counter, "1", () => true);
+// @ts-expect-error: a promise always holds
+store.findFirst(account, "1", async () => true);
 
 // Views --------------------------------------------------------------------------------------------
 
