@@ -54,6 +54,12 @@ test("law: states, rows and the log agree, however commands are grouped and what
         expect(state.balance).toBeGreaterThanOrEqual(0);
         given(account, stream).thenState(state);
         expect(await other.store.load(frequent, name)).toEqual({ state, version });
+        const steps = await all(store.replay(account, name));
+        expect(steps.map(({ event }) => event)).toEqual(stream);
+        expect((steps.at(-1) ?? { state }).state).toEqual(state);
+        expect(
+          (await all(other.store.replay(frequent, name, { fromVersion: 4 }))).map((step) => [step.state, step.patch]),
+        ).toEqual(steps.slice(3).map((step) => [step.state, step.patch]));
         for (const atVersion of [1, 2, 5].filter((at) => at <= version)) {
           given(account, stream.slice(0, atVersion)).thenState(
             (await other.store.load(frequent, name, { atVersion })).state,
