@@ -81,6 +81,7 @@ impl Model {
             }
         }
         let mut after = self.clone();
+        let mut written = Written::Done;
         for change in &write.changes {
             match change {
                 Change::Put(table, key, value) => after.put(*table, key, value),
@@ -93,10 +94,17 @@ impl Model {
                     }
                     after.put(Table::Journal, &Key::from(*expected), value);
                 }
+                Change::Add { value, expected } => {
+                    let number = after.given + 1;
+                    if *expected != number {
+                        written = Written::Raced;
+                    }
+                    after.put(Table::Journal, &Key::from(number), value);
+                }
             }
         }
         *self = after;
-        Written::Done
+        written
     }
 
     fn put(&mut self, table: Table, key: &Key, value: &[u8]) {

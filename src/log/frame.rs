@@ -9,7 +9,7 @@ use xxhash_rust::xxh64::xxh64;
 use super::bytes::{FormatError, Reader, put_varint};
 
 /// The format that this release writes, and the newest that it reads.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 const MARK: u8 = 0xEF;
 const CHECKSUM_BYTES: usize = 8;
@@ -120,6 +120,6 @@ mod tests {
 
         let error = open(Kind::Block, &seal(frame)).unwrap_err();
 
-        assert_eq!(error, FormatError::Newer { found: 9, known: 1 });
+        assert_eq!(error, FormatError::Newer { found: 9, known: 2 });
     }
 }

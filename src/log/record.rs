@@ -6,6 +6,7 @@ use super::frame::{self, Kind};
 const KIND: u64 = 1;
 const STATUS: u64 = 2;
 const COMMIT: u64 = 3;
+const NUMBER: u64 = 4;
 
 /// Commits that this device wrote. Other kinds (pulled, confirmed, changed, refused) come with sync.
 const APPENDED: u64 = 1;
@@ -21,15 +22,19 @@ pub(crate) enum CommitStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JournalRecord<'a> {
     pub(crate) status: CommitStatus,
+    /// The number that it was written for. Under another one it counts for nothing: another tab was
+    /// first, and its writer has decided again. Not there in records of format 1.
+    pub(crate) number: Option<u64>,
     /// Each commit's bytes, see [`super::commit`].
     pub(crate) commits: Vec<&'a [u8]>,
 }
 
-/// Makes the record of commits that are confirmed at once.
-pub(crate) fn encode_record<'a>(commits: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+/// Makes the record of commits that are confirmed at once, for this number of the journal.
+pub(crate) fn encode_record<'a>(number: u64, commits: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = frame::begin(Kind::JournalRecord, 256);
     put_number(&mut out, KIND, APPENDED);
     put_number(&mut out, STATUS, 1);
+    put_number(&mut out, NUMBER, number);
     for commit in commits {
         put_field(&mut out, COMMIT, commit);
     }
@@ -40,6 +45,7 @@ pub(crate) fn encode_record<'a>(commits: impl IntoIterator<Item = &'a [u8]>) -> 
 pub(crate) fn decode_record(bytes: &[u8]) -> Result<JournalRecord<'_>, FormatError> {
     let mut record = JournalRecord {
         status: CommitStatus::Pending,
+        number: None,
         commits: Vec::new(),
     };
     let mut kind = 0;
@@ -48,6 +54,7 @@ pub(crate) fn decode_record(bytes: &[u8]) -> Result<JournalRecord<'_>, FormatErr
         match field.tag {
             KIND => kind = field.number()?,
             STATUS if field.number()? == 1 => record.status = CommitStatus::Confirmed,
+            NUMBER => record.number = Some(field.number()?),
             COMMIT => record.commits.push(field.bytes),
             _ => {}
         }

@@ -74,8 +74,9 @@ impl<S: Storage> Store<S> {
                 fresh = true;
                 continue;
             }
-            let record = encode_record(plan.commits.iter().map(Vec::as_slice));
-            if self.write_record(record).await? {
+            let number = self.log.borrow().tail.number() + 1;
+            let record = encode_record(number, plan.commits.iter().map(Vec::as_slice));
+            if self.write_record(number, record, tries).await? {
                 return Ok(self.progress(plan.outcomes));
             }
             tries += 1;
@@ -133,24 +134,28 @@ impl<S: Storage> Store<S> {
 
     /// Writes a record and, when the tail is long, the segment that the tail becomes, in one
     /// transaction. False if another tab wrote first.
-    async fn write_record(&self, record: Vec<u8>) -> Result<bool, StoreError> {
-        let (write, number, sealed) = {
+    ///
+    /// The first try leaves a record that counts for nothing when it is lost, which is the price of
+    /// one round trip less; the next ones are undone, so that tabs do not keep each other from writing.
+    async fn write_record(&self, number: u64, record: Vec<u8>, lost: u32) -> Result<bool, StoreError> {
+        let (write, sealed) = {
             let log = self.log.borrow();
-            let number = log.tail.number() + 1;
             let mut write = Write {
                 durability: self.durability,
                 ..Write::default()
             };
-            write.changes.push(Change::Append {
-                value: record.clone(),
-                expected: number,
-            });
+            let (value, expected) = (record.clone(), number);
             let sealed = if tail_is_long(&log) {
+                write.changes.push(Change::Append { value, expected });
                 Some(seal(&log, &mut write)?)
             } else {
+                write.changes.push(match lost {
+                    0 => Change::Add { value, expected },
+                    _ => Change::Append { value, expected },
+                });
                 None
             };
-            (write, number, sealed)
+            (write, sealed)
         };
         match self.storage.write(write).await {
             Ok(Written::Done) => {}
@@ -419,7 +424,10 @@ impl<S: Storage> Store<S> {
 }
 
 fn tail_is_long(log: &Log) -> bool {
-    log.tail.records() >= SEAL_RECORDS || log.tail.events().len() >= SEAL_EVENTS || log.tail.bytes() >= SEAL_BYTES
+    let tail = &log.tail;
+    let long = tail.records() >= SEAL_RECORDS || tail.events().len() >= SEAL_EVENTS || tail.bytes() >= SEAL_BYTES;
+    // All of its records may be lost races: then there is nothing to seal yet.
+    long && !tail.events().is_empty()
 }
 
 /// Adds to `write` what makes a segment of the whole tail.

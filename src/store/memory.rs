@@ -178,7 +178,7 @@ impl Database {
             match change {
                 Change::Put(_, key, _) => valid(key)?,
                 Change::Delete(_, range) => valid_range(range)?,
-                Change::Append { .. } => {}
+                Change::Append { .. } | Change::Add { .. } => {}
             }
         }
         for (index, Check { table, key, expected }) in write.checks.iter().enumerate() {
@@ -187,13 +187,11 @@ impl Database {
             }
         }
         let mut given = self.given;
+        let mut written = Written::Done;
         for change in &write.changes {
             match change {
-                // A number that a caller chooses counts as given, as in IndexedDB.
-                Change::Put(Table::Journal, Key::Number(number), _) => {
-                    given = given.max(number.min(LAST_NUMBER).floor());
-                }
-                Change::Append { .. } if given >= LAST_NUMBER => {
+                Change::Put(table, key, _) => given = given_after(given, *table, key),
+                Change::Append { .. } | Change::Add { .. } if given >= LAST_NUMBER => {
                     return Err(StorageError::Aborted("the journal has no numbers left".to_owned()));
                 }
                 Change::Append { expected, .. } => {
@@ -202,23 +200,31 @@ impl Database {
                         return Ok(Written::Raced);
                     }
                 }
-                Change::Put(..) | Change::Delete(..) => {}
+                Change::Add { expected, .. } => {
+                    given += 1.0;
+                    if Key::Number(given) != Key::from(*expected) {
+                        written = Written::Raced;
+                    }
+                }
+                Change::Delete(..) => {}
             }
         }
-        self.given = given;
         for change in write.changes {
             self.apply(change);
         }
-        Ok(Written::Done)
+        Ok(written)
     }
 
     fn apply(&mut self, change: Change) {
         match change {
             Change::Put(table, key, value) => {
+                self.given = given_after(self.given, table, &key);
                 self.rows_mut(table).insert(key, value);
             }
-            Change::Append { value, expected } => {
-                self.rows_mut(Table::Journal).insert(Key::from(expected), value);
+            Change::Append { value, .. } | Change::Add { value, .. } => {
+                self.given += 1.0;
+                let key = Key::Number(self.given);
+                self.rows_mut(Table::Journal).insert(key, value);
             }
             Change::Delete(table, range) => {
                 if range.is_empty() {
@@ -232,6 +238,14 @@ impl Database {
                 }
             }
         }
+    }
+}
+
+/// The highest number given after a put: one that a caller chooses counts as given, as in IndexedDB.
+fn given_after(given: f64, table: Table, key: &Key) -> f64 {
+    match (table, key) {
+        (Table::Journal, Key::Number(number)) => given.max(number.min(LAST_NUMBER).floor()),
+        _ => given,
     }
 }
 

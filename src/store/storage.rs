@@ -291,6 +291,16 @@ pub enum Change {
         /// The number it must get.
         expected: u64,
     },
+    /// Adds `value` to the journal like [`Change::Append`], but without waiting for its number before
+    /// everything is committed, which saves a round trip. When the number is another one the write
+    /// ends with [`Written::Raced`] and is stored nevertheless: whoever reads the record must be able
+    /// to tell from its bytes that it counts for nothing.
+    Add {
+        /// The record, which says which number it should have.
+        value: Vec<u8>,
+        /// That number.
+        expected: u64,
+    },
 }
 
 /// What must hold inside the write transaction, or nothing is written.
@@ -325,7 +335,8 @@ pub enum Written {
         /// Which of the checks.
         index: usize,
     },
-    /// The journal would have given another number: someone else appended first. Nothing was written.
+    /// The journal gave another number: someone else appended first. Nothing was written, but for a
+    /// write with [`Change::Add`], which was.
     Raced,
 }
 

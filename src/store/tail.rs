@@ -107,9 +107,11 @@ impl Tail {
         }
         let record: Rc<[u8]> = record.into();
         let decoded = decode_record(&record).map_err(|reason| StoreError::format(name(), reason))?;
+        let counts = decoded.number.is_none_or(|written_for| written_for == number);
         let parts = decoded
             .commits
             .iter()
+            .filter(|_| counts)
             .map(|bytes| split_commit(bytes))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|reason| StoreError::format(name(), reason))?;

@@ -23,6 +23,7 @@ macro_rules! log_sentences {
             a_commit_over_two_streams_is_whole_or_absent
             a_stale_expectation_is_a_conflict_with_both_versions
             two_tabs_race_and_no_update_is_lost
+            a_record_that_lost_its_race_counts_for_nothing
             a_tab_is_told_which_streams_others_wrote
             a_tab_that_lags_looks_before_it_says_no
             an_id_that_comes_again_gets_the_first_receipt
@@ -305,6 +306,28 @@ pub(crate) async fn two_tabs_race_and_no_update_is_lost(tabs: &impl Tabs) {
     assert_eq!(read_all(&left).await, read_all(&right).await);
     let versions: Vec<_> = read_all(&left).await.iter().map(|event| event.version).collect();
     assert_eq!(versions, (1..=40).collect::<Vec<_>>());
+}
+
+pub(crate) async fn a_record_that_lost_its_race_counts_for_nothing(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    appended(&left, &[any("a", "one")]).await;
+
+    // It lags: its first try gets the second number, which is not the one that it was written for.
+    appended(&right, &[any("b", "one")]).await;
+
+    assert_eq!(right.journal_records(), 3);
+    left.catch_up().await.expect("catches up");
+    let opened = open(tabs).await;
+    let expected = read_all(&right).await;
+    assert_eq!(expected.iter().map(|event| event.version).collect::<Vec<_>>(), [1, 2]);
+    for store in [&left, &opened] {
+        assert_eq!(read_all(store).await, expected);
+    }
+    assert!(opened.seal().await.expect("seals"));
+    assert_eq!(read_all(&open(tabs).await).await, expected);
+    assert_eq!(opened.journal_records(), 0);
+    let report = opened.verify(Position(0)).await.expect("verifies");
+    assert_eq!(report.problems, []);
 }
 
 pub(crate) async fn a_tab_is_told_which_streams_others_wrote(tabs: &impl Tabs) {

@@ -78,6 +78,14 @@ pub(crate) fn append(expected: u64, value: &str) -> Change {
     }
 }
 
+/// An append that is stored whatever its number.
+pub(crate) fn add(expected: u64, value: &str) -> Change {
+    Change::Add {
+        value: value.as_bytes().to_vec(),
+        expected,
+    }
+}
+
 /// An entry with readable bytes.
 pub(crate) fn entry(key: impl Into<Key>, value: &str) -> Entry {
     Entry {

@@ -6,7 +6,7 @@ use everfold::store::{
 };
 use futures_util::future::join;
 
-use super::{Tabs, all, append, change, done, entry, keys, one, put, scan};
+use super::{Tabs, add, all, append, change, done, entry, keys, one, put, scan};
 
 /// Hands every sentence of this file to the macro `$run`.
 #[macro_export]
@@ -24,6 +24,7 @@ macro_rules! storage_sentences {
             append_gives_dense_numbers_that_never_come_back_after_deletion
             append_with_another_number_writes_nothing
             a_raced_append_gives_its_number_back
+            an_added_record_with_another_number_is_stored_and_reported
             a_number_written_by_put_counts_as_given
             two_handles_race_and_one_wins
             many_writes_in_flight_all_succeed
@@ -214,6 +215,20 @@ pub(crate) async fn a_raced_append_gives_its_number_back(tabs: &impl Tabs) {
     );
 
     done(&storage, vec![append(1, "a")]).await;
+}
+
+pub(crate) async fn an_added_record_with_another_number_is_stored_and_reported(tabs: &impl Tabs) {
+    let (a, b) = (tabs.open().await, tabs.open().await);
+
+    done(&a, vec![add(1, "a")]).await;
+    assert_eq!(change(&b, vec![add(1, "b")]).await, Written::Raced);
+    let write = vec![add(2, "c"), put(Table::Meta, "with", "c")];
+    assert_eq!(change(&a, write).await, Written::Raced);
+    done(&b, vec![add(4, "d")]).await;
+
+    let stored = [entry(1, "a"), entry(2, "b"), entry(3, "c"), entry(4, "d")];
+    assert_eq!(all(&a, Table::Journal).await, stored);
+    assert_eq!(all(&a, Table::Meta).await, [entry("with", "c")]);
 }
 
 pub(crate) async fn a_number_written_by_put_counts_as_given(tabs: &impl Tabs) {

@@ -36,7 +36,7 @@ impl Operation {
 
 fn after(mut next: u64, change: &Change) -> u64 {
     match change {
-        Change::Append { .. } => next += 1,
+        Change::Append { .. } | Change::Add { .. } => next += 1,
         Change::Put(Table::Journal, key, _) => {
             while Key::from(next) <= *key {
                 next += 1;
@@ -183,13 +183,15 @@ impl Choices<'_> {
                 *next = after(*next, &put);
                 put
             }
-            2 | 3 => {
+            kind @ (2 | 3) => {
                 let wrong = self.below(6) == 0;
                 let expected = if wrong { u64::from(self.below(9)) } else { *next };
                 *next += 1;
-                Change::Append {
-                    value: self.value(),
-                    expected,
+                let value = self.value();
+                if kind == 2 {
+                    Change::Append { value, expected }
+                } else {
+                    Change::Add { value, expected }
                 }
             }
             _ => {

@@ -75,6 +75,12 @@ extern "C" {
 
     #[wasm_bindgen(catch, method, js_name = objectStore)]
     fn object_store(this: &WithNames, name: &JsString) -> Result<IdbObjectStore, JsValue>;
+
+    /// web-sys lets what it throws through.
+    type WithCommit;
+
+    #[wasm_bindgen(catch, method)]
+    fn commit(this: &WithCommit) -> Result<(), JsValue>;
 }
 
 impl<'a> Transaction<'a> {
@@ -163,6 +169,15 @@ impl<'a> Transaction<'a> {
         self.state.expectations.borrow_mut().push_back((request, expectation));
     }
 
+    /// Lets the browser commit at once if no answer can undo the transaction any more.
+    pub(super) fn commit_if_certain(&self) -> Result<(), StorageError> {
+        if self.state.expectations.borrow().is_empty() {
+            let transaction = self.state.transaction.unchecked_ref::<WithCommit>();
+            transaction.commit().map_err(|thrown| error::thrown(&thrown))?;
+        }
+        Ok(())
+    }
+
     /// Waits until everything that was asked is answered: answers come in the order of the questions.
     pub(super) async fn answers(&self) -> Result<(), StorageError> {
         let Some(last) = self.last.borrow_mut().take() else {
@@ -239,7 +254,7 @@ impl Running for State {
 }
 
 impl Expectation {
-    fn holds(&self, request: &IdbRequest) -> Result<bool, StorageError> {
+    pub(super) fn holds(&self, request: &IdbRequest) -> Result<bool, StorageError> {
         let result = request.result().map_err(|thrown| error::thrown(&thrown))?;
         match self {
             Self::Value { bytes: None, .. } => Ok(result.is_undefined()),
