@@ -48,6 +48,32 @@ test("pages keep the rules of accessibility and fit a phone", async ({ demo, pag
   }
 });
 
+test("a replay keeps the rules of accessibility and fits a phone", async ({ demo, page }) => {
+  await demo.import(STATEMENT);
+  await demo.account("2003");
+  await page.getByRole("button", { name: "Replay event by event" }).click();
+  await page.getByLabel("Find first when").selectOption("the balance rose above");
+  await page.getByLabel("Amount to look for, CZK").fill("1000000");
+  await page.getByLabel("Amount to look for, CZK").press("Enter");
+  await expect(page.getByText(/^Never/)).toBeVisible();
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1280, 390]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.setViewportSize({ width, height: 800 });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const where = `${colorScheme}, ${width}`;
+      expect(
+        violations.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)]),
+        where,
+      ).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), where).toBeLessThanOrEqual(
+        0,
+      );
+    }
+  }
+});
+
 test("every step of the tour keeps the rules of accessibility", async ({ demo, page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   await demo.import(STATEMENT);

@@ -96,6 +96,80 @@ test("the slider shows the account after any of its events", async ({ demo, page
   await expect(demo.balance).toHaveText("1,500.00\u00a0CZK");
 });
 
+test("a replay shows each event, the state after it and what it changed, by button and by key", async ({
+  demo,
+  page,
+}) => {
+  await page.getByRole("button", { name: "Replay event by event" }).click();
+  const replay = page.getByRole("region", { name: "Replay" });
+  const [previous, next] = [
+    replay.getByRole("button", { name: "Previous" }),
+    replay.getByRole("button", { name: "Next" }),
+  ];
+  const after = replay.getByRole("region", { name: "State after it" });
+  const patch = replay.getByRole("region", { name: "Patch" });
+
+  await expect(replay.getByRole("heading", { name: "Event 4: Deposit" })).toBeVisible();
+  await expect(next).toHaveAttribute("aria-disabled", "true");
+  await previous.click();
+  await expect(replay.getByRole("heading", { name: "Event 3: Withdrawal" })).toBeVisible();
+  await expect(replay.getByRole("region", { name: "Event" }).locator("pre")).toContainText('"amount": 20000');
+  await expect(after.getByRole("listitem")).toHaveText([
+    "opened: true",
+    'owner: ""',
+    "±balance: 50000replaced",
+    "frozen: false",
+  ]);
+  await expect(patch.getByRole("listitem")).toHaveText(["±replaced /balancewas 70000is 50000"]);
+  await expect(demo.balance).toHaveText("500.00\u00a0CZK");
+
+  await previous.press("ArrowLeft");
+  await expect(replay.getByText("2 of 4")).toBeVisible();
+  await previous.press("Home");
+  await expect(replay.getByRole("heading", { name: "Event 1: Account opened" })).toBeVisible();
+  await expect(patch.getByRole("listitem")).toHaveText(["±replaced /openedwas falseis true"]);
+  await previous.press("ArrowLeft");
+  await expect(previous).toBeFocused();
+  await expect(replay.getByText("1 of 4")).toBeVisible();
+  await next.press("ArrowRight");
+  await expect(replay.getByText("2 of 4")).toBeVisible();
+  await page.getByLabel("Event after which the account is shown").fill("3");
+  await expect(replay.getByText("3 of 4")).toBeVisible();
+  await next.press("End");
+  await expect(page.getByText("now, after 4 events")).toBeVisible();
+});
+
+test("a replay finds the first event by which something came about", async ({ demo, page }) => {
+  await page.getByRole("button", { name: "Freeze this account" }).click();
+  await page.getByRole("button", { name: "Unfreeze this account" }).click();
+  await page.getByRole("button", { name: "Freeze this account" }).click();
+  await expect(page.getByText("now, after 7 events")).toBeVisible();
+  await page.getByRole("button", { name: "Replay event by event" }).click();
+  const replay = page.getByRole("region", { name: "Replay" });
+  const [when, amount] = [replay.getByLabel("Find first when"), replay.getByLabel("Amount to look for, CZK")];
+
+  await amount.fill("600");
+  await amount.press("Enter");
+  await expect(replay.getByRole("status")).toHaveText(
+    "The balance fell below 600.00\u00a0CZK first by event 3, 1 Feb 1993. It left 500.00\u00a0CZK.",
+  );
+  await expect(replay.getByRole("heading", { name: "Event 3: Withdrawal" })).toBeVisible();
+  await when.selectOption("the balance rose above");
+  await amount.fill("2000");
+  await replay.getByRole("button", { name: "Find" }).click();
+  await expect(replay.getByRole("status")).toHaveText("Never: not once the balance rose above 2,000.00\u00a0CZK.");
+  await amount.fill("much");
+  await amount.press("Enter");
+  await expect(amount).toHaveAccessibleDescription("Enter an amount like 250 or 1,250.50.");
+  await when.selectOption("the account was frozen");
+  await replay.getByRole("button", { name: "Find" }).click();
+  await expect(replay.getByRole("status")).toContainText("The account was frozen first by event 5,");
+  await expect(replay.getByRole("region", { name: "Patch" }).getByRole("listitem")).toHaveText([
+    "±replaced /frozenwas falseis true",
+  ]);
+  await expect(demo.balance).toHaveText("1,500.00\u00a0CZK");
+});
+
 test("an account is opened in a name and found by it", async ({ demo, page }) => {
   await demo.bank();
   await page.getByRole("button", { name: "Open an account" }).click();

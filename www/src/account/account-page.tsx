@@ -15,6 +15,7 @@ import { Freezing } from "./freezing.tsx";
 import { type Moment, useHistory } from "./history.ts";
 import { HistoryTable } from "./history-table.tsx";
 import { MoveMoney } from "./move-money.tsx";
+import { ReplayPanel } from "./replay/replay-panel.tsx";
 import "./account-page.css";
 
 export function AccountPage({ id }: { readonly id: string }) {
@@ -56,6 +57,7 @@ interface OpenedAccountProps {
 
 function OpenedAccount({ id, state, version }: OpenedAccountProps) {
   const [atVersion, setAtVersion] = useState<number | null>(null);
+  const [replaying, setReplaying] = useState(false);
   const then = useStateAt(id, atVersion);
   const history = useHistory(id, version);
   const moments = history.status === "ready" ? history.moments : [];
@@ -112,6 +114,12 @@ function OpenedAccount({ id, state, version }: OpenedAccountProps) {
                 Back to now
               </button>
             </div>
+            <div>
+              <button type="button" aria-expanded={replaying} onClick={() => setReplaying(!replaying)}>
+                {replaying ? "Close the replay" : "Replay event by event"}
+              </button>
+            </div>
+            {replaying && <ReplayPanel id={id} version={version} shown={atVersion ?? version} onLook={look} />}
           </section>
         )}
         <section className="panel account-actions" aria-label="Move money">
