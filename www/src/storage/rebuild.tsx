@@ -1,69 +1,62 @@
 /** Makes the rows of one projection anew, with progress. */
 import type { ProjectionStats } from "everfold";
-import { useState } from "react";
-import { balances } from "../balances.ts";
-import { dailyTotals } from "../daily-totals.ts";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
-import { type Pace, Progress, paceOf } from "../shell/progress.tsx";
+import { Progress } from "../shell/progress.tsx";
+import { cancelRebuild, type RebuildJob, rebuild, useRebuildJob } from "./rebuild-job.ts";
 
-const PROJECTIONS = [balances, dailyTotals] as const;
 const TITLES: Readonly<Record<string, string>> = { balances: "Balances", daily_totals: "Daily totals" };
 const count = new Intl.NumberFormat("en-GB");
-
-type State =
-  | { readonly status: "idle" }
-  | { readonly status: "running"; readonly done: number; readonly total: number; readonly pace: Pace }
-  | { readonly status: "done"; readonly seconds: number }
-  | { readonly status: "failed"; readonly error: unknown };
 
 interface RebuildProps {
   readonly projection: ProjectionStats;
   readonly onDone: () => void;
 }
 
-export function Rebuild({ projection: { name, version, checkpoint, lag, failed }, onDone }: RebuildProps) {
+export function Rebuild({ projection, onDone }: RebuildProps) {
   const ledger = useLedger();
-  const [state, setState] = useState<State>({ status: "idle" });
+  const { name, failed } = projection;
+  const job = useRebuildJob(name);
   const title = TITLES[name] ?? name;
-
-  const rebuild = async (): Promise<void> => {
-    const definition = PROJECTIONS.find((candidate) => candidate.name === name);
-    if (!definition) return;
-    const startedAt = performance.now();
-    setState({ status: "running", done: 0, total: checkpoint, pace: paceOf(0, 1, startedAt, startedAt) });
-    try {
-      await ledger.rebuild(definition, {
-        onProgress: ({ processed, total }) => {
-          const pace = paceOf(processed, total, startedAt, performance.now());
-          setState({ status: "running", done: processed, total, pace });
-        },
-      });
-      setState({ status: "done", seconds: (performance.now() - startedAt) / 1000 });
-      onDone();
-    } catch (error) {
-      setState({ status: "failed", error });
-    }
-  };
-
   return (
     <div className="storage-item">
       <div>
         <h3>{title}</h3>
-        <p className="small soft numeral" role="status">
-          {state.status === "done"
-            ? `Rebuilt from ${count.format(checkpoint)} events in ${state.seconds.toFixed(2)} s.`
-            : `Version ${version}, ${lag === 0 ? `up to date with event ${count.format(checkpoint)}` : `${count.format(lag)} events behind`}.`}
+        <p className="small soft" role="status">
+          {newsOf(job) ?? standingOf(projection)}
         </p>
       </div>
-      <button type="button" disabled={state.status === "running"} onClick={() => void rebuild()}>
-        Rebuild<span className="visually-hidden"> {title}</span>
-      </button>
-      {state.status === "running" && (
-        <Progress label={`Rebuilding ${title}`} done={state.done} total={state.total} unit="events" pace={state.pace} />
+      {job.status === "running" ? (
+        <button type="button" onClick={() => cancelRebuild(name)}>
+          Cancel<span className="visually-hidden"> the rebuild of {title}</span>
+        </button>
+      ) : (
+        <button type="button" onClick={() => void rebuild(ledger, name).then(onDone)}>
+          Rebuild<span className="visually-hidden"> {title}</span>
+        </button>
       )}
-      {state.status === "failed" && <Failure error={state.error} />}
+      {job.status === "running" && (
+        <Progress label={`Rebuilding ${title}`} done={job.done} total={job.total} unit="events" pace={job.pace} />
+      )}
+      {job.status === "failed" && <Failure error={job.error} />}
       {failed && <Failure error={failed} />}
     </div>
   );
+}
+
+function standingOf({ version, checkpoint, lag }: ProjectionStats): string {
+  const where = lag === 0 ? `up to date with event ${count.format(checkpoint)}` : `${count.format(lag)} events behind`;
+  return `Version ${version}, ${where}.`;
+}
+
+/** What became of the rebuild; undefined while there is nothing to tell. */
+function newsOf(job: RebuildJob): string | undefined {
+  switch (job.status) {
+    case "done":
+      return `Rebuilt from ${count.format(job.events)} events in ${job.seconds.toFixed(2)} s.`;
+    case "cancelled":
+      return "Cancelled. The rows are as they were.";
+    default:
+      return undefined;
+  }
 }
