@@ -2,9 +2,12 @@
 
 import { Demo, expect, test } from "./demo.ts";
 
-test("an empty ledger offers one thing, and four more once it is filled", async ({ demo, page, context }) => {
+test("an empty ledger offers two sizes, and four things to try once it is filled", async ({ demo, page, context }) => {
   test.setTimeout(180_000);
-  await expect(page.getByRole("main").getByRole("button")).toHaveText(["Try with a sample bank"]);
+  await expect(page.getByRole("main").getByRole("button")).toHaveText([
+    "Try with a sample bank",
+    "Try with a million events",
+  ]);
 
   await page.getByRole("button", { name: "Try with a sample bank" }).click();
   await expect(page.getByText(/events\/s/)).toBeVisible();
@@ -16,7 +19,7 @@ test("an empty ledger offers one thing, and four more once it is filled", async 
 
   await test.step("drag the day", async () => {
     await open("Drag the day");
-    await expect(page.getByText("ledger.project(balances, { until, signal })")).toBeVisible();
+    await expect(page.getByText("ledger.project(balances, { until, ...options })")).toBeVisible();
     await page.getByRole("button", { name: /^Show / }).click();
     await expect(page.getByRole("heading", { name: /^Accounts at the end of/ })).toBeVisible();
     await expect(demo.total).not.toHaveText(total);
@@ -71,3 +74,29 @@ test("a sample that was interrupted is finished by asking for it", async ({ demo
 
   expect(await demo.figure("Events")).toBe(50_000);
 });
+
+test("a million events are written with rate and time left, cancelled, and gone on with", async ({ demo, page }) => {
+  await page.getByRole("button", { name: "Try with a million events" }).click();
+  await expect(page.getByRole("progressbar", { name: "Writing a million events" })).toBeVisible();
+  await expect(page.getByText(/events\/s · .* left$/)).toBeVisible();
+  const written = page.locator(".progress strong");
+  await expect(async () => expect(numberOf(await written.innerText())).toBeGreaterThan(10_000)).toPass();
+
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { name: "The whole bank" })).toBeVisible();
+  const events = await demo.figure("Events");
+  expect(events).toBeGreaterThan(10_000);
+  expect(events).toBeLessThan(1_050_000);
+  await demo.bank();
+  await expect(page.getByRole("link", { name: /-r01$/ }).first()).toBeVisible();
+
+  await page.getByRole("button", { name: "Write the rest" }).click();
+  await expect(async () => expect(numberOf(await written.innerText())).toBeGreaterThan(events)).toPass();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { name: "The whole bank" })).toBeVisible();
+  expect(await demo.figure("Events")).toBeGreaterThan(events);
+});
+
+function numberOf(text: string): number {
+  return Number(text.replaceAll(",", ""));
+}

@@ -43,6 +43,11 @@ const TRANSFERS = [
   "Children's camp",
 ] as const;
 
+/** How often the million goes through the sample bank, each time with accounts of its own. */
+const ROUNDS = 21;
+
+export const MILLION_EVENTS = ROUNDS * SAMPLE_EVENTS;
+
 /** One commit as `store.ingest` takes it. */
 export interface DayOfBank {
   readonly commitId: string;
@@ -71,6 +76,30 @@ export function* sampleBank(): Generator<DayOfBank> {
     written += events.length;
     if (events.length > 0) yield { commitId: `sample-${day}`, events };
   }
+}
+
+/**
+ * The sample bank 21 times, one round after the other, each account under a number that names its
+ * round: `80001-r07`. The log of a larger bank, made while it is written.
+ */
+export function* millionBank(): Generator<DayOfBank> {
+  // Kept, as making it anew for every round would take longer than writing it.
+  const days = [...sampleBank()];
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const suffix = `-r${String(round).padStart(2, "0")}`;
+    for (const { commitId, events } of days) {
+      yield { commitId: commitId + suffix, events: events.map((event) => inRound(event, suffix)) };
+    }
+  }
+}
+
+type BankEvent = DayOfBank["events"][number];
+
+function inRound(event: BankEvent, suffix: string): BankEvent {
+  const streamId = event.streamId + suffix;
+  return event.type === "account.money_transferred"
+    ? { ...event, streamId, data: { ...event.data, account: event.data.account + suffix } }
+    : { ...event, streamId };
 }
 
 function eventsOf(

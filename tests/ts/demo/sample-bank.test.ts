@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { SAMPLES } from "../../../www/src/bank/sample-run.ts";
 import { type Account, account } from "../../../www/src/ledger.ts";
-import { SAMPLE_EVENTS, sampleBank } from "../../../www/src/sample-bank.ts";
+import { MILLION_EVENTS, millionBank, SAMPLE_EVENTS, sampleBank } from "../../../www/src/sample-bank.ts";
 
 const days = [...sampleBank()];
 
@@ -40,4 +41,28 @@ test("the sample bank keeps the rules of the ledger", () => {
 
   expect(breaches).toEqual([]);
   expect(accounts.size).toBe(600);
+});
+
+test("the million is the sample bank 21 times, each time with accounts and commits of its own", () => {
+  const streams = new Set<string>();
+  const others = new Set<string>();
+  const commits = new Set<string>();
+  let written = 0;
+  for (const day of millionBank()) {
+    commits.add(day.commitId);
+    written += day.events.length;
+    for (const event of day.events) {
+      streams.add(event.streamId);
+      if (event.type === "account.money_transferred") others.add(`account-${event.data.account}`);
+    }
+  }
+
+  expect([written, streams.size, commits.size]).toEqual([MILLION_EVENTS, 21 * 600, 21 * days.length]);
+  expect(streams).toContain("account-80001-r07");
+  expect([...others].filter((other) => !streams.has(other))).toEqual([]);
+  expect([[...commits][0], [...commits].at(-1)]).toEqual([SAMPLES.million.first, SAMPLES.million.last]);
+}, 60_000);
+
+test("the sample bank begins and ends with the commits by which an unfinished one is told", () => {
+  expect([days[0]?.commitId, days.at(-1)?.commitId]).toEqual([SAMPLES.bank.first, SAMPLES.bank.last]);
 });

@@ -1,47 +1,88 @@
 /**
- * Fills an empty ledger with the sample bank. One run a tab, which goes on while pages change.
+ * Fills an empty ledger with the sample bank, or with a million events. One run a tab, which goes on
+ * while pages change.
  *
  * Interrupted, it is simply run again: the days that are there are known by their commit ids.
  */
+import { isEverfoldError } from "everfold";
 import { useSyncExternalStore } from "react";
-import { SAMPLE_EVENTS, sampleBank } from "../sample-bank.ts";
+import { type DayOfBank, MILLION_EVENTS, millionBank, SAMPLE_EVENTS, sampleBank } from "../sample-bank.ts";
 import { type Pace, paceOf } from "../shell/progress.tsx";
 import type { Ledger } from "../store.ts";
 
+export interface Sample {
+  readonly title: string;
+  readonly events: number;
+  readonly days: () => Iterable<DayOfBank>;
+  /** Ids of its first and last commit. */
+  readonly first: string;
+  readonly last: string;
+}
+
+export const SAMPLES: Readonly<Record<"bank" | "million", Sample>> = {
+  bank: {
+    title: "Filling the sample bank",
+    events: SAMPLE_EVENTS,
+    days: sampleBank,
+    first: "sample-2024-01-01",
+    last: "sample-2025-12-31",
+  },
+  million: {
+    title: "Writing a million events",
+    events: MILLION_EVENTS,
+    days: millionBank,
+    first: "sample-2024-01-01-r01",
+    last: "sample-2025-12-31-r21",
+  },
+};
+
 export type SampleRun =
   | { readonly status: "idle" }
-  | { readonly status: "running"; readonly events: number; readonly pace: Pace }
+  | { readonly status: "running"; readonly sample: Sample; readonly events: number; readonly pace: Pace }
   | { readonly status: "failed"; readonly error: unknown };
 
 let run: SampleRun = { status: "idle" };
+let running = new AbortController();
 const listeners = new Set<() => void>();
 
 export function useSampleRun(): SampleRun {
   return useSyncExternalStore(subscribe, () => run);
 }
 
-export async function fillWithSample(ledger: Ledger): Promise<void> {
+export async function fillWithSample(ledger: Ledger, sample: Sample): Promise<void> {
   const startedAt = performance.now();
-  tell({ status: "running", events: 0, pace: paceOf(0, SAMPLE_EVENTS, startedAt, startedAt) });
+  running = new AbortController();
+  const { signal } = running;
+  const show = (events: number, known: number): void => {
+    // What was there already says nothing about how fast the rest goes.
+    const pace = paceOf(events - known, sample.events - known, startedAt, performance.now());
+    tell({ status: "running", sample, events, pace });
+  };
+  show(0, 0);
   try {
-    await ledger.ingest(sampleBank(), {
-      onProgress: ({ events }) =>
-        tell({ status: "running", events, pace: paceOf(events, SAMPLE_EVENTS, startedAt, performance.now()) }),
+    await ledger.ingest(sample.days(), {
+      signal,
+      onProgress: ({ events, knownEvents }) => show(events, knownEvents),
     });
     tell({ status: "idle" });
   } catch (error) {
-    tell({ status: "failed", error });
+    tell(signal.aborted && isEverfoldError(error, "aborted") ? { status: "idle" } : { status: "failed", error });
   }
 }
 
-/** True if a sample was begun and not finished: the tab was closed or killed meanwhile. */
-export async function isSampleUnfinished(ledger: Ledger): Promise<boolean> {
-  const [first, last] = await Promise.all([ledger.outcome(FIRST), ledger.outcome(LAST)]);
-  return first !== "unknown" && last === "unknown";
+/** Stops after what is being written now. All that was counted stays. */
+export function cancelSample(): void {
+  running.abort();
 }
 
-const FIRST = "sample-2024-01-01";
-const LAST = "sample-2025-12-31";
+/** The sample that was begun and not finished, if there is one: it was cancelled, or the tab was closed or killed. */
+export async function unfinishedSample(ledger: Ledger): Promise<Sample | undefined> {
+  for (const sample of Object.values(SAMPLES)) {
+    const [first, last] = await Promise.all([ledger.outcome(sample.first), ledger.outcome(sample.last)]);
+    if (first !== "unknown" && last === "unknown") return sample;
+  }
+  return undefined;
+}
 
 function tell(next: SampleRun): void {
   run = next;

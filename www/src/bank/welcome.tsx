@@ -1,12 +1,11 @@
 /** What an empty ledger shows: what this is, and one thing to do. */
 
-import { SAMPLE_EVENTS } from "../sample-bank.ts";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 import { Progress } from "../shell/progress.tsx";
 import { hrefOf } from "../shell/route.ts";
 import { Page } from "../shell/shell.tsx";
-import { fillWithSample, useSampleRun } from "./sample-run.ts";
+import { cancelSample, fillWithSample, SAMPLES, useSampleRun } from "./sample-run.ts";
 import "./welcome.css";
 
 export function Welcome() {
@@ -27,20 +26,38 @@ export function Welcome() {
         {run.status === "running" ? (
           <div className="welcome-run">
             <Progress
-              label="Filling the sample bank"
+              label={run.sample.title}
               done={run.events}
-              total={SAMPLE_EVENTS}
+              total={run.sample.events}
               unit="events"
               pace={run.pace}
             />
+            <div>
+              <button type="button" onClick={cancelSample}>
+                Cancel
+              </button>
+            </div>
           </div>
         ) : (
           <div>
-            <button type="button" className="primary welcome-start" onClick={() => void fillWithSample(ledger)}>
-              Try with a sample bank
-            </button>
+            <div className="welcome-starts">
+              <button
+                type="button"
+                className="primary welcome-start"
+                onClick={() => void fillWithSample(ledger, SAMPLES.bank)}
+              >
+                Try with a sample bank
+              </button>
+              <button
+                type="button"
+                className="welcome-start"
+                onClick={() => void fillWithSample(ledger, SAMPLES.million)}
+              >
+                Try with a million events
+              </button>
+            </div>
             <p className="small soft welcome-other">
-              Two years of 600 accounts, 50,000 events. Or{" "}
+              Two years of 600 accounts, 50,000 events, or that 21 times over; all made here, nothing is downloaded. Or{" "}
               <a href={hrefOf({ page: "import" })}>import a transactions file</a>.
             </p>
           </div>
