@@ -114,6 +114,7 @@ export class Demo {
 
   /** Every account with what it holds, in hellers, read off the table from top to bottom. */
   async balances(): Promise<Map<string, number>> {
+    await expect(this.page.locator(".bank-accounts")).toHaveAttribute("aria-busy", "false");
     await expect(this.page.locator("tr[data-index] data").first()).toBeVisible();
     return new Map(await this.page.evaluate(readTable));
   }

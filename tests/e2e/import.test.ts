@@ -53,6 +53,14 @@ test.describe("the bank file", () => {
       expect(await demo.balances()).toEqual(balances);
     }
 
+    // Dragged, it ends on the day where it was left, whatever was folded on the way.
+    const slider = page.getByLabel("Day that the balances are shown for");
+    for (let index = 20; index <= 200; index += 6) await slider.fill(String(index));
+    await expect(slider).toHaveAttribute("aria-valuetext", "20 Jul 1993");
+    const left = statementOf("1993-07-20");
+    await expect(demo.total).toHaveAttribute("value", String(left.total));
+    expect(await demo.balances()).toEqual(left.balances);
+
     await page.getByRole("link", { name: "Storage", exact: true }).click();
     await page.getByRole("button", { name: "Rebuild Balances" }).click();
     await expect(page.getByText(/^Rebuilt from 50,331 events/)).toBeVisible();
@@ -81,6 +89,20 @@ test.describe("the bank file", () => {
     expect(second.known + second.written).toBe(49_102);
     expect(await demo.figure("Events")).toBe(50_331);
   });
+});
+
+test("a rebuild that is cancelled leaves the balances as they were", async ({ demo, page }) => {
+  await page.getByRole("button", { name: "Try with a sample bank" }).click();
+  await expect(page.getByText("in 600 accounts, now")).toBeVisible({ timeout: 60_000 });
+  const total = await demo.total.innerText();
+  await page.getByRole("link", { name: "Storage", exact: true }).click();
+
+  await page.getByRole("button", { name: "Rebuild Balances" }).click();
+  await page.getByRole("button", { name: "Cancel the rebuild of Balances" }).click();
+  await expect(page.getByText("Cancelled. The rows are as they were.")).toBeVisible();
+  await demo.bank();
+
+  await expect(demo.total).toHaveText(total);
 });
 
 test("broken lines are listed by number and everything else is imported", async ({ demo, page }) => {

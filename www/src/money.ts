@@ -48,6 +48,7 @@ export function formatMoney(amount: Hellers): string {
 export function formatRoughly(amount: Hellers): string {
   const crowns = amount / 100;
   const size = Math.abs(crowns);
+  if (size >= 1_000_000_000) return `${trimmed(crowns / 1_000_000_000)}B`;
   if (size >= 1_000_000) return `${trimmed(crowns / 1_000_000)}M`;
   if (size >= 1_000) return `${trimmed(crowns / 1_000)}k`;
   return trimmed(crowns);

@@ -58,6 +58,12 @@ describe("amounts on the page", () => {
   });
 
   test("are rough on an axis only", () => {
-    expect([0, 99_900, 150_000, 21_000_000_000].map(formatRoughly)).toEqual(["0", "999", "1.5k", "210M"]);
+    expect([0, 99_900, 150_000, 21_000_000_000, 450_000_000_000].map(formatRoughly)).toEqual([
+      "0",
+      "999",
+      "1.5k",
+      "210M",
+      "4.5B",
+    ]);
   });
 });

@@ -17,7 +17,7 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import { type KeyboardEvent, useMemo, useState } from "react";
+import { type KeyboardEvent, memo, useMemo, useState } from "react";
 import type { Balance } from "../balances.ts";
 import { formatDay } from "../day.ts";
 import { Amount } from "../shell/amount.tsx";
@@ -62,7 +62,7 @@ interface AccountsTableProps {
   readonly caption: string;
 }
 
-export function AccountsTable({ rows, caption }: AccountsTableProps) {
+export const AccountsTable = memo(function AccountsTable({ rows, caption }: AccountsTableProps) {
   const [search, setSearch] = useState("");
   const [sorting, setSorting] = useState<SortingState>([{ id: "account", desc: false }]);
   const table = useTable({
@@ -124,7 +124,7 @@ export function AccountsTable({ rows, caption }: AccountsTableProps) {
       {found.length === 0 && <p className="soft">No account matches “{search}”.</p>}
     </section>
   );
-}
+});
 
 interface SearchProps {
   readonly search: string;

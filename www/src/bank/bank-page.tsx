@@ -22,12 +22,15 @@ import "./bank-page.css";
 
 // #region live
 export function BankPage() {
+  const filling = useSampleRun().status !== "idle";
+  return filling ? <Welcome /> : <LiveBank />;
+}
+
+function LiveBank() {
   const accounts = useView(balances, {});
-  const sample = useSampleRun();
   if (accounts.status === "failed") return <BankFailed error={accounts.error} />;
   if (accounts.status === "loading") return <BankLoading />;
-  if (accounts.value.length === 0 || sample.status !== "idle") return <Welcome />;
-  return <Bank entries={accounts.value} />;
+  return accounts.value.length === 0 ? <Welcome /> : <Bank entries={accounts.value} />;
 }
 // #endregion
 
@@ -36,10 +39,12 @@ function Bank({ entries }: { readonly entries: readonly { readonly row: Readonly
   const [day, setDay] = useState<Day | null>(null);
   const then = useBalancesAsOf(day, now);
   const { days, holdings } = useHoldings();
+  const heldOn = (wanted: Day): number => (wanted < (days[0] ?? "") ? 0 : (holdings[lastIndexUpTo(days, wanted)] ?? 0));
 
-  const shownDay = then.answer ? then.answer.key : day === null ? null : undefined;
-  const rows: readonly Readonly<Balance>[] = then.answer?.value ?? (day === null ? now : []);
-  const total = rows.reduce((sum, { balance }) => sum + balance, 0);
+  const shownDay = then.answer?.key;
+  const rows: readonly Readonly<Balance>[] = then.answer?.value ?? now;
+  // What the bank held in all is known of every day; it follows the slider before the accounts do.
+  const total = then.waiting && day !== null ? heldOn(day) : rows.reduce((sum, { balance }) => sum + balance, 0);
   const moment = shownDay ? `at the end of ${formatDay(startOf(shownDay))}` : "now";
   const lastDay = days.length - 1;
 
@@ -47,12 +52,14 @@ function Bank({ entries }: { readonly entries: readonly { readonly row: Readonly
     <Page
       title="The whole bank"
       lead={
-        <div className="bank-total" aria-busy={then.waiting}>
-          <p className={shownDay === undefined ? "bank-sum folding" : "bank-sum"}>
+        <div className="bank-total">
+          <p className="bank-sum">
             <Amount value={total} />
           </p>
           <p className="soft" role="status">
-            {shownDay === undefined ? "Folding the events…" : `in ${accountsText(rows.length)}, ${moment}`}
+            {then.waiting && day !== null
+              ? `at the end of ${formatDay(startOf(day))}, folding the accounts…`
+              : `in ${accountsText(rows.length)}, ${moment}`}
           </p>
         </div>
       }
@@ -72,9 +79,15 @@ function Bank({ entries }: { readonly entries: readonly { readonly row: Readonly
             formatValue={formatRoughly}
           />
           <DaySlider days={days} day={day} onChange={setDay} />
+          <progress
+            className="bank-folding"
+            aria-label="Folding the events up to that day"
+            value={then.done}
+            hidden={!then.waiting}
+          />
         </section>
       )}
-      <section className="bank-accounts">
+      <section className="bank-accounts" aria-busy={then.waiting}>
         <div className="bank-accounts-head">
           <h2>{shownDay ? `Accounts at the end of ${formatDay(startOf(shownDay))}` : "Accounts"}</h2>
           <OpenAccount taken={now} />
