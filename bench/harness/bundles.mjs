@@ -1,10 +1,11 @@
 // Each store as an app would ship it: its adapter and its library in one minified file.
 //
-// Otherwise a cold start would count the round trips of unbundled modules. everfold alone stays outside,
-// since what is measured is the `dist/` that its users get.
+// Otherwise a cold start would count the round trips of unbundled modules. everfold comes from the `dist/`
+// that its users get, with its wasm file beside the bundle.
 
 import { join } from "node:path";
 import { build } from "esbuild";
+import { root } from "../../scripts/command.mjs";
 
 const entryPoints = {
   everfold: ["everfold.js"],
@@ -23,7 +24,6 @@ export async function bundleStore(bench, store) {
     minify: true,
     format: "esm",
     target: "es2022",
-    external: ["everfold"],
     logLevel: "error",
   });
   return new Map(outputFiles.map(({ path, contents }) => [path.split(/[\\/]/).at(-1), contents]));
@@ -31,3 +31,6 @@ export async function bundleStore(bench, store) {
 
 /** Where SQLite's bundled code looks for its wasm: beside itself. */
 export const sqliteWasm = (bench) => join(bench, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
+
+/** Where everfold's bundled code looks for its wasm: beside itself. */
+export const everfoldWasm = join(root, "dist/everfold.wasm");

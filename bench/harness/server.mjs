@@ -1,4 +1,4 @@
-// Serves the bench's pages, the bundled stores, the built package and the ledger's events on loopback.
+// Serves the bench's pages, the bundled stores and the ledger's events on loopback.
 //
 // Every store gets an origin of its own (`idb.localhost`), because all IndexedDB databases of an origin
 // share one LevelDB. Files may be cached by the browser as an app's would be; the profile is fresh in
@@ -7,8 +7,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { root } from "../../scripts/command.mjs";
-import { bundleStore, sqliteWasm } from "./bundles.mjs";
+import { bundleStore, everfoldWasm, sqliteWasm } from "./bundles.mjs";
 
 const contentTypes = {
   ".html": "text/html; charset=utf-8",
@@ -24,16 +23,18 @@ const isolation = {
 
 /** Resolves to `{ origin(store), close() }`. */
 export async function serve({ bench, ledger, stores }) {
-  const everfold = entryOf(join(root, "package.json"));
-  const bundles = new Map([["sqlite3.wasm", readFileSync(sqliteWasm(bench))]]);
+  const bundles = new Map([
+    ["sqlite3.wasm", readFileSync(sqliteWasm(bench))],
+    ["everfold.wasm", readFileSync(everfoldWasm)],
+  ]);
   for (const store of stores) {
     for (const [name, contents] of await bundleStore(bench, store)) bundles.set(name, contents);
   }
 
   const fileOf = (pathname) => {
-    const [, folder, name] = /^\/(dist|page|stores)\/(.+)$/.exec(normalize(pathname)) ?? [];
+    const [, folder, name] = /^\/(page|stores)\/(.+)$/.exec(normalize(pathname)) ?? [];
     if (folder === "stores") return bundles.get(name);
-    const file = folder && join(folder === "page" ? bench : root, folder, name);
+    const file = folder && join(bench, folder, name);
     return file && existsSync(file) && statSync(file).isFile() ? readFileSync(file) : undefined;
   };
 
@@ -51,7 +52,7 @@ export async function serve({ bench, ledger, stores }) {
     if (page !== undefined) {
       const html = readFileSync(join(bench, "page", `${page}.html`), "utf8");
       const store = searchParams.get("store");
-      return answer(200, contentTypes[".html"], html.replaceAll("STORE", store).replace("EVERFOLD", everfold));
+      return answer(200, contentTypes[".html"], html.replaceAll("STORE", store));
     }
     const file = fileOf(pathname);
     if (file === undefined) return answer(404, "text/plain", "not found");
@@ -68,11 +69,4 @@ export async function serve({ bench, ledger, stores }) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-/** The file that the package's own `exports` names, as a page's import map wants it. */
-function entryOf(manifest) {
-  let target = JSON.parse(readFileSync(manifest, "utf8")).exports["."];
-  while (typeof target === "object") target = target.browser ?? target.import ?? target.default;
-  return target.replace(/^\./, "");
 }
