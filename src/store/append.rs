@@ -75,7 +75,7 @@ impl<S: Storage> Store<S> {
                 continue;
             }
             let number = self.log.borrow().tail.number() + 1;
-            let record = encode_record(number, plan.commits.iter().map(Vec::as_slice));
+            let record = encode_record(number, plan.end, plan.commits.iter().map(Vec::as_slice));
             if self.write_record(number, record, tries).await? {
                 return Ok(self.progress(plan.outcomes));
             }
@@ -116,7 +116,7 @@ impl<S: Storage> Store<S> {
 
     /// What became of a commit, by its id: none if the log does not hold it.
     pub async fn find_commit(&self, id: &str) -> Result<Option<Receipt>, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         let mut found = self
             .with_blocks(async || self.find_commits(HashSet::from([id])).await)
             .await?;
@@ -179,6 +179,9 @@ impl<S: Storage> Store<S> {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_TRIES {
             self.check_open()?;
+            if self.doubtful.get() {
+                self.refresh().await?;
+            }
             let (write, sealed) = {
                 let log = self.log.borrow();
                 if log.tail.events().is_empty() {
@@ -198,6 +201,19 @@ impl<S: Storage> Store<S> {
             self.refresh().await?;
         }
         Err(StoreError::Contended(MAX_TRIES))
+    }
+
+    /// For whoever looks into the log: reads the tail, if start-up left that for later.
+    pub(crate) async fn ready(&self) -> Result<(), StoreError> {
+        self.check_open()?;
+        if self.log.borrow().unread.is_some() {
+            let _writing = self.writing.lock().await;
+            if self.log.borrow().unread.is_some() {
+                // Boxed: this happens once, and a copy of it in every caller would be large.
+                Box::pin(self.refresh()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Brings the log up to what is stored.
@@ -227,6 +243,7 @@ impl<S: Storage> Store<S> {
             for entry in found.next().unwrap_or_default() {
                 log.push_foreign(super::log::number(&entry.key), entry.value)?;
             }
+            log.tail_is_read()?;
         } else {
             self.reload().await?;
         }

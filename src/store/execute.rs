@@ -102,7 +102,7 @@ impl<'a> FromJson<'a> for Tagged<'a> {
 impl<S: Storage> Store<S> {
     /// Loads an aggregate: a snapshot, if one serves, and the events after it.
     pub async fn load_state<D: Decider>(&self, id: &str) -> Result<LoadedState<D::State>, ExecuteError<D::Refusal>> {
-        self.check_open()?;
+        self.ready().await?;
         let stream = format!("{}-{id}", D::NAME);
         let snapshots = self.find_snapshots(&stream, D::NAME, D::VERSION.into()).await?;
         let base = snapshots.usable.into_iter().next();

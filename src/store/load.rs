@@ -44,7 +44,7 @@ impl<S: Storage> Store<S> {
     /// Loads a stream. Costs one or two read transactions and, without a snapshot, one block for about
     /// every 8,000 events of the log that the stream occurs in.
     pub async fn load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         self.with_blocks(async || self.try_load(stream, query).await).await
     }
 

@@ -10,6 +10,7 @@ use super::meta::Floor;
 use super::storage::{Entry, Key, KeyRange, Order, Read, Table};
 use super::tail::Tail;
 use crate::log::directory::Directory;
+use crate::log::record::decode_record;
 use crate::position::Position;
 use crate::stream::Version;
 
@@ -31,31 +32,74 @@ impl Default for Foreign {
     }
 }
 
+/// A tail that start-up did not read: what its last record says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unread {
+    /// The number of that record.
+    number: u64,
+    /// The position of its last event.
+    end: Position,
+}
+
 /// The log as this instance knows it.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) floor: Floor,
     pub(crate) segments: Vec<Rc<Directory>>,
     pub(crate) tail: Tail,
+    /// Where the log ends, as long as the tail is not read: start-up looks at the last record only.
+    pub(crate) unread: Option<Unread>,
     /// Versions of streams found or written, for streams that the tail has no events of.
     heads: HashMap<String, Version>,
     pub(crate) foreign: Foreign,
 }
 
 impl Log {
-    /// What to read to know the log: give the answers to [`Log::from_entries`].
+    /// What to read to know the whole log: give the answers to [`Log::from_entries`].
     pub(crate) fn reads() -> Vec<Read> {
-        let all = |table| Read::Scan {
-            table,
+        Self::reads_with(Read::Scan {
+            table: Table::Journal,
+            range: KeyRange::ALL,
+            order: Order::Ascending,
+            limit: None,
+        })
+    }
+
+    /// What to read to know where the log ends: give the answers to [`Log::from_last_record`].
+    pub(crate) fn reads_of_end() -> Vec<Read> {
+        Self::reads_with(Read::Scan {
+            table: Table::Journal,
+            range: KeyRange::ALL,
+            order: Order::Descending,
+            limit: Some(1),
+        })
+    }
+
+    fn reads_with(journal: Read) -> Vec<Read> {
+        let segments = Read::Scan {
+            table: Table::Segments,
             range: KeyRange::ALL,
             order: Order::Ascending,
             limit: None,
         };
-        vec![
-            Read::Get(Table::Meta, Floor::key()),
-            all(Table::Segments),
-            all(Table::Journal),
-        ]
+        vec![Read::Get(Table::Meta, Floor::key()), segments, journal]
+    }
+
+    /// Builds the log without its tail. None if its last record does not tell where it ends: then all of
+    /// the journal must be read.
+    pub(crate) fn from_last_record(mut found: Vec<Vec<Entry>>) -> Result<Option<Self>, StoreError> {
+        let last = found.pop().and_then(|entries| entries.into_iter().next());
+        let mut log = Self::from_entries(found)?;
+        if let Some(Entry { key, value }) = last {
+            let number = number(&key);
+            let record = decode_record(&value)
+                .map_err(|reason| StoreError::format(format!("journal record {number}"), reason))?;
+            match record.end {
+                Some(end) if record.counts_at(number) => log.unread = Some(Unread { number, end }),
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(log))
     }
 
     /// Builds the log from what was read, and checks that positions and numbers are dense.
@@ -105,14 +149,36 @@ impl Log {
 
     /// Position of the last event.
     pub(crate) fn position(&self) -> Position {
-        self.tail.position()
+        self.unread.map_or_else(|| self.tail.position(), |unread| unread.end)
     }
 
-    /// Adds a record that another tab appended.
+    /// How many records of the journal are not sealed.
+    pub(crate) fn journal_records(&self) -> u64 {
+        let last = self.unread.map_or_else(|| self.tail.number(), |unread| unread.number);
+        last - self.floor.number
+    }
+
+    /// The journal was read to its end: what start-up took from its last record must be there.
+    pub(crate) fn tail_is_read(&mut self) -> Result<(), StoreError> {
+        match self.unread {
+            Some(Unread { end, .. }) if self.tail.position() < end => Err(StoreError::Gap {
+                record: "the journal".to_owned(),
+                found: self.tail.position().0,
+                expected: end.0,
+            }),
+            _ => {
+                self.unread = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a record that another tab appended, or that was there at start-up.
     pub(crate) fn push_foreign(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
         let before = self.tail.commits().len();
         self.tail.push(number, record)?;
-        if let Foreign::Streams(streams) = &mut self.foreign {
+        let there_before = self.unread.is_some_and(|unread| self.tail.position() <= unread.end);
+        if let (Foreign::Streams(streams), false) = (&mut self.foreign, there_before) {
             let commits = self.tail.commits().iter().skip(before);
             streams.extend(
                 commits

@@ -74,7 +74,8 @@ pub struct Store<S> {
     projections: RefCell<HashMap<(String, u32), ProjectionState>>,
     /// Held by whoever changes the log.
     writing: Mutex<()>,
-    /// Set when a write failed and may have been applied nevertheless.
+    /// The log must be read before the next write: a write failed and may have been applied nevertheless,
+    /// or start-up has left the tail unread.
     doubtful: Cell<bool>,
     closed: Cell<bool>,
     /// Where an export under way is.
@@ -101,6 +102,6 @@ impl<S> Store<S> {
 
     /// How many journal records are not sealed yet.
     pub fn journal_records(&self) -> u64 {
-        self.log.borrow().tail.records()
+        self.log.borrow().journal_records()
     }
 }

@@ -24,8 +24,8 @@ pub struct OpenOptions {
 }
 
 impl<S: Storage> Store<S> {
-    /// Opens the log kept in `storage`, or makes a new one. Reads directories and at most 256 journal
-    /// records, whatever the length of the log.
+    /// Opens the log kept in `storage`, or makes a new one. Reads the directories and the last journal
+    /// record; the rest of the journal, at most 256 records, is read when something looks into the log.
     pub async fn open(storage: S, options: OpenOptions) -> Result<Self, StoreError> {
         let (mut identity, mut log) = read_store(&storage).await?;
         if identity.is_none() {
@@ -55,12 +55,12 @@ impl<S: Storage> Store<S> {
             storage,
             identity,
             durability: options.durability,
+            doubtful: Cell::new(log.unread.is_some()),
             log: RefCell::new(log),
             blocks: BlockCache::default(),
             commit_filters: RefCell::new(HashMap::new()),
             projections: RefCell::new(HashMap::new()),
             writing: Mutex::new(()),
-            doubtful: Cell::new(false),
             closed: Cell::new(false),
             export: Cell::new(None),
             verified: RefCell::new(HashMap::new()),
@@ -83,7 +83,7 @@ impl<S: Storage> Store<S> {
 
 /// Reads everything that start-up needs from one instant.
 async fn read_store<S: Storage>(storage: &S) -> Result<(Option<Identity>, Log), StoreError> {
-    let mut reads = Log::reads();
+    let mut reads = Log::reads_of_end();
     reads.push(Read::Get(Table::Meta, Identity::key()));
     let mut found = storage.read(reads).await?;
     let identity = found.pop().and_then(|entries| entries.into_iter().next());
@@ -91,7 +91,11 @@ async fn read_store<S: Storage>(storage: &S) -> Result<(Option<Identity>, Log), 
         .map(|entry| Identity::decode(&entry.value))
         .transpose()
         .map_err(|reason| StoreError::format("the store's identity", reason))?;
-    Ok((identity, Log::from_entries(found)?))
+    let log = match Log::from_last_record(found)? {
+        Some(log) => log,
+        None => read_log(storage).await?,
+    };
+    Ok((identity, log))
 }
 
 /// Reads floor, directories and journal from one instant.

@@ -89,6 +89,8 @@ pub enum InvalidCommit {
 pub(crate) struct Plan {
     /// The encoded commits of the record to append; none when there is nothing to write.
     pub(crate) commits: Vec<Vec<u8>>,
+    /// Position of the last event once they are written.
+    pub(crate) end: Position,
     /// One for each commit of the group.
     pub(crate) outcomes: Vec<Outcome>,
 }
@@ -135,6 +137,7 @@ pub(crate) fn plan(
         }
         plan.outcomes.push(outcome);
     }
+    plan.end = Position(next - 1);
     plan
 }
 

@@ -141,7 +141,7 @@ pub struct Page {
 impl<S: Storage> Store<S> {
     /// One page of the events that pass. It may have few events, or none, and yet not be the last.
     pub async fn read(&self, query: &Query<'_>) -> Result<Page, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         self.with_blocks(async || self.try_read(query).await).await
     }
 
@@ -196,7 +196,7 @@ impl<S: Storage> Store<S> {
 
     /// Ids of streams that begin with `prefix`, in the order of their bytes, after `after`.
     pub async fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         self.with_blocks(async || self.try_streams(prefix, after, limit).await)
             .await
     }

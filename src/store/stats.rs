@@ -45,7 +45,7 @@ pub struct ProjectionStats {
 impl<S: Storage> Store<S> {
     /// Counts what the store holds. Costs two small reads.
     pub async fn stats(&self) -> Result<Stats, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         let snapshots = self
             .storage
             .read(vec![Read::Count(Table::Snapshots, KeyRange::ALL)])
@@ -63,7 +63,7 @@ impl<S: Storage> Store<S> {
             events,
             streams: log.segments.iter().map(|segment| segment.streams_begun).sum::<u64>() + begun,
             segments: log.segments.len() as u64,
-            journal_records: log.tail.records(),
+            journal_records: log.journal_records(),
             bytes: log.segments.iter().map(|segment| segment.bytes).sum::<u64>() + log.tail.bytes(),
             snapshots: snapshots
                 .into_iter()

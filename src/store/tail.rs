@@ -107,7 +107,7 @@ impl Tail {
         }
         let record: Rc<[u8]> = record.into();
         let decoded = decode_record(&record).map_err(|reason| StoreError::format(name(), reason))?;
-        let counts = decoded.number.is_none_or(|written_for| written_for == number);
+        let counts = decoded.counts_at(number);
         let parts = decoded
             .commits
             .iter()

@@ -105,7 +105,7 @@ impl<S: Storage> Store<S> {
     /// One part of an export, from 0; none after the last. The parts one after the other are the file.
     /// Part 0 fixes where the export ends; a store makes one export at a time.
     pub async fn export_part(&self, part: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         if part == 0 {
             let until = self.log.borrow().position();
             self.export.set(Some(ExportProgress {

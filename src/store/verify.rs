@@ -36,7 +36,7 @@ impl<S: Storage> Store<S> {
     /// Checks the segment after `after` or, when there is none, the tail. Begin at 0 and go on with
     /// `next`. Reads from storage, past every cache; damage is reported, and checking goes on.
     pub async fn verify(&self, after: Position) -> Result<VerifyReport, StoreError> {
-        self.check_open()?;
+        self.ready().await?;
         let heads = if after == Position(0) {
             HashMap::new()
         } else {

@@ -24,6 +24,7 @@ macro_rules! log_sentences {
             a_stale_expectation_is_a_conflict_with_both_versions
             two_tabs_race_and_no_update_is_lost
             a_record_that_lost_its_race_counts_for_nothing
+            a_store_knows_its_end_before_it_reads_its_tail
             a_tab_is_told_which_streams_others_wrote
             a_tab_that_lags_looks_before_it_says_no
             an_id_that_comes_again_gets_the_first_receipt
@@ -328,6 +329,29 @@ pub(crate) async fn a_record_that_lost_its_race_counts_for_nothing(tabs: &impl T
     assert_eq!(opened.journal_records(), 0);
     let report = opened.verify(Position(0)).await.expect("verifies");
     assert_eq!(report.problems, []);
+}
+
+pub(crate) async fn a_store_knows_its_end_before_it_reads_its_tail(tabs: &impl Tabs) {
+    let writer = open(tabs).await;
+    appended(&writer, &[any("a", "one"), any("b", "two")]).await;
+    let opened = open(tabs).await;
+    let late = open(tabs).await;
+    assert_eq!((opened.position(), opened.journal_records()), (Position(2), 1));
+    appended(&writer, &[any("c", "three")]).await;
+
+    let progress = opened.catch_up().await.expect("catches up");
+
+    // What was there at the start is no news.
+    let streams = std::iter::once("three".to_owned()).collect();
+    assert_eq!(
+        (progress.position, progress.foreign),
+        (Position(3), Foreign::Streams(streams))
+    );
+    assert_eq!(read_all(&late).await, read_all(&writer).await);
+    assert_eq!(
+        append(&open(tabs).await, &[any("a", "one")]).await,
+        append(&writer, &[any("a", "one")]).await
+    );
 }
 
 pub(crate) async fn a_tab_is_told_which_streams_others_wrote(tabs: &impl Tabs) {
