@@ -6,6 +6,7 @@ use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
 use super::tail::TailEvent;
 use super::{Clock, Store, StoreError};
+use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded};
 use crate::log::commit::read_recorded_at;
 use crate::log::event::read_event;
@@ -95,9 +96,9 @@ impl<S: Storage> Store<S> {
             })
             .await?;
         for content in &contents {
-            for event in EventsReader::new(content) {
+            for event in events_of(content, stream) {
                 let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
-                if event.stream == stream && event.version >= from {
+                if event.version >= from {
                     each(&event)?;
                 }
             }
@@ -166,17 +167,22 @@ fn collect(
         }
     };
     for content in contents {
-        for event in EventsReader::new(content) {
+        for event in events_of(content, stream) {
             let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
-            if event.stream == stream {
-                put(&event, CommitStatus::Confirmed)?;
-            }
+            put(&event, CommitStatus::Confirmed)?;
         }
     }
     for event in tail {
         put(&event.recorded(), event.status())?;
     }
     Ok((writer.finish(), last))
+}
+
+/// The events of one stream in a block, which is ordered by stream: what comes after it is not read.
+fn events_of<'a>(content: &'a Content, stream: &str) -> impl Iterator<Item = Result<Recorded<'a>, FormatError>> {
+    EventsReader::new(content)
+        .skip_while(move |event| matches!(event, Ok(event) if event.stream < stream))
+        .take_while(move |event| !matches!(event, Ok(event) if event.stream != stream))
 }
 
 fn passes(event: &Recorded<'_>, query: LoadQuery<'_>) -> Result<bool, StoreError> {
