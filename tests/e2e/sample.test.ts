@@ -97,6 +97,24 @@ test("a million events are written with rate and time left, cancelled, and gone 
   expect(await demo.figure("Events")).toBeGreaterThan(events);
 });
 
+test("a million events give 21 times the sample, now, as of a day and rebuilt @slow", async ({ demo, page }) => {
+  test.setTimeout(1_800_000);
+  const wait = { timeout: 900_000 };
+  await page.getByRole("button", { name: "Try with a million events" }).click();
+  await expect(page.getByText("in 12,600 accounts, now")).toBeVisible(wait);
+  await expect(demo.total).toHaveText("4,413,448,347.00\u00a0CZK");
+
+  await page.getByLabel("Balances as of the end of").fill("2024-08-15");
+  await expect(page.getByText("in 6,468 accounts, at the end of 15 Aug 2024")).toBeVisible(wait);
+  await expect(demo.total).toHaveText("415,433,235.00\u00a0CZK");
+
+  expect(await demo.figure("Events")).toBe(1_050_000);
+  await page.getByRole("button", { name: "Rebuild Balances" }).click();
+  await expect(page.getByText(/^Rebuilt from 1,050,000 events/)).toBeVisible(wait);
+  await demo.bank();
+  await expect(demo.total).toHaveText("4,413,448,347.00\u00a0CZK");
+});
+
 function numberOf(text: string): number {
   return Number(text.replaceAll(",", ""));
 }
