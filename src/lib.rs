@@ -74,6 +74,7 @@
 
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 mod bindings;
+pub mod bulk;
 pub mod commit;
 pub mod decider;
 pub mod event;

@@ -1,6 +1,8 @@
 //! The contract suite on memory, natively.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "memory/contention.rs"]
+mod contention;
 mod contract;
 #[path = "memory/faults.rs"]
 mod faults;
@@ -37,6 +39,7 @@ macro_rules! on_memory {
 }
 
 contract::decider::decider_sentences!(on_memory);
+contract::ingest::ingest_sentences!(on_memory);
 contract::log::log_sentences!(on_memory);
 contract::rows::rows_sentences!(on_memory);
 storage_sentences!(on_memory);

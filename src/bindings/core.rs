@@ -14,13 +14,14 @@ use wasm_bindgen::prelude::*;
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
 use super::text;
+use crate::bulk::Bulk;
 use crate::commit::NewCommit;
 use crate::json::{self, FromJson, JsonReader};
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
     Clock, Closed, ClosedBy, Durability, Fault, Faults, Faulty, LoadQuery, Loaded, MemoryDatabase, MemoryStorage,
-    OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, check_export,
+    OnRefused, OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, check_export,
 };
 use crate::stream::Version;
 
@@ -168,6 +169,20 @@ impl Core {
         promise(async move {
             let group: Vec<NewCommit<'_>> = parse(&group)?;
             Ok(text::progress(&store.append(&group).await?)?.into())
+        })
+    }
+
+    /// Writes commits of a bulk, from number `from` on.
+    pub fn ingest(&self, bulk: Vec<u8>, from: u32, pass_over: bool) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let bulk = Bulk::parse(&bulk).map_err(|error| CoreError::argument(&error))?;
+            let on_refused = if pass_over {
+                OnRefused::PassOver
+            } else {
+                OnRefused::Stop
+            };
+            Ok(text::ingested(&store.ingest(&bulk, from as usize, on_refused).await?)?.into())
         })
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::error::CoreError;
-use crate::store::{Foreign, Outcome, Progress, Receipt};
+use crate::store::{Foreign, Ingested, Outcome, Progress, Receipt};
 
 /// `CoreProgress`.
 pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
@@ -19,6 +19,27 @@ pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
         foreign: ForeignText(&progress.foreign),
         outcomes: progress.outcomes.iter().map(OutcomeText).collect(),
     })
+}
+
+/// `CoreIngested`.
+pub(super) fn ingested(ingested: &Ingested) -> Result<String, CoreError> {
+    let counts = &ingested.counts;
+    let refused: Vec<_> = ingested
+        .refused
+        .iter()
+        .map(|(number, outcome)| (number, OutcomeText(outcome)))
+        .collect();
+    Ok(format!(
+        r#"{{"progress":{},"commits":{},"events":{},"knownCommits":{},"knownEvents":{},"position":{},"refused":{},"next":{}}}"#,
+        progress(&ingested.progress)?,
+        counts.commits,
+        counts.events,
+        counts.known_commits,
+        counts.known_events,
+        counts.position.0,
+        json(&refused)?,
+        ingested.next,
+    ))
 }
 
 /// `CoreOutcome` of a commit found by its id, or null.

@@ -111,16 +111,25 @@ pub(crate) fn put_commit(out: &mut Vec<u8>, commit: &NewCommit<'_>, before: &[Ve
     let mut event_bytes = Vec::new();
     for (stream, before) in commit.streams.iter().zip(before) {
         bytes.clear();
-        put_bytes(&mut bytes, stream.stream_id.as_bytes());
-        put_expected(&mut bytes, ExpectedVersion::Exact(*before));
-        put_varint(&mut bytes, stream.events.len() as u64);
         for event in &stream.events {
             event_bytes.clear();
             put_event(&mut event_bytes, event);
             put_bytes(&mut bytes, &event_bytes);
         }
-        put_field(out, STREAM, &bytes);
+        put_stream(out, &stream.stream_id, *before, stream.events.len() as u64, &bytes);
     }
+}
+
+/// Appends the part of a commit that is about one stream; `events` are its events, each with its length.
+pub(crate) fn put_stream(out: &mut Vec<u8>, stream: &str, before: Version, count: u64, events: &[u8]) {
+    let mut bytes = Vec::with_capacity(stream.len() + 16);
+    put_bytes(&mut bytes, stream.as_bytes());
+    put_expected(&mut bytes, ExpectedVersion::Exact(before));
+    put_varint(&mut bytes, count);
+    put_varint(out, STREAM);
+    put_varint(out, (bytes.len() + events.len()) as u64);
+    out.extend_from_slice(&bytes);
+    out.extend_from_slice(events);
 }
 
 /// Reads a header or an envelope. Unknown tags are passed over.
@@ -177,6 +186,18 @@ pub(crate) fn read_commit(header: &[u8]) -> Result<CommitFields<'_>, FormatError
     Ok(commit)
 }
 
+/// Those fields of a header that travel with each event.
+pub(crate) fn envelope_of(header: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let mut envelope = Vec::new();
+    let mut reader = Reader::new(header);
+    while let Some(field) = reader.field()? {
+        if ENVELOPE.contains(&field.tag) {
+            envelope.extend_from_slice(field.raw);
+        }
+    }
+    Ok(envelope)
+}
+
 /// The time at which the commit of a header or envelope was recorded, and nothing else of it.
 pub(crate) fn read_recorded_at(header: &[u8]) -> Result<i64, FormatError> {
     let mut reader = Reader::new(header);
@@ -229,11 +250,9 @@ pub(crate) fn split_commit(bytes: &[u8]) -> Result<CommitParts<'_>, FormatError>
             });
         } else {
             parts.header.extend_from_slice(field.raw);
-            if ENVELOPE.contains(&field.tag) {
-                parts.envelope.extend_from_slice(field.raw);
-            }
         }
     }
+    parts.envelope = envelope_of(&parts.header)?;
     Ok(parts)
 }
 

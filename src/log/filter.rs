@@ -1,16 +1,21 @@
-//! A Bloom filter: 'surely not here' or 'perhaps here', in ten bits a key.
+//! A Bloom filter: 'surely not here' or 'perhaps here'.
 //!
 //! One hash, two halves (Kirsch and Mitzenmacher, 'Less hashing, same performance', 2006); seven
-//! probes, about 1 % of wrong 'perhaps'. The bytes are part of the format.
+//! probes. The bytes are part of the format; how many there are is not, they are read as they come.
 
 use xxhash_rust::xxh64::xxh64;
 
-const BITS_PER_KEY: usize = 10;
+/// Bits a key for streams: 2 in 10,000 wrong 'perhaps'. A new stream is asked for in every segment, and a
+/// wrong answer is a block that is read for nothing.
+pub(crate) const STREAM_BITS: usize = 20;
+/// Bits a key for ids of commits: 2 in 100,000. Bulk asks for thousands of new ones at once, and a wrong answer
+/// is all commits of a segment.
+pub(crate) const COMMIT_BITS: usize = 30;
 const PROBES: u64 = 7;
 
 /// The filter of some keys, as bytes.
-pub(crate) fn build<'a>(keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut bytes = vec![0; (keys.len() * BITS_PER_KEY).div_ceil(8).max(8)];
+pub(crate) fn build<'a>(bits_per_key: usize, keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut bytes = vec![0; (keys.len() * bits_per_key).div_ceil(8).max(8)];
     let bits = bytes.len() as u64 * 8;
     for key in keys {
         for bit in probes(key, bits) {
@@ -47,12 +52,14 @@ mod tests {
     fn it_knows_its_keys_and_few_others() {
         let keys: Vec<String> = (0..1_000).map(|number| format!("account-{number}")).collect();
 
-        let filter = build(keys.iter().map(std::string::String::as_bytes));
+        for (bits, most) in [(10, 200), (STREAM_BITS, 5), (COMMIT_BITS, 1)] {
+            let filter = build(bits, keys.iter().map(std::string::String::as_bytes));
 
-        assert!(keys.iter().all(|key| may_contain(&filter, key.as_bytes())));
-        let wrong = (0..10_000)
-            .filter(|number| may_contain(&filter, format!("other-{number}").as_bytes()))
-            .count();
-        assert!(wrong < 200, "{wrong} of 10,000");
+            assert!(keys.iter().all(|key| may_contain(&filter, key.as_bytes())));
+            let wrong = (0..10_000)
+                .filter(|number| may_contain(&filter, format!("other-{number}").as_bytes()))
+                .count();
+            assert!(wrong <= most, "{wrong} of 10,000 with {bits} bits");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::block::{BLOCK_BYTES, EventsWriter, Recorded, RecordedCommit, pack, put_recorded_commit, sort};
 use super::bytes::{FormatError, put_bytes};
-use super::commit::{read_commit, read_recorded_at};
+use super::commit::read_commit;
 use super::directory::{Directory, Fence, TimeRange};
 use super::event::read_event;
 use super::filter;
@@ -43,11 +43,16 @@ pub(crate) fn build(mut events: Vec<Recorded<'_>>, commits: &[RecordedCommit<'_>
     put_events(&mut directory, &mut blocks, &events)?;
     put_commits(&mut directory, &mut blocks, commits);
     put_streams(&mut directory, &mut blocks, &events);
-    let ids = commits
-        .iter()
-        .map(|commit| Ok(read_commit(commit.header)?.id.into_owned()))
-        .collect::<Result<Vec<_>, FormatError>>()?;
-    blocks.push(pack(&filter::build(ids.iter().map(String::as_bytes))));
+    let mut ids = Vec::with_capacity(commits.len());
+    for commit in commits {
+        let fields = read_commit(commit.header)?;
+        directory.recorded.add(fields.recorded_at);
+        ids.push(fields.id.into_owned());
+    }
+    blocks.push(pack(&filter::build(
+        filter::COMMIT_BITS,
+        ids.iter().map(String::as_bytes),
+    )));
     directory.bytes = blocks.iter().map(|block| block.len() as u64).sum();
     Ok(Segment { directory, blocks })
 }
@@ -69,7 +74,6 @@ fn put_events(
         }
         writer.put(event);
         directory.occurred.add(fields.occurred_at);
-        directory.recorded.add(read_recorded_at(event.envelope)?);
         if let Some(fence) = directory.event_blocks.last_mut() {
             fence.occurred.add(fields.occurred_at);
         }
@@ -109,7 +113,7 @@ fn put_commits(directory: &mut Directory, blocks: &mut Vec<Vec<u8>>, commits: &[
 fn put_streams(directory: &mut Directory, blocks: &mut Vec<Vec<u8>>, events: &[Recorded<'_>]) {
     let mut streams: Vec<&[u8]> = events.iter().map(|event| event.stream.as_bytes()).collect();
     streams.dedup();
-    directory.stream_filter = filter::build(streams.into_iter());
+    directory.stream_filter = filter::build(filter::STREAM_BITS, streams.into_iter());
 
     let mut content = Vec::new();
     for event in events.iter().filter(|event| event.version.0 == 1) {

@@ -1,18 +1,16 @@
 //! Appending: a group of commits in one transaction, sealing the tail on the way when it is long.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::blocks::{BlockId, BlocksError};
 use super::log::{Foreign, Log};
 use super::meta::Floor;
+use super::pack::Packed;
 use super::plan::{Outcome, Receipt, plan};
 use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
 use crate::commit::NewCommit;
-use crate::log::block::{EventsReader, read_commits, unpack};
-use crate::log::commit::read_commit;
 use crate::log::directory::Directory;
-use crate::log::filter;
 use crate::log::record::encode_record;
 use crate::log::segment::{self, Segment};
 use crate::position::Position;
@@ -114,15 +112,6 @@ impl<S: Storage> Store<S> {
         Ok(self.progress(Vec::new()))
     }
 
-    /// What became of a commit, by its id: none if the log does not hold it.
-    pub async fn find_commit(&self, id: &str) -> Result<Option<Receipt>, StoreError> {
-        self.ready().await?;
-        let mut found = self
-            .with_blocks(async || self.find_commits(HashSet::from([id])).await)
-            .await?;
-        Ok(found.remove(id))
-    }
-
     pub(crate) fn progress(&self, outcomes: Vec<Outcome>) -> Progress {
         let mut log = self.log.borrow_mut();
         Progress {
@@ -137,7 +126,7 @@ impl<S: Storage> Store<S> {
     ///
     /// The first try leaves a record that counts for nothing when it is lost, which is the price of
     /// one round trip less; the next ones are undone, so that tabs do not keep each other from writing.
-    async fn write_record(&self, number: u64, record: Vec<u8>, lost: u32) -> Result<bool, StoreError> {
+    pub(crate) async fn write_record(&self, number: u64, record: Vec<u8>, lost: u32) -> Result<bool, StoreError> {
         let (write, sealed) = {
             let log = self.log.borrow();
             let mut write = Write {
@@ -147,7 +136,7 @@ impl<S: Storage> Store<S> {
             let (value, expected) = (record.clone(), number);
             let sealed = if tail_is_long(&log) {
                 write.changes.push(Change::Append { value, expected });
-                Some(seal(&log, &mut write)?)
+                Some(seal(&log, None, &mut write)?)
             } else {
                 write.changes.push(match lost {
                     0 => Change::Add { value, expected },
@@ -191,7 +180,7 @@ impl<S: Storage> Store<S> {
                     durability: self.durability,
                     ..Write::default()
                 };
-                let sealed = seal(&log, &mut write)?;
+                let sealed = seal(&log, None, &mut write)?;
                 (write, sealed)
             };
             if self.storage.write(write).await? == Written::Done {
@@ -298,146 +287,6 @@ impl<S: Storage> Store<S> {
         }
         Ok(())
     }
-
-    /// The versions of `streams`. For whoever holds `writing`.
-    pub(crate) async fn find_heads(&self, streams: HashSet<&str>) -> Result<HashMap<String, Version>, BlocksError> {
-        let mut heads = HashMap::with_capacity(streams.len());
-        let mut unknown = Vec::new();
-        {
-            let log = self.log.borrow();
-            for stream in streams {
-                match log.head(stream) {
-                    Some(version) => {
-                        heads.insert(stream.to_owned(), version);
-                    }
-                    None => unknown.push(stream),
-                }
-            }
-        }
-        if !unknown.is_empty() {
-            let found = self.search_heads(&unknown).await?;
-            let mut log = self.log.borrow_mut();
-            for (stream, version) in found {
-                log.keep_head(stream.clone(), version);
-                heads.insert(stream, version);
-            }
-        }
-        Ok(heads)
-    }
-
-    /// Looks for the last event of each stream, newest segment first, one transaction a round.
-    async fn search_heads(&self, streams: &[&str]) -> Result<Vec<(String, Version)>, BlocksError> {
-        let mut open: Vec<(&str, Vec<BlockId>)> = {
-            let log = self.log.borrow();
-            streams
-                .iter()
-                .map(|stream| (*stream, log.blocks_of(stream, Version(u64::MAX))))
-                .collect()
-        };
-        let mut found = Vec::new();
-        while !open.is_empty() {
-            let round: Vec<BlockId> = open.iter().filter_map(|(_, blocks)| blocks.last().copied()).collect();
-            let contents = self.blocks.get(&self.storage, &round).await?;
-            let mut contents = round.into_iter().zip(contents);
-            let mut next = Vec::new();
-            for (stream, mut blocks) in open {
-                let version = match blocks.pop() {
-                    None => Some(Version(0)),
-                    Some(_) => match contents.next() {
-                        Some((_, content)) => last_version(&content, stream)?,
-                        None => None,
-                    },
-                };
-                match version {
-                    Some(version) => found.push((stream.to_owned(), version)),
-                    None => next.push((stream, blocks)),
-                }
-            }
-            open = next;
-        }
-        Ok(found)
-    }
-
-    /// The commits of the log with one of `ids`.
-    pub(crate) async fn find_commits(&self, ids: HashSet<&str>) -> Result<HashMap<String, Receipt>, BlocksError> {
-        let mut known = HashMap::new();
-        let mut open = Vec::new();
-        {
-            let log = self.log.borrow();
-            for id in ids {
-                match log.tail.commit(id) {
-                    Some(commit) => {
-                        known.insert(id.to_owned(), receipt(&commit.recorded())?);
-                    }
-                    None => open.push(id),
-                }
-            }
-        }
-        if !open.is_empty() {
-            known.extend(self.search_commits(&open).await?);
-        }
-        Ok(known)
-    }
-
-    /// Looks for commits in the segments whose filters say 'perhaps'.
-    async fn search_commits(&self, ids: &[&str]) -> Result<HashMap<String, Receipt>, BlocksError> {
-        let segments = self.log.borrow().segments.clone();
-        self.load_commit_filters(&segments).await?;
-        let mut candidates: Vec<BlockId> = Vec::new();
-        {
-            let filters = self.commit_filters.borrow();
-            for segment in &segments {
-                let block = BlockId::new(segment, segment.commit_filter_block());
-                // Cleared meanwhile by a reload: better to read too much than to miss an id.
-                let filter = filters.get(&block).map(Vec::as_slice).unwrap_or_default();
-                if ids.iter().any(|id| filter::may_contain(filter, id.as_bytes())) {
-                    let first = segment.first_commit_block();
-                    candidates
-                        .extend((first..segment.first_stream_block()).map(|number| BlockId::new(segment, number)));
-                }
-            }
-        }
-        let wanted: HashSet<&str> = ids.iter().copied().collect();
-        let mut found = HashMap::new();
-        for block in candidates {
-            for content in self.blocks.get(&self.storage, &[block]).await? {
-                let commits =
-                    read_commits(&content).map_err(|reason| StoreError::format("a block of commits", reason))?;
-                for commit in &commits {
-                    let id = read_commit(commit.header)
-                        .map_err(|reason| StoreError::format("a commit", reason))?
-                        .id;
-                    if wanted.contains(&*id) {
-                        found.insert(id.into_owned(), receipt(commit)?);
-                    }
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Reads the commit filters of segments that are not in memory yet.
-    async fn load_commit_filters(&self, segments: &[std::rc::Rc<Directory>]) -> Result<(), BlocksError> {
-        let missing: Vec<_> = segments
-            .iter()
-            .map(|segment| BlockId::new(segment, segment.commit_filter_block()))
-            .filter(|block| !self.commit_filters.borrow().contains_key(block))
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let reads = missing
-            .iter()
-            .map(|block| Read::Get(Table::Blocks, block.key()))
-            .collect();
-        let found = self.storage.read(reads).await.map_err(StoreError::from)?;
-        for (block, entries) in missing.into_iter().zip(found) {
-            let entry = entries.into_iter().next().ok_or(BlocksError::Vanished)?;
-            let filter = unpack(&entry.value).map_err(|reason| StoreError::format(block.to_string(), reason))?;
-            self.commit_filters.borrow_mut().insert(block, filter);
-        }
-        Ok(())
-    }
 }
 
 fn tail_is_long(log: &Log) -> bool {
@@ -447,18 +296,24 @@ fn tail_is_long(log: &Log) -> bool {
     long && !tail.events().is_empty()
 }
 
-/// Adds to `write` what makes a segment of the whole tail.
-pub(crate) fn seal(log: &Log, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
+/// Adds to `write` what makes a segment of the whole tail and of `more`, which takes one number of the journal.
+pub(crate) fn seal(log: &Log, more: Option<&Packed<'_>>, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
     let tail = &log.tail;
-    let commits: Vec<_> = tail.commits().iter().map(|commit| commit.recorded()).collect();
-    let events = tail.events().iter().map(|event| event.recorded()).collect();
-    let Segment { directory, blocks } =
-        segment::build(events, &commits).map_err(|reason| StoreError::format("the tail", reason))?;
-    let floor = Floor {
+    let mut commits: Vec<_> = tail.commits().iter().map(|commit| commit.recorded()).collect();
+    let mut events: Vec<_> = tail.events().iter().map(|event| event.recorded()).collect();
+    let mut floor = Floor {
         number: tail.number(),
         position: tail.position(),
         changes: log.floor.changes + 1,
     };
+    if let Some(packed) = more {
+        events.extend(packed.events_by_stream());
+        commits.extend(packed.recorded_commits());
+        floor.number += 1;
+        floor.position = packed.end();
+    }
+    let Segment { directory, blocks } =
+        segment::build(events, &commits).map_err(|reason| StoreError::format("the tail", reason))?;
     write.checks.push(Check {
         table: Table::Meta,
         key: Floor::key(),
@@ -486,39 +341,4 @@ pub(crate) fn put_segment(write: &mut Write, directory: &Directory, blocks: Vec<
         Key::from(directory.first.0),
         directory.encode(),
     ));
-}
-
-/// The version of the last event of `stream` in a block.
-fn last_version(content: &[u8], stream: &str) -> Result<Option<Version>, StoreError> {
-    let mut last = None;
-    for event in EventsReader::new(content) {
-        let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
-        match event.stream.cmp(stream) {
-            std::cmp::Ordering::Less => {}
-            std::cmp::Ordering::Equal => last = Some(event.version),
-            std::cmp::Ordering::Greater => break,
-        }
-    }
-    Ok(last)
-}
-
-fn receipt(commit: &crate::log::block::RecordedCommit<'_>) -> Result<Receipt, StoreError> {
-    let fields = read_commit(commit.header).map_err(|reason| StoreError::format("a commit", reason))?;
-    Ok(Receipt {
-        commit_id: fields.id.into_owned(),
-        attempt: fields.attempt,
-        position: commit.position,
-        streams: commit
-            .streams
-            .iter()
-            .map(|span| {
-                (
-                    span.stream.to_owned(),
-                    span.first,
-                    Version(span.first.0 + span.events - 1),
-                )
-            })
-            .collect(),
-        digest: fields.digest.to_vec(),
-    })
 }

@@ -72,7 +72,7 @@ impl<S: Storage> Store<S> {
         let version = last.max(snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version));
         // While this read, a seal may have moved later events of the stream below the tail.
         if tail.is_empty() && self.log.borrow().tail.number() == number {
-            self.log.borrow_mut().keep_head(stream.to_owned(), version);
+            self.log.borrow_mut().keep_head(stream, version);
         }
         Ok(Loaded {
             snapshot,

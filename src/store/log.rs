@@ -195,25 +195,24 @@ impl Log {
     }
 
     /// Keeps the version of a stream as it is below the tail.
-    pub(crate) fn keep_head(&mut self, stream: String, version: Version) {
+    pub(crate) fn keep_head(&mut self, stream: &str, version: Version) {
+        if let Some(head) = self.heads.get_mut(stream) {
+            *head = version;
+            return;
+        }
         if self.heads.len() >= MAX_HEADS {
             self.heads.clear();
         }
-        self.heads.insert(stream, version);
+        self.heads.insert(stream.to_owned(), version);
     }
 
     /// Takes over a segment into which the whole tail was sealed, and begins a new tail.
     pub(crate) fn seal_tail(&mut self, directory: Directory, floor: Floor) {
-        let heads: Vec<_> = self
-            .tail
-            .heads()
-            .map(|(stream, version)| (stream.to_string(), version))
-            .collect();
-        for (stream, version) in heads {
+        let tail = std::mem::replace(&mut self.tail, Tail::new(floor.position, floor.number));
+        for (stream, version) in tail.heads() {
             self.keep_head(stream, version);
         }
         self.segments.push(Rc::new(directory));
-        self.tail = Tail::new(floor.position, floor.number);
         self.floor = floor;
     }
 }

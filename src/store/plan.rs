@@ -34,6 +34,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Position of its last event.
+    pub(crate) fn last_position(&self) -> Position {
+        let events = self.streams.iter().map(|(_, first, last)| last.0 + 1 - first.0);
+        Position((self.position.0 + events.sum::<u64>()).saturating_sub(1))
+    }
+
     /// Whether the commit was made of this content.
     pub fn has_content(&self, content: &str) -> bool {
         self.digest == digest(content)

@@ -243,7 +243,7 @@ impl<S: Storage> Store<S> {
             });
             log.floor
         } else {
-            seal(&log, &mut write)?.1
+            seal(&log, None, &mut write)?.1
         };
         let number = log.tail.number() + 1;
         write.changes.insert(

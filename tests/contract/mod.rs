@@ -7,6 +7,7 @@
 #![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
 pub(crate) mod decider;
+pub(crate) mod ingest;
 pub(crate) mod log;
 pub(crate) mod rows;
 pub(crate) mod storage;

@@ -13,6 +13,7 @@ use everfold::store::{
 use everfold::stream::Version;
 use serde_json::json;
 
+use crate::contract::ingest::{BulkCommit, try_ingest};
 use crate::contract::log::{any, commit, events_of, over, read_all, try_append, try_open};
 
 #[test]
@@ -137,6 +138,60 @@ fn nothing_acknowledged_is_lost_or_doubled_whichever_call_of_a_store_fails() {
     }));
 
     assert!(runs > 300, "{runs} runs");
+}
+
+/// Bulk with ids, half of it through segments: after each error it is simply given again.
+#[test]
+fn nothing_ingested_is_lost_or_doubled_whichever_call_fails() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = MemoryDatabase::new();
+        let faulty = || Faulty::new(MemoryStorage::open(&database), faults.clone());
+        let store = match try_open(faulty()).await {
+            Ok(store) => store,
+            Err(_) => over(faulty()).await,
+        };
+        let sizes = [700, 1, 600, 1_000, 2];
+        let ids: Vec<_> = (0..sizes.len()).map(|number| format!("c{number}")).collect();
+        let events: Vec<_> = sizes.iter().map(|size| [("one", *size), ("two", 1)]).collect();
+        let commits: Vec<_> = ids
+            .iter()
+            .zip(&events)
+            .map(|(id, events)| BulkCommit {
+                id,
+                content: Some(id),
+                events: &events[..=usize::from(events[0].1 < 1_000)],
+            })
+            .collect();
+
+        for part in [&commits[..2], &commits[..4], &commits] {
+            let mut tries = 0;
+            while let Err(error) = try_ingest(&store, part, 0).await {
+                tries += 1;
+                assert!(tries < 3, "{error} after {fault:?}");
+                let _ = try_append(&store, &[any(&format!("between {tries}"), "two")]).await;
+            }
+        }
+
+        let fresh = over(MemoryStorage::open(&database)).await;
+        let mut found = BTreeMap::new();
+        for event in read_all(&fresh).await {
+            *found.entry(event.commit).or_insert(0) += 1;
+        }
+        found.retain(|commit, _| !commit.starts_with("between"));
+        let expected = commits.iter().map(|commit| {
+            let events: u64 = commit.events.iter().map(|(_, count)| count).sum();
+            (commit.id.to_owned(), events)
+        });
+        assert_eq!(found, expected.collect(), "{fault:?}");
+        let mut after = Some(Position(0));
+        while let Some(position) = after {
+            let report = fresh.verify(position).await.expect("verifies");
+            assert_eq!(report.problems, [], "{fault:?}");
+            after = report.next;
+        }
+    }));
+
+    assert!(runs > 30, "{runs} runs");
 }
 
 /// Writes a row that is the checkpoint it was written with.
