@@ -107,6 +107,22 @@ export interface CoreProgress {
   readonly outcomes: readonly CoreOutcome[];
 }
 
+/** The answer to `ingest`: what of the bulk is in the log, from the first commit asked for on. */
+export interface CoreIngested {
+  readonly progress: CoreProgress;
+  readonly commits: number;
+  readonly events: number;
+  /** Those of them that the log already held by their id. */
+  readonly knownCommits: number;
+  readonly knownEvents: number;
+  /** Position of the last event of these commits, 0 if there are none. */
+  readonly position: number;
+  /** Commits that are not written, by their number in the bulk. */
+  readonly refused: readonly (readonly [number, CoreOutcome])[];
+  /** The number of the commit to go on with. */
+  readonly next: number;
+}
+
 /**
  * Events as one document. `events` is flat: `FIELDS_PER_EVENT` values for each event, in the order
  * type index, stream index, version, position, occurredAt, commit index, index inside the commit,
@@ -231,6 +247,14 @@ export interface Core {
   closed(): Promise<string>;
   /** `CoreNewCommit[]` in, `CoreProgress` out, after the transaction has completed. */
   append(group: string): Promise<string>;
+  /**
+   * Writes commits of a bulk, from number `from` on, in one transaction and in their order: all of them,
+   * or fewer; it ends before the first that is refused, or leaves out those. `CoreIngested`. A bulk is UTF-8, lines, each ended by a line feed, by their first character: `t`
+   * a type as JSON, `s` a stream id, `c` a commit (recordedAt, a space, a new id), `k` the same with an id
+   * that was given and its content on the next line, `e` an event (numbers of stream and type, schema
+   * version, occurredAt) with its data on the next line, `m` the same with metadata on a line before.
+   */
+  ingest(bulk: Uint8Array, from: number, passOver: boolean): Promise<string>;
   /** Reads what other tabs wrote. `CoreProgress`. */
   catchUp(): Promise<string>;
   /** Makes a segment of the journal's tail; false if it is empty. */

@@ -109,7 +109,7 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
     }
   };
   const snapshots = keepSnapshots(connection, idle, report, forget);
-  log.onForeign((touched) => {
+  log.onStale((touched) => {
     for (const { shared } of statesByAggregate.values()) {
       shared.forget(touched);
     }

@@ -57,7 +57,9 @@ export interface Job {
 
 export interface GroupCommit {
   submit(job: Job): void;
-  /** Resolves when everything submitted before has ended. */
+  /** Has `settled` wait for work that does not go through a group. */
+  alongside<T>(work: Promise<T>): Promise<T>;
+  /** Resolves when everything that was begun before has ended. */
   settled(): Promise<void>;
 }
 
@@ -90,8 +92,8 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
   let running = false;
   let quotaFailures = 0;
   let whenSettled: (() => void)[] = [];
-  /** Calls that have left the queue and are looked up by their id. */
-  let lookingUp = 0;
+  /** What is under way beside the queue. */
+  let beside = 0;
 
   function start(): void {
     if (!running) {
@@ -117,7 +119,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
   }
 
   function tellSettled(): void {
-    if (!running && queue.length === 0 && lookingUp === 0) {
+    if (!running && queue.length === 0 && beside === 0) {
       const tell = whenSettled;
       whenSettled = [];
       for (const resolve of tell) {
@@ -223,8 +225,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       give();
       return;
     }
-    lookingUp += 1;
-    log
+    const lookUp = log
       .outcome(job.commitId, job.content)
       .then((outcome) => {
         if (outcome?.status === "failed") {
@@ -235,11 +236,16 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
           give();
         }
       })
-      .catch((error: unknown) => job.fail(error))
-      .finally(() => {
-        lookingUp -= 1;
-        tellSettled();
-      });
+      .catch((error: unknown) => job.fail(error));
+    void alongside(lookUp);
+  }
+
+  function alongside<T>(work: Promise<T>): Promise<T> {
+    beside += 1;
+    return work.finally(() => {
+      beside -= 1;
+      tellSettled();
+    });
   }
 
   async function write(group: readonly Member[]): Promise<void> {
@@ -340,6 +346,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       queue.push({ job, held: false, fresh: false, alone: false });
       start();
     },
+    alongside,
     settled() {
       return new Promise((resolve) => {
         whenSettled.push(resolve);

@@ -70,6 +70,7 @@ export type {
   IngestBatch,
   IngestOptions,
   IngestProgress,
+  IngestRefusal,
   ListQuery,
   Live,
   LiveState,

@@ -1,87 +1,95 @@
 /**
  * `ingest`: facts in bulk.
  *
- * Batches are gathered into blocks that fill one transaction; while one block is on its way the next
- * is read and checked. Progress is told when a block is on disk: that is the acknowledgement. A batch
- * with a `commitId` that the log holds already is counted as known, so that an import that was cut
- * off is simply run again.
+ * Batches are gathered into blocks that fill one transaction, which the core writes as a finished
+ * segment; while one block is on its way the next is read and checked. Progress is told when a block is
+ * on disk: that is the acknowledgement. What is on disk is at any time a beginning of what was given,
+ * without the commits that were refused and passed over. A batch with a `commitId` that the log holds already is
+ * counted as known, so that an import that was cut off is simply run again.
  */
+import { type Bulk, newBulk } from "./bulk.js";
 import { canonicalText } from "./canonical.js";
-import type { CoreNewCommit, CoreNewEvent } from "./core.js";
+import type { CoreOutcome } from "./core.js";
 import type { Engine } from "./engine.js";
-import { invalidArgument } from "./errors.js";
+import { type AnyEverfoldError, EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { StreamEvent } from "./event.js";
-import { submitFacts } from "./facts.js";
-import { newEvent } from "./new-event.js";
 import { checkAborted } from "./read.js";
-import { lastPosition } from "./receipt.js";
 import { checkId } from "./stream-id.js";
-import type { IngestBatch, IngestOptions, IngestProgress } from "./types.js";
+import { nextTask } from "./turn.js";
+import type { IngestBatch, IngestOptions, IngestProgress, IngestRefusal } from "./types.js";
 
-/** A block ends at these; a group commit takes as much. */
-const blockEvents = 2_048;
-const blockCharacters = 2_000_000;
+/** A block ends at these: a segment has about as many events, and a turn should be short. */
+const blockEvents = 8_000;
+const blockCharacters = 3_000_000;
 /** A bare array is cut into commits well within the limit of 1,000 events and 256 KiB. */
 const cutEvents = 1_000;
 const cutCharacters = 64_000;
-
-interface Block {
-  commits: CoreNewCommit[];
-  events: number;
-  characters: number;
-}
 
 /** Writes every batch. Rejects after what is under way has ended and been acknowledged. */
 export async function ingestFacts(
   engine: Engine,
   batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>,
-  { onProgress, signal }: IngestOptions,
+  { onProgress, onRefused, signal }: IngestOptions,
 ): Promise<IngestProgress> {
+  const { log, commits: queue, environment } = engine;
   let progress: IngestProgress = {
     events: 0,
     commits: 0,
     knownEvents: 0,
     knownCommits: 0,
-    position: engine.log.position(),
+    position: log.position(),
   };
   let writing: Promise<void> = Promise.resolve();
-  let block: Block = emptyBlock();
+  let block = newBulk(engine, environment.now());
+  let written: ReadonlySet<string> | undefined;
 
-  async function writeBlock({ commits }: Block): Promise<void> {
-    const results = await Promise.allSettled(commits.map((commit) => submitFacts(engine, commit)));
-    let { events, commits: count, knownEvents, knownCommits, position } = progress;
-    let failure: { readonly error: unknown } | undefined;
-    for (const [index, result] of results.entries()) {
-      if (result.status === "rejected") {
-        failure ??= { error: result.reason };
-        continue;
+  async function write(bulk: Bulk): Promise<void> {
+    const bytes = bulk.bytes();
+    const streams = bulk.streams();
+    for (let from = 0; from < bulk.commitIds.length; ) {
+      checkAborted(signal);
+      const done = await log.ingest(bytes, from, onRefused !== undefined, streams);
+      from = done.next;
+      if (done.commits > done.knownCommits) {
+        written = streams;
+        log.grown(streams, true);
       }
-      const size = eventsIn(commits[index] as CoreNewCommit);
-      events += size;
-      count += 1;
-      if (result.value.status === "duplicate") {
-        knownEvents += size;
-        knownCommits += 1;
+      const refused = done.refused.map(([number, outcome]) => refusal(outcome, bulk.commitIds[number] as string));
+      for (const each of refused) {
+        onRefused?.(each);
       }
-      position = Math.max(position, lastPosition(result.value));
-    }
-    if (count > progress.commits) {
-      progress = { events, commits: count, knownEvents, knownCommits, position };
-      onProgress?.(progress);
-    }
-    if (failure !== undefined) {
-      throw failure.error;
+      if (done.commits > 0) {
+        progress = {
+          events: progress.events + done.events,
+          commits: progress.commits + done.commits,
+          knownEvents: progress.knownEvents + done.knownEvents,
+          knownCommits: progress.knownCommits + done.knownCommits,
+          position: Math.max(progress.position, done.position),
+        };
+        onProgress?.(progress);
+      }
+      if (onRefused === undefined && refused[0] !== undefined) {
+        throw refused[0].error;
+      }
     }
   }
 
-  /** Hands the block over once the one before is on disk. */
+  /** Writes the block, if it is full, once the one before is on disk. */
+  async function handOver(): Promise<void> {
+    if (block.events() >= blockEvents || block.characters() >= blockCharacters) {
+      await next();
+    }
+  }
+
   async function next(): Promise<void> {
     await writing;
     checkAborted(signal);
-    writing = writeBlock(block);
+    engine.check();
+    writing = queue.alongside(write(block));
     // It is awaited before the next block, or at the end.
     writing.catch(() => undefined);
-    block = emptyBlock();
+    block = newBulk(engine, environment.now());
+    await nextTask();
   }
 
   if (!isIterable(batches)) {
@@ -90,95 +98,65 @@ export async function ingestFacts(
   try {
     for await (const batch of batches) {
       checkAborted(signal);
-      engine.check();
-      for (const { commit, characters } of commitsOf(engine, batch)) {
-        block.commits.push(commit);
-        block.events += eventsIn(commit);
-        block.characters += characters;
-        if (block.events >= blockEvents || block.characters >= blockCharacters) {
-          await next();
-        }
-      }
+      await take(batch);
     }
-    if (block.commits.length > 0) {
+    if (block.commitIds.length > 0) {
       await next();
     }
   } finally {
-    await writing;
+    try {
+      await writing;
+    } finally {
+      if (written !== undefined) {
+        log.grown(written);
+      }
+    }
   }
   return progress;
-}
 
-function emptyBlock(): Block {
-  return { commits: [], events: 0, characters: 0 };
-}
-
-function eventsIn({ streams }: CoreNewCommit): number {
-  return streams.reduce((sum, { events }) => sum + events.length, 0);
+  /** Adds one batch: a commit, or several of a bare array that is too large for one. */
+  async function take(batch: IngestBatch): Promise<void> {
+    const bare = Array.isArray(batch);
+    const given = (bare ? batch : (batch as { readonly events?: unknown })?.events) as readonly StreamEvent[];
+    if (!Array.isArray(given)) {
+      throw invalidArgument("batches", "a batch is { commitId, events } or an array of events");
+    }
+    const commitId = bare ? undefined : checkId((batch as { readonly commitId: unknown }).commitId, "commitId");
+    let texts = "";
+    let count = 0;
+    for (const [index, event] of given.entries()) {
+      let text = block.textOf(event, `events[${index}]`);
+      if (bare && count > 0 && (count === cutEvents || texts.length + text.length > cutCharacters)) {
+        block.commit(environment.newId(), count, texts);
+        await handOver();
+        [texts, count] = ["", 0];
+        // In the next block, streams and types have other numbers.
+        text = block.textOf(event, `events[${index}]`);
+      }
+      texts += text;
+      count += 1;
+    }
+    if (count > 0) {
+      const content = commitId === undefined ? undefined : canonicalText(given.map(contentOf));
+      block.commit(commitId ?? environment.newId(), count, texts, content);
+      await handOver();
+    }
+  }
 }
 
 function isIterable(value: unknown): boolean {
   return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
 }
 
-/** The commits of one batch: one, or several of a bare array that is too large for one. */
-function* commitsOf(engine: Engine, batch: IngestBatch): Generator<{ commit: CoreNewCommit; characters: number }> {
-  const bare = Array.isArray(batch);
-  const given = (bare ? batch : (batch as { readonly events?: unknown })?.events) as readonly StreamEvent[];
-  if (!Array.isArray(given)) {
-    throw invalidArgument("batches", "a batch is { commitId, events } or an array of events");
-  }
-  const commitId = bare ? undefined : checkId((batch as { readonly commitId: unknown }).commitId, "commitId");
-  const now = engine.environment.now();
-  let streams = new Map<string, CoreNewEvent[]>();
-  let count = 0;
-  let characters = 0;
-
-  for (const [index, event] of (given as readonly StreamEvent[]).entries()) {
-    const where = `events[${index}]`;
-    const streamId = checkId(event?.streamId, `${where}.streamId`);
-    const checked = newEvent(event, engine.aggregateOf(streamId), { occurredAt: now }, where);
-    const size = JSON.stringify(checked).length;
-    if (bare && count > 0 && (count === cutEvents || characters + size > cutCharacters)) {
-      yield { commit: commitOf(engine.environment.newId(), now, streams, ""), characters };
-      streams = new Map();
-      count = 0;
-      characters = 0;
-    }
-    const events = streams.get(streamId);
-    if (events === undefined) {
-      streams.set(streamId, [checked]);
-    } else {
-      events.push(checked);
-    }
-    count += 1;
-    characters += size;
-  }
-  if (count > 0) {
-    const content = commitId === undefined ? "" : canonicalText(given.map(contentOf));
-    yield { commit: commitOf(commitId ?? engine.environment.newId(), now, streams, content), characters };
-  }
-}
-
-function commitOf(
-  commitId: string,
-  recordedAt: number,
-  eventsByStream: ReadonlyMap<string, readonly CoreNewEvent[]>,
-  content: string,
-): CoreNewCommit {
-  return {
-    commitId,
-    // Only an id that the caller gave has content to be compared.
-    known: content !== "",
-    recordedAt,
-    mode: "fact",
-    content,
-    reads: [],
-    streams: [...eventsByStream].map(([streamId, events]) => ({ streamId, expectedVersion: "any", events })),
-  };
-}
-
 /** What the caller gave of an event. */
 function contentOf({ streamId, type, data, metadata, occurredAt }: StreamEvent) {
   return { streamId, type, data: data ?? undefined, metadata, occurredAt };
+}
+
+function refusal(outcome: CoreOutcome, commitId: string): IngestRefusal {
+  const error =
+    outcome.status === "failed"
+      ? errorFromCore(outcome.error, { commitId })
+      : new EverfoldError("wasm-failed", "the engine gave no reason for a refused commit", {});
+  return { commitId, error: error as AnyEverfoldError };
 }

@@ -48,6 +48,12 @@ export function asStored<T>(value: T, role: JsonRole, root: string, where?: stri
   return copy(value) as T;
 }
 
+/** The value itself, for who makes it into text at once. */
+export function asGiven<T>(value: T, role: JsonRole, root: string, where?: string): T {
+  checkJson(value, role, root, where);
+  return value;
+}
+
 /** Throws for what JSON cannot hold, and for `undefined`. */
 export function checkJson(value: unknown, role: JsonRole, root: string, where?: string): void {
   const problem = value === undefined ? bad("is undefined") : jsonProblem(value);

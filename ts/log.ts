@@ -6,7 +6,7 @@
  * notice is.
  */
 import type { Connection } from "./connection.js";
-import type { CoreOutcome, CorePage, CoreProgress, CoreQuery } from "./core.js";
+import type { CoreIngested, CoreOutcome, CorePage, CoreProgress, CoreQuery } from "./core.js";
 import { listenerSet } from "./listeners.js";
 
 /** Streams by id, or "all" when it is not known which. */
@@ -19,6 +19,8 @@ export interface LogChange {
   readonly own: boolean;
   /** Whether another tab wrote some of it. */
   readonly foreign: boolean;
+  /** Whether more is about to follow: who is in no hurry waits for that. */
+  readonly more: boolean;
 }
 
 export interface Log {
@@ -28,8 +30,13 @@ export interface Log {
   ownPosition(): number;
   /** Writes a group of commits. States of foreign streams are out of date once it resolves; call `grown` after that. */
   append(group: string): Promise<CoreProgress>;
-  /** Tells the followers of own writes and of foreign ones that `append` found. */
-  grown(touched: ReadonlySet<string>): void;
+  /**
+   * Writes commits of a bulk as `Core.ingest` does. States of its `streams`, as of foreign ones, are out of
+   * date once it resolves; call `grown` after that.
+   */
+  ingest(bulk: Uint8Array, from: number, passOver: boolean, streams: ReadonlySet<string>): Promise<CoreIngested>;
+  /** Tells the followers of own writes and of foreign ones that were found on the way. */
+  grown(touched: ReadonlySet<string>, more?: boolean): void;
   /** Takes in what other tabs wrote until now. */
   catchUp(): Promise<void>;
   /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
@@ -37,15 +44,15 @@ export interface Log {
   page(query: CoreQuery): Promise<CorePage>;
   /** What became of a commit; null if the log does not hold it. With `content`, whether that is the same. */
   outcome(commitId: string, content?: string): Promise<CoreOutcome | null>;
-  /** `listener` hears first, before any promise of the same news resolves; for what is kept of streams. */
-  onForeign(listener: (touched: Touched) => void): void;
+  /** `listener` hears first, before any promise of the same news resolves, which streams' states are out of date. */
+  onStale(listener: (touched: Touched) => void): void;
   /** Returns what ends it. */
   onChange(listener: (change: LogChange) => void): () => void;
 }
 
 /** Follows the log behind a connection; `position` is where it ends now. */
 export function openLog(connection: Connection, position: number): Log {
-  const foreignListeners: ((touched: Touched) => void)[] = [];
+  const staleListeners: ((touched: Touched) => void)[] = [];
   const listeners = listenerSet<LogChange>();
   let end = position;
   let own = position;
@@ -58,19 +65,24 @@ export function openLog(connection: Connection, position: number): Log {
     if (progress.foreign === "all" || progress.foreign.length > 0) {
       const touched = progress.foreign === "all" ? "all" : new Set(progress.foreign);
       foreign = foreign === "all" || touched === "all" ? "all" : new Set([...foreign, ...touched]);
-      for (const listener of foreignListeners) {
-        listener(touched);
-      }
+      tellStale(touched);
     }
   }
 
-  function tell(written: ReadonlySet<string>): void {
+  function tellStale(touched: Touched): void {
+    for (const listener of staleListeners) {
+      listener(touched);
+    }
+  }
+
+  function tell(written: ReadonlySet<string>, more = false): void {
     const byOthers = foreign;
     foreign = new Set();
     const change: LogChange = {
       touched: byOthers === "all" ? "all" : new Set([...byOthers, ...written]),
       own: written.size > 0,
       foreign: byOthers === "all" || byOthers.size > 0,
+      more,
     };
     if (change.own || change.foreign) {
       listeners.tell(change);
@@ -90,9 +102,17 @@ export function openLog(connection: Connection, position: number): Log {
       takeIn(progress);
       return progress;
     },
-    grown(touched) {
+    async ingest(bulk, from, passOver, streams) {
+      const ingested = await connection.ask<CoreIngested>((core) => core.ingest(bulk, from, passOver));
+      takeIn(ingested.progress);
+      if (ingested.commits > ingested.knownCommits) {
+        tellStale(streams);
+      }
+      return ingested;
+    },
+    grown(touched, more) {
       own = end;
-      tell(touched);
+      tell(touched, more);
     },
     // A look that began before the call may have missed what the caller wants to see.
     catchUp() {
@@ -117,8 +137,8 @@ export function openLog(connection: Connection, position: number): Log {
     },
     page: (query) => connection.ask<CorePage>((core) => core.read(JSON.stringify(query))),
     outcome: (commitId, content = "") => connection.ask<CoreOutcome | null>((core) => core.outcome(commitId, content)),
-    onForeign(listener) {
-      foreignListeners.push(listener);
+    onStale(listener) {
+      staleListeners.push(listener);
     },
     onChange: listeners.add,
   };

@@ -22,13 +22,15 @@ export interface EventDefaults {
 
 /**
  * Checks one event; `aggregate` is that of its stream, if it is registered. Throws `invalid-event`.
- * The result shares nothing with what the caller gave. `where` names the event in messages: `events[2]`.
+ * The result shares nothing with what the caller gave, unless `take` is `asGiven`. `where` names the
+ * event in messages: `events[2]`.
  */
 export function newEvent(
   event: AnyEvent,
   aggregate: AnyAggregate | undefined,
   defaults: EventDefaults,
   where = "",
+  take = asStored,
 ): CoreNewEvent {
   if (typeof event !== "object" || event === null) {
     throw invalidEvent(where, "", "an event is an object with a type");
@@ -50,9 +52,9 @@ export function newEvent(
     occurredAt,
   };
   if (data !== undefined && data !== null) {
-    checked.data = asStored(data, "invalid-event", "data", where);
+    checked.data = take(data, "invalid-event", "data", where);
   }
-  const own = checkMetadata(event.metadata, where);
+  const own = checkMetadata(event.metadata, where, take);
   const metadata = own && defaults.metadata ? { ...defaults.metadata, ...own } : (own ?? defaults.metadata);
   if (metadata !== undefined) {
     checked.metadata = metadata;
@@ -68,14 +70,18 @@ export function newEvent(
 }
 
 /** Checks metadata, of an event or of a commit: none, or an object that JSON can hold. */
-export function checkMetadata(metadata: unknown, where = ""): Readonly<Record<string, unknown>> | undefined {
+export function checkMetadata(
+  metadata: unknown,
+  where = "",
+  take = asStored,
+): Readonly<Record<string, unknown>> | undefined {
   if (metadata === undefined || metadata === null) {
     return undefined;
   }
   if (typeof metadata !== "object" || Array.isArray(metadata)) {
     throw invalidEvent(where, "metadata", "metadata must be an object");
   }
-  return asStored(metadata as Readonly<Record<string, unknown>>, "invalid-event", "metadata", where);
+  return take(metadata as Readonly<Record<string, unknown>>, "invalid-event", "metadata", where);
 }
 
 function invalidEvent(

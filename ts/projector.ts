@@ -71,9 +71,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   const stopListening = log.onChange(onLogChange);
   wake(0);
 
-  function onLogChange({ foreign }: LogChange): void {
+  function onLogChange({ foreign, more }: LogChange): void {
     lookFirst ||= foreign;
-    wake(foreign ? politeMs : patience());
+    if (!more || waiters.length > 0 || listeners.any()) {
+      wake(foreign ? politeMs : patience());
+    }
   }
 
   function patience(): number {

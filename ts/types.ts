@@ -198,8 +198,16 @@ export interface IngestProgress {
   readonly position: number;
 }
 
+/** A commit of an `ingest` that the store refuses: its id stands for other content, or it is too large. */
+export interface IngestRefusal {
+  readonly commitId: string;
+  readonly error: AnyEverfoldError;
+}
+
 /** Options of `ingest`. */
 export interface IngestOptions extends Abortable {
+  /** Hears of commits that are refused; the rest is written. Without it, `ingest` ends before the first one and rejects. */
+  readonly onRefused?: ((refusal: IngestRefusal) => void) | undefined;
   /** Called after each group of batches is on disk: that is the acknowledgement. */
   readonly onProgress?: ((progress: IngestProgress) => void) | undefined;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { IngestProgress } from "../../ts/types.js";
 import { account, balances, deposited, opened as openedEvent } from "./ledger.js";
 import { all, opened } from "./opened.js";
+import { newDatabase, tab } from "./tab.js";
 
 const definitions = { aggregates: [account], projections: [balances] } as const;
 const row = (n: number) => ({ streamId: `account-${n % 7}`, ...deposited(n) });
@@ -41,7 +42,7 @@ describe("ingest", () => {
     const checks: Promise<void>[] = [];
 
     await store.ingest(
-      Array.from({ length: 3_000 }, (_, n) => ({ commitId: `row-${n}`, events: [row(n)] })),
+      Array.from({ length: 9_000 }, (_, n) => ({ commitId: `row-${n}`, events: [row(n)] })),
       {
         onProgress: (progress) => {
           acknowledged.push(progress);
@@ -55,7 +56,7 @@ describe("ingest", () => {
     expect(acknowledged.map(({ events }) => events)).toEqual(
       acknowledged.map(({ events }) => events).sort((a, b) => a - b),
     );
-    expect(acknowledged.at(-1)).toMatchObject({ events: 3_000, commits: 3_000 });
+    expect(acknowledged.at(-1)).toMatchObject({ events: 9_000, commits: 9_000 });
   });
 
   test("cuts a bare list that is too large for a commit, and never a batch with an id", async () => {
@@ -148,6 +149,111 @@ describe("ingest", () => {
     const versions = (await all(store.read({ streamId: "account-a" }))).map(({ version }) => version);
     expect(versions).toEqual(Array.from({ length: 350 }, (_, index) => index + 1));
     expect((await store.load(account, "a")).version).toBe(350);
+  });
+
+  test("ends before the first commit that is refused, and has acknowledged all before it", async () => {
+    const { store } = await opened(definitions);
+    await store.append("account-a", [deposited(1)], { commitId: "used" });
+    const batches = ["one", "two", "used", "three"].map((commitId, n) => ({ commitId, events: [row(n)] }));
+    let told: IngestProgress | undefined;
+
+    const ingesting = store.ingest(batches, {
+      onProgress: (progress) => {
+        told = progress;
+      },
+    });
+
+    await expect(ingesting).rejects.toMatchObject({ code: "commit-id-reused", details: { commitId: "used" } });
+    expect(told).toMatchObject({ events: 2, commits: 2 });
+    const ids = (await all(store.read())).map(({ commitId }) => commitId);
+    expect(ids).toEqual(["used", "one", "two"]);
+  });
+
+  test("passes over commits that are refused if somebody hears of them", async () => {
+    const { store } = await opened(definitions);
+    await store.append("account-a", [deposited(1)], { commitId: "used" });
+    const many = Array.from({ length: 1_001 }, (_, n) => row(n));
+    const refused: [string, string][] = [];
+
+    const report = await store.ingest(
+      [
+        { commitId: "used", events: [row(0)] },
+        { commitId: "one", events: [row(1)] },
+        { commitId: "large", events: many },
+        { commitId: "two", events: [row(2)] },
+      ],
+      { onRefused: ({ commitId, error }) => refused.push([commitId, error.code]) },
+    );
+
+    expect(refused).toEqual([
+      ["used", "commit-id-reused"],
+      ["large", "invalid-event"],
+    ]);
+    expect(report).toMatchObject({ events: 2, commits: 2, position: 3 });
+  });
+
+  test("stops between blocks when the store is closed; what was acknowledged is there", async () => {
+    const database = newDatabase();
+    const { store } = await tab(database, definitions);
+    let acknowledged = 0;
+    let closing: Promise<void> | undefined;
+
+    const ingesting = store.ingest(
+      Array.from({ length: 30_000 }, (_, n) => [row(n)]),
+      {
+        onProgress: ({ events }) => {
+          acknowledged = events;
+          closing ??= store.close();
+        },
+      },
+    );
+
+    await expect(ingesting).rejects.toMatchObject({ code: "store-closed" });
+    await closing;
+    expect(acknowledged).toBeGreaterThan(0);
+    expect((await (await tab(database, definitions)).store.stats()).events).toBe(acknowledged);
+  });
+
+  test("lets projections gather until its end, unless somebody asks", async () => {
+    const { store } = await opened(definitions);
+    const view = store.view(balances);
+    await view.count();
+    const checkpoints: number[] = [];
+
+    await store.ingest(
+      Array.from({ length: 40_000 }, (_, n) => [row(n)]),
+      { onProgress: () => checkpoints.push(view.checkpoint()) },
+    );
+
+    expect(new Set(checkpoints)).toEqual(new Set([0]));
+    await view.count();
+    expect(view.checkpoint()).toBe(40_000);
+  });
+
+  test("forgets states that it has overtaken", async () => {
+    const { store } = await opened(definitions);
+    await store.execute(account, "a", { type: "Deposit", data: { amount: 1 } });
+
+    await store.ingest([Array.from({ length: 2_000 }, () => ({ streamId: "account-a", ...deposited(1) }))]);
+
+    expect((await store.load(account, "a")).state.balance).toBe(2_001);
+    const receipt = await store.execute(account, "a", { type: "Deposit", data: { amount: 1 } });
+    expect(receipt.version).toBe(2_002);
+  });
+
+  test("keeps nothing of the objects that it was given", async () => {
+    const { store } = await opened(definitions);
+    const event = { streamId: "account-a", type: "account.money_deposited", data: { amount: 0 } };
+    function* batches() {
+      for (let amount = 1; amount <= 3; amount += 1) {
+        event.data.amount = amount;
+        yield { commitId: `row-${amount}`, events: [event] };
+      }
+    }
+
+    await store.ingest(batches());
+
+    expect((await all(store.read())).map(({ data }) => data)).toEqual([{ amount: 1 }, { amount: 2 }, { amount: 3 }]);
   });
 
   test("of nothing does nothing", async () => {
