@@ -35,7 +35,6 @@ export async function importStatement(
   { signal, onProgress }: ImportOptions,
 ): Promise<ImportProgress> {
   const opened = new Set((await ledger.view(balances).list()).map(({ row }) => row.account));
-  const rows = rowsOf(file);
   const tally = new Tally();
   const problems: Problem[] = [];
   let broken = 0;
@@ -46,40 +45,25 @@ export async function importStatement(
   };
   const progress = (): ImportProgress => ({ ...tally.counts, broken, problems: [...problems] });
 
-  /** Asks for rows one by one, because leaving a `for await` would close the file for a second attempt. */
   async function* bookings(): AsyncGenerator<Booking> {
-    yield* tally.again();
-    for (let next = await rows.next(); !next.done; next = await rows.next()) {
-      if ("problem" in next.value) list(next.value);
-      else yield* bookingsOf(next.value.line, next.value.transaction, opened);
+    for await (const row of rowsOf(file)) {
+      if ("problem" in row) list(row);
+      else yield* bookingsOf(row.line, row.transaction, opened);
     }
   }
 
-  /** One attempt: null when all is written, or the id that stands for something else in the ledger. */
-  async function attempt(): Promise<string | null> {
-    try {
-      await ledger.ingest(tally.hand(bookings()), {
-        signal,
-        onProgress: (done) => {
-          tally.acknowledge(done);
-          onProgress(progress());
-        },
-      });
-      return null;
-    } catch (error) {
+  await ledger.ingest(tally.hand(bookings()), {
+    signal,
+    onProgress: (done) => {
+      tally.acknowledge(done);
+      onProgress(progress());
+    },
+    onRefused: ({ commitId, error }) => {
       if (!isEverfoldError(error, "commit-id-reused")) throw error;
-      return error.details.commitId;
-    }
-  }
-
-  try {
-    for (let reused = await attempt(); reused !== null; reused = await attempt()) {
-      const { line, opens } = tally.withdraw(reused);
+      const { line, opens } = tally.withdraw(commitId);
       // An account that was opened meanwhile, from another file in another tab, is open: nothing is wrong with the row.
       if (!opens) list({ line, problem: "The ledger holds this transaction_id with other content." });
-    }
-    return progress();
-  } finally {
-    await rows.return(undefined);
-  }
+    },
+  });
+  return progress();
 }
