@@ -43,11 +43,18 @@ function partsOf(samples) {
   return { parts: Object.fromEntries(withParts.map(([store, taken]) => [store, medians(taken)])) };
 }
 
-/** A limit of "as good" passes from 0.9, since a median of seven pairs moves by that much. */
-function isMet({ ratioToIdb, atMost }, { value, ratios: { idb } }) {
-  if (atMost !== undefined) return value <= atMost;
-  return idb === undefined ? undefined : idb >= (ratioToIdb === 1 ? 0.9 : ratioToIdb);
+/** Undefined when a peer that the limit names was not measured. */
+function isMet({ ratioToIdb, ratioToSqlite, atMost, atLeast }, { value, durability, ratios }) {
+  const parts = [];
+  if (atMost !== undefined) parts.push(value <= atMost);
+  if (atLeast?.[durability] !== undefined) parts.push(value >= atLeast[durability]);
+  if (ratioToIdb !== undefined) parts.push(reaches(ratios.idb, ratioToIdb));
+  if (ratioToSqlite !== undefined) parts.push(reaches(ratios.sqlite, ratioToSqlite));
+  return parts.includes(false) ? false : parts.includes(undefined) ? undefined : true;
 }
+
+/** A limit of "as good" passes from 0.9, since a median of seven pairs moves by that much. */
+const reaches = (ratio, limit) => (ratio === undefined ? undefined : ratio >= (limit === 1 ? 0.9 : limit));
 
 export function tableOf(entries, stores) {
   const peers = stores.filter((store) => store !== "everfold");
@@ -78,7 +85,7 @@ export function tableOf(entries, stores) {
       : []),
     entry.limit === undefined
       ? ""
-      : `${limitText(entry.limit)}${entry.met === undefined ? "" : entry.met ? ": met" : ": MISSED"}`,
+      : `${limitText(entry.limit, entry.durability)}${entry.met === undefined ? "" : entry.met ? ": met" : ": MISSED"}`,
   ]);
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   return [head, ...rows]
@@ -91,7 +98,15 @@ export function tableOf(entries, stores) {
     .join("\n");
 }
 
-const limitText = ({ ratioToIdb, atMost }) => (atMost === undefined ? `${ratioToIdb} x idb` : `at most ${atMost}`);
+const limitText = ({ ratioToIdb, ratioToSqlite, atMost, atLeast }, durability) =>
+  [
+    atMost !== undefined && `at most ${atMost}`,
+    atLeast?.[durability] !== undefined && `at least ${shown(atLeast[durability])}`,
+    ratioToIdb !== undefined && `${ratioToIdb} x idb`,
+    ratioToSqlite !== undefined && `${ratioToSqlite} x sqlite`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 
 const range = ({ min, max }) => [rounded(min), rounded(max)];
 const rounded = (value) => Number(value.toPrecision(4));

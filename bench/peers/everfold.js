@@ -46,7 +46,7 @@ export async function open({ database, durability, projection }) {
       }
     },
     balance: async (accountId) => (await view.get(`account-${accountId}`))?.balance,
-    ingest: (batches) => store.ingest(bareBatches(batches)),
+    ingest: (batches) => store.ingest(batches),
     async scan() {
       const rows = new Map();
       let events = 0;
@@ -58,8 +58,4 @@ export async function open({ database, durability, projection }) {
     },
     close: () => store.close(),
   };
-}
-
-async function* bareBatches(batches) {
-  for await (const events of batches) yield events.map(({ version, ...event }) => event);
 }
