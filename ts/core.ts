@@ -123,11 +123,7 @@ export interface CoreIngested {
   readonly next: number;
 }
 
-/**
- * Events as one document. `events` is flat: `FIELDS_PER_EVENT` values for each event, in the order
- * type index, stream index, version, position, occurredAt, commit index, index inside the commit,
- * schemaVersion, metadata (0 if none), data (null if none).
- */
+/** Events as one document. */
 export interface CoreBatch {
   readonly types: readonly string[];
   readonly streams: readonly string[];
@@ -143,10 +139,18 @@ export interface CoreBatch {
     string | 0,
     number,
   ])[];
-  readonly events: readonly unknown[];
+  /** Of each event; null if none. */
+  readonly data: readonly unknown[];
+  /** Of those events that have some: the event's place in the batch, its metadata. */
+  readonly metadata: readonly (readonly [number, unknown])[];
+  /**
+   * `NUMBERS_PER_EVENT` for each event: number of its type and of its stream, version, position, occurredAt,
+   * number of its commit, index inside that, schemaVersion.
+   */
+  readonly numbers: ArrayLike<number>;
 }
 
-export const FIELDS_PER_EVENT = 10;
+export const NUMBERS_PER_EVENT = 8;
 
 /** The answer to `load`. */
 export interface CoreLoaded {
@@ -177,14 +181,15 @@ export interface CoreQuery {
   readonly clock: "occurred" | "recorded";
   readonly direction: "forward" | "backward";
   readonly limit?: number;
+  /** Only the streams of one part of several, by the hash of their ids: which one, from 0, and how many. */
+  readonly partition?: readonly [index: number, count: number];
 }
 
-/** One page of a read. */
-export interface CorePage {
-  readonly batch: CoreBatch;
-  /** Give it back as `afterPosition` (forward) or `untilPosition` (backward) of the next page; null at the end. */
-  readonly next: number | null;
-}
+/**
+ * One page of a read: the text of a `CoreBatch` without its numbers, the numbers, and what to give back as
+ * `afterPosition` (forward) or `untilPosition` (backward) for the next page, null at the end.
+ */
+export type CorePage = readonly [text: string, numbers: Float64Array, next: number | null];
 
 /** State of one projection version as stored. */
 export interface CoreProjection {
@@ -195,6 +200,10 @@ export interface CoreProjection {
   readonly newestVersion: number;
   /** Set while a rebuild is under way: the generation that it writes and how far it is. */
   readonly rebuild: { readonly generation: number; readonly checkpoint: number } | null;
+  /** Whether that can be taken up again. */
+  readonly resumable: boolean;
+  /** How often rows were replaced without folding on: rows kept from before another one are out of date. */
+  readonly revision: number;
   /** The position of the event that it stopped at, if it failed. */
   readonly failedAt: number | null;
   /** Other generations of this projection that hold rows: of older versions and of abandoned rebuilds. */
@@ -219,6 +228,10 @@ export interface CoreRowWrite {
     readonly (IndexValue | null)[],
   ])[];
   readonly failedAt?: number | null;
+  /** What the rows were folded from, as `expectedCheckpoint`. 0 if left out. */
+  readonly revision?: number;
+  /** Rows are replaced, not folded on: makes it the next revision. */
+  readonly replaces?: boolean;
 }
 
 /** A range of rows, by key (`index` left out) or by the number of an index. */
@@ -273,8 +286,8 @@ export interface Core {
     at: number,
     clock: string,
   ): Promise<string>;
-  /** `CoreQuery` in, `CorePage` out. */
-  read(query: string): Promise<string>;
+  /** `CoreQuery` in. */
+  read(query: string): Promise<CorePage>;
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
   streams(prefix: string, after: string, limit: number): Promise<string>;
   /**
@@ -306,6 +319,13 @@ export interface Core {
    * generation or checkpoint is another.
    */
   writeRows(write: string): Promise<boolean>;
+  /**
+   * Keeps rows of the rebuild under way packed, in place of those kept before: a `CoreRowWrite` without rows, and
+   * lists of rows, each a line. Cheap, so that checkpoints are. False as `writeRows`.
+   */
+  stageRows(write: string, parts: string): Promise<boolean>;
+  /** Writes the rows of one staged part where they are read; true when none is left. */
+  flushRows(name: string, version: number, generation: number): Promise<boolean>;
   /** Begins (or, with `resume`, takes up again) a rebuild: `CoreProjection`. */
   beginRebuild(name: string, version: number, resume: boolean): Promise<string>;
   /** Makes the rebuilt generation the live one, if its checkpoint has reached `checkpoint`; then the old one can be dropped. */

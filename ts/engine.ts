@@ -9,6 +9,7 @@ import type { AnyAggregate } from "./aggregate.js";
 import { compactWhenIdle } from "./compaction.js";
 import { type Connection, connect } from "./connection.js";
 import type { Environment } from "./environment.js";
+import { EverfoldError } from "./errors.js";
 import { type GroupCommit, groupCommits } from "./group-commit.js";
 import { type IdleWork, idleWork } from "./idle.js";
 import { type Log, openLog } from "./log.js";
@@ -20,7 +21,7 @@ import { keepSnapshots, type SnapshotKeeper } from "./snapshots.js";
 import { keepStates, type States } from "./states.js";
 import { aggregateNameOf } from "./stream-id.js";
 import { followTabs } from "./tabs.js";
-import type { StorageOptions } from "./types.js";
+import type { RebuildStart, StorageOptions } from "./types.js";
 
 export interface Engine {
   readonly name: string;
@@ -36,6 +37,8 @@ export interface Engine {
   readonly snapshots: SnapshotKeeper;
   readonly idle: IdleWork;
   readonly report: Report;
+  /** Calls every handle's `onRebuildStart`. Rejects with `rebuild-failed`. */
+  rebuildStarts(start: RebuildStart): Promise<void>;
   /** Throws `store-closed`, or why else no call can succeed. */
   check(): void;
   /** The aggregate that owns a stream, if one is registered. */
@@ -55,6 +58,7 @@ export interface Registered {
   readonly aggregates: readonly AnyAggregate[];
   readonly projections: readonly AnyProjection[];
   readonly onProblem: Report | undefined;
+  readonly onRebuildStart?: StorageOptions["onRebuildStart"];
 }
 
 /** How an engine is started; what `openStore` has checked. */
@@ -69,7 +73,7 @@ export interface EngineOptions {
 /** Opens the store and starts what works in the background. */
 export async function startEngine({ wasm, ...options }: EngineOptions): Promise<Engine> {
   const { name, storage, durability, environment } = options;
-  const hearers = new Set<{ readonly report: Report }>();
+  const hearers = new Set<{ readonly report: Report; readonly onRebuildStart?: StorageOptions["onRebuildStart"] }>();
   const warn: Report = warnOnceACode(name);
   const statesByAggregate = new Map<AnyAggregate, Shared<States>>();
   const statesByName = new Map<string, readonly States[]>();
@@ -133,11 +137,27 @@ export async function startEngine({ wasm, ...options }: EngineOptions): Promise<
     snapshots,
     idle,
     report,
+    async rebuildStarts(start) {
+      for (const { onRebuildStart } of hearers) {
+        try {
+          await onRebuildStart?.(start);
+        } catch (cause) {
+          const { projection } = start;
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw new EverfoldError(
+            "rebuild-failed",
+            `${projection}: onRebuildStart threw: ${reason}`,
+            { projection },
+            { cause },
+          );
+        }
+      }
+    },
     check: connection.check,
     aggregateOf: (streamId) => statesOf(streamId)[0]?.aggregate,
     statesOf,
-    register({ aggregates, projections, onProblem }) {
-      const hearer = { report: onProblem ?? warn };
+    register({ aggregates, projections, onProblem, onRebuildStart }) {
+      const hearer = { report: onProblem ?? warn, onRebuildStart };
       hearers.add(hearer);
       const release = [
         ...aggregates.map((aggregate) =>

@@ -24,6 +24,16 @@ export async function withLock<T>(name: string, work: () => Promise<T>): Promise
   }
 }
 
+/** Resolves when nobody holds the lock, without it within the page a little later: look again then. */
+export async function lockFree(name: string): Promise<void> {
+  const locks = lockManager();
+  if (locks === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  } else {
+    await locks.request(name, { mode: "shared" }, () => undefined);
+  }
+}
+
 /** Holds a lock together with others until the returned function is called. */
 export function shareLock(name: string): () => void {
   let release = () => {};

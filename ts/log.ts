@@ -6,7 +6,7 @@
  * notice is.
  */
 import type { Connection } from "./connection.js";
-import type { CoreIngested, CoreOutcome, CorePage, CoreProgress, CoreQuery } from "./core.js";
+import type { CoreBatch, CoreIngested, CoreOutcome, CoreProgress, CoreQuery } from "./core.js";
 import { listenerSet } from "./listeners.js";
 
 /** Streams by id, or "all" when it is not known which. */
@@ -21,6 +21,12 @@ export interface LogChange {
   readonly foreign: boolean;
   /** Whether more is about to follow: who is in no hurry waits for that. */
   readonly more: boolean;
+}
+
+/** A page of the log; `next` says where the next one begins, null at the end. */
+export interface LogPage {
+  readonly batch: CoreBatch;
+  readonly next: number | null;
 }
 
 export interface Log {
@@ -41,7 +47,7 @@ export interface Log {
   catchUp(): Promise<void>;
   /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
   restart(position: number): void;
-  page(query: CoreQuery): Promise<CorePage>;
+  page(query: CoreQuery): Promise<LogPage>;
   /** What became of a commit; null if the log does not hold it. With `content`, whether that is the same. */
   outcome(commitId: string, content?: string): Promise<CoreOutcome | null>;
   /** `listener` hears first, before any promise of the same news resolves, which streams' states are out of date. */
@@ -135,7 +141,10 @@ export function openLog(connection: Connection, position: number): Log {
       own = end;
       tell(new Set());
     },
-    page: (query) => connection.ask<CorePage>((core) => core.read(JSON.stringify(query))),
+    async page(query) {
+      const [text, numbers, next] = await connection.call((core) => core.read(JSON.stringify(query)));
+      return { batch: { ...(JSON.parse(text) as Omit<CoreBatch, "numbers">), numbers }, next };
+    },
     outcome: (commitId, content = "") => connection.ask<CoreOutcome | null>((core) => core.outcome(commitId, content)),
     onStale(listener) {
       staleListeners.push(listener);

@@ -181,15 +181,17 @@ function checkDefinitions(options: StoreOptions): Definitions {
   if (typeof options !== "object" || options === null) {
     throw invalidArgument("options", "openStore takes an object of options");
   }
-  const { aggregates = [], decisions = [], projections = [], reactors = [], sync, onProblem } = options;
+  const { aggregates = [], decisions = [], projections = [], reactors = [], sync, onProblem, onRebuildStart } = options;
   if (sync !== undefined) {
     throw invalidArgument("sync", "sync comes in a later release");
   }
   if (!Array.isArray(reactors) || reactors.length > 0) {
     throw invalidArgument("reactors", "reactors come in a later release");
   }
-  if (onProblem !== undefined && typeof onProblem !== "function") {
-    throw invalidArgument("onProblem", "onProblem must be a function");
+  for (const [name, hook] of Object.entries({ onProblem, onRebuildStart })) {
+    if (hook !== undefined && typeof hook !== "function") {
+      throw invalidArgument(name, `${name} must be a function`);
+    }
   }
   checkList("aggregates", "aggregate", aggregates);
   checkList("decisions", "decision", decisions);
@@ -205,7 +207,7 @@ function checkDefinitions(options: StoreOptions): Definitions {
       );
     }
   }
-  return { aggregates, decisions, projections, onProblem };
+  return { aggregates, decisions, projections, onProblem, onRebuildStart };
 }
 
 function checkList(argument: string, kind: string, list: readonly unknown[]): void {

@@ -1,11 +1,14 @@
 /**
  * `project`: a view as of then, folded in memory from some of the events; nothing is written.
  */
+import { progressOf } from "./build.js";
 import type { Engine } from "./engine.js";
+import { foldLog } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
-import { coreQuery, readPages } from "./read.js";
-import { foldRows, keyEvents, projectionQuery } from "./row-fold.js";
+import { checkAborted, coreQuery } from "./read.js";
+import { projectionQuery } from "./row-fold.js";
 import { memoryRows } from "./row-table.js";
+import { timeSlices } from "./slices.js";
 import type { ProjectedView, ProjectOptions } from "./types.js";
 import { projectedView } from "./view.js";
 
@@ -17,17 +20,22 @@ export async function projectRows(
   const { onProgress, signal, from, until, clock, streams, types } = options;
   const wanted = projectionQuery(projection);
   const asked = coreQuery({ from, until, clock, streams, types });
-  const total = engine.log.position();
-  const rows = memoryRows(projection);
   const query = {
     ...wanted,
     ...asked,
     ...(wanted.types && asked.types && { types: asked.types.filter((type) => wanted.types?.includes(type)) }),
-    untilPosition: total,
   };
-  for await (const page of readPages(engine, query, signal)) {
-    foldRows(projection, keyEvents(projection, page.events), rows.known);
-    onProgress?.({ processed: page.position, total, phase: "folding" });
+  checkAborted(signal);
+  const total = engine.log.position();
+  const rows = memoryRows(projection);
+  const fold = foldLog(engine, { projection, query, signal, known: rows.known });
+  const breathe = timeSlices();
+  const began = performance.now();
+  for (let done = false; !done; ) {
+    done = await fold.advance(total);
+    onProgress?.(progressOf("folding", 0, fold.position(), total, performance.now() - began));
+    await breathe();
+    checkAborted(signal);
   }
   return projectedView(projection, rows, total, () => {
     rows.known.clear();

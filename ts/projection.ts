@@ -38,6 +38,11 @@ export interface ProjectionDefinition<
    * given, readers only ever get copies; `undefined` deletes the row. Rows are JSON.
    */
   readonly evolve: (row: Row | undefined, event: RecordedEvent<ProjectedEvent<As, T>>, key: string) => Row | undefined;
+  /**
+   * `"stream"` promises that `key` returns only keys that belong to the event's own stream, so that no two streams
+   * share a row: rows can then be rebuilt by stream.
+   */
+  readonly partition?: "stream" | undefined;
   /** Secondary indexes by name, for `list({ index })`. A string, a finite number, or `undefined` for not indexed. */
   readonly indexes?: { readonly [K in I]: IndexFunction<NoInfer<Row>> } | undefined;
 }
@@ -54,6 +59,7 @@ export interface Projection<
   readonly version: number;
   readonly from: readonly AnyAggregate[] | undefined;
   readonly events: readonly string[] | undefined;
+  readonly partition: "stream" | undefined;
   /** Index functions by name; an index's number is its place here. */
   readonly indexes: { readonly [K in I]: IndexFunction<Row> };
   key(event: RecordedEvent<E>): string | readonly string[] | null;
@@ -93,7 +99,7 @@ export function defineProjection<
   I extends string = never,
 >(definition: ProjectionDefinition<N, As, T, Row, I>): Projection<N, Row, ProjectedEvent<As, T>, I> {
   checkDefinition("projection", definition, ["key", "evolve"]);
-  const { name, version, from, events } = definition;
+  const { name, version, from, events, partition } = definition;
   const fail = (property: string, problem: string) => definitionError("projection", name, property, problem);
   checkList(
     from,
@@ -107,6 +113,9 @@ export function defineProjection<
     (problem) => fail("events", problem),
     "event type",
   );
+  if (partition !== undefined && partition !== "stream") {
+    throw fail("partition", `is ${String(partition)}, must be "stream" or left out`);
+  }
   const indexes = { ...definition.indexes } as { readonly [K in I]: IndexFunction<Row> };
   for (const [index, value] of Object.entries(indexes)) {
     if (typeof value !== "function") {
@@ -119,6 +128,7 @@ export function defineProjection<
     version,
     from: from && Object.freeze([...from]),
     events: events && Object.freeze([...events]),
+    partition,
     indexes: Object.freeze(indexes),
     key: definition.key,
     evolve: definition.evolve,

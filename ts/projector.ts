@@ -6,19 +6,29 @@
  * then it starts from there. Nobody waiting, it lets a few commits gather. A tab that is older than
  * the newest rows folds in memory and leaves the stored ones alone.
  */
+import { buildRows, dropGeneration, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
-import type { CoreProjection } from "./core.js";
+import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
-import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
+import { type AnyEverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import { listenerSet } from "./listeners.js";
-import { shareLock, withLock } from "./lock.js";
+import { lockFree, shareLock, withLock } from "./lock.js";
 import type { LogChange } from "./log.js";
 import { problemOf } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
 import { readPages } from "./read.js";
-import { foldRows, isFoldFailure, type KnownRows, keyEvents, projectionQuery, type RowChange } from "./row-fold.js";
-import { memoryRows, projectionState, type RowReader, rowWriteText, storedRows } from "./row-table.js";
+import {
+  foldRows,
+  isFoldFailure,
+  type KnownRow,
+  type KnownRows,
+  keyEvents,
+  know,
+  projectionQuery,
+  unknownKeys,
+} from "./row-fold.js";
+import { memoryRows, projectionState, type RowReader, rowChanges, settle, storedRows } from "./row-table.js";
 
 /** Which rows changed; "all" when another tab wrote them. */
 export type ChangedKeys = ReadonlySet<string> | "all";
@@ -45,6 +55,8 @@ const politeMs = 60;
 const rowsKept = 20_000;
 /** So many events without a row are written as a checkpoint, to be skipped at the next start. */
 const checkpointEach = 5_000;
+/** So many events are not folded page by page when there are no rows yet, but as a rebuild. */
+const buildAbove = 20_000;
 
 export function startProjector(engine: Engine, projection: AnyProjection): Projector {
   const { name, version } = projection;
@@ -107,6 +119,9 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
         lookFirst = false;
         adopt(await projectionState(connection, projection));
       }
+      if (stored && isToBuild(stored)) {
+        await build();
+      }
       while (seen < log.position() && !stopped) {
         await foldTo(log.position());
       }
@@ -120,13 +135,43 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
+  /** Whether there are no rows yet, and either others that they replace or very many events. */
+  function isToBuild({ checkpoint, failedAt, newestVersion, stale, resumable }: CoreProjection): boolean {
+    const replaces = resumable || stale.length > 0;
+    const end = log.position();
+    return checkpoint === 0 && failedAt === null && newestVersion === version && end > (replaces ? 0 : buildAbove);
+  }
+
+  /** A new version: its rows are built beside the old ones, which keep serving the tabs of that version. */
+  async function build(): Promise<void> {
+    try {
+      await buildRows(engine, projection, {
+        check() {
+          if (stopped) {
+            throw storeClosed(engine.name);
+          }
+        },
+      });
+    } catch (error) {
+      if (isEverfoldError(error, "rebuild-running")) {
+        await lockFree(rebuildLock(engine, name));
+      } else {
+        if (isFoldFailure(error)) {
+          await stopAt(error);
+        }
+        throw error;
+      }
+    }
+    adopt(await projectionState(connection, projection));
+  }
+
   /** Takes over what is stored, if that is not what it folded itself. */
   function adopt(state: CoreProjection): void {
     if (stored === null) {
       return;
     }
     const before = stored;
-    const own = before?.generation === state.generation && before.checkpoint === state.checkpoint;
+    const own = before != null && isSame(before, state);
     if (state.newestVersion > version) {
       reportOutdated(state.newestVersion);
     }
@@ -161,7 +206,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** Folds to the end, or as far as the rows are still its own. */
   async function foldTo(position: number): Promise<void> {
     for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position })) {
-      let changes: RowChange[] | undefined;
+      let changes: KnownRow[] | undefined;
       try {
         changes = await foldPage(page.events);
       } catch (error) {
@@ -180,30 +225,24 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   }
 
   /** Undefined if the stored rows are gone. */
-  async function foldPage(events: readonly RecordedEvent[]): Promise<RowChange[] | undefined> {
-    const keyed = keyEvents(projection, events);
+  async function foldPage(events: readonly RecordedEvent[]): Promise<KnownRow[] | undefined> {
+    const keys = keyEvents(projection, events);
     const rows = stored === null ? memory.known : kept;
     if (stored) {
-      const unknown = new Set<string>();
-      for (const { keys } of keyed) {
-        for (const key of keys) {
-          if (!kept.has(key)) {
-            unknown.add(key);
-          }
-        }
-      }
-      if (unknown.size > 0) {
-        const keys = [...unknown];
-        const found = await storedRows(connection, stored.generation).rows(keys);
+      const unknown = unknownKeys(keys, kept);
+      if (unknown.length > 0) {
+        const found = await storedRows(connection, stored.generation).rows(unknown);
         if (found === null) {
           return undefined;
         }
-        for (const [index, key] of keys.entries()) {
-          kept.set(key, found[index] ?? undefined);
+        for (const [index, key] of unknown.entries()) {
+          know(kept, key, found[index] ?? undefined);
         }
       }
     }
-    return foldRows(projection, keyed, rows);
+    const changed: KnownRow[] = [];
+    foldRows(projection, events, keys, rows, changed);
+    return changed;
   }
 
   /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
@@ -211,7 +250,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     kept.clear();
     const before = stored;
     adopt(await projectionState(connection, projection));
-    if (before && stored && before.generation === stored.generation && before.checkpoint === stored.checkpoint) {
+    if (before && stored && isSame(before, stored)) {
       // A newer app's tab has dropped them: nobody writes rows of this version any more.
       stored = null;
       seen = 0;
@@ -220,21 +259,26 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** Writes rows with the checkpoint that they stand for. False: another tab was there first. */
   async function write(
-    changes: readonly RowChange[],
+    changes: readonly KnownRow[],
     position: number,
     failedAt: number | null = null,
   ): Promise<boolean> {
     if (stored) {
       const due = changes.length > 0 || position - stored.checkpoint >= checkpointEach || failedAt !== stored.failedAt;
       if (due) {
-        const { generation, checkpoint } = stored;
-        const head = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: position, failedAt };
-        if (!(await connection.call((core) => core.writeRows(rowWriteText(head, changes))))) {
+        const { generation, checkpoint, revision } = stored;
+        const rows = rowChanges(projection, changes);
+        const write = {
+          ...{ name, version, generation, revision, failedAt, rows },
+          ...{ expectedCheckpoint: checkpoint, checkpoint: position },
+        };
+        if (!(await connection.call((core) => core.writeRows(JSON.stringify(write satisfies CoreRowWrite))))) {
           return false;
         }
         stored = { ...stored, checkpoint: position, failedAt };
       }
     }
+    settle(changes);
     seen = position;
     if (kept.size > rowsKept) {
       kept.clear();
@@ -299,7 +343,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     for (const old of stale) {
       const lock = old.version === version ? rebuildLock(engine, name) : rowsLock(engine, name, old.version);
       await withLock(lock, async () => {
-        while (!stopped && !(await connection.call((core) => core.dropGeneration(old.generation, 1_000)))) {}
+        await dropGeneration(engine, old.generation);
       });
     }
   }
@@ -377,21 +421,12 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   };
 }
 
-/** The store holds rows of a newer version than this app's. */
-export function outdatedProjection({ name, version }: AnyProjection, newest: number): EverfoldError<"app-outdated"> {
-  return new EverfoldError(
-    "app-outdated",
-    `projection ${name}: a newer app keeps version ${newest} of it here, this app has ${version}: update the app`,
-    { definition: name, found: newest, known: version },
-  );
+/** Whether rows that were read under one are those of the other. */
+function isSame(one: CoreProjection, other: CoreProjection): boolean {
+  return one.generation === other.generation && one.checkpoint === other.checkpoint && one.revision === other.revision;
 }
 
 /** Held by every tab that reads rows of this version. */
 export function rowsLock(engine: Engine, name: string, version: number): string {
   return `${engine.lockPrefix}/rows/${name}/${version}`;
-}
-
-/** Held by the tab that rebuilds the rows. */
-export function rebuildLock(engine: Engine, name: string): string {
-  return `${engine.lockPrefix}/rebuild/${name}`;
 }

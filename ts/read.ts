@@ -4,7 +4,7 @@
  * The end is fixed when the first page is asked for, so a reader that is slower than the writers ends
  * nevertheless. One page is held at a time.
  */
-import type { CoreQuery } from "./core.js";
+import type { CoreBatch, CoreQuery } from "./core.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
 import type { AnyEvent, RecordedEvent } from "./event.js";
@@ -48,46 +48,60 @@ export function readEvents<E extends AnyEvent>(engine: Engine, query: ReadQuery)
   };
 }
 
-/** Pages of a query up to the end of the log as it is now. Events of registered aggregates are upcast. */
+/**
+ * Pages of a query up to the end of the log as it is now. Events of registered aggregates are upcast. The next page is
+ * asked for before one is handed out, so that storage works while the caller does.
+ */
 export async function* readPages(
   engine: Engine,
   query: CoreQuery,
   signal?: AbortSignal,
 ): AsyncGenerator<EventPage, void, undefined> {
   const end = Math.min(query.untilPosition ?? Number.MAX_SAFE_INTEGER, engine.log.position());
+  const forward = query.direction === "forward";
   let rest: CoreQuery = { ...query, untilPosition: end };
   let left = query.limit ?? Number.POSITIVE_INFINITY;
-  while (left > 0) {
+  let asked = left > 0 ? engine.log.page(rest) : undefined;
+  while (asked !== undefined) {
     checkAborted(signal);
-    const { batch, next } = await engine.log.page(rest);
+    const { batch, next } = await asked;
     checkAborted(signal);
-    const events = recordedEvents(batch);
-    for (const event of events) {
-      upcastIfKnown(engine, event);
+    left -= batch.data.length;
+    asked = undefined;
+    if (next !== null && left > 0) {
+      rest = {
+        ...rest,
+        ...(forward ? { afterPosition: next } : { untilPosition: next }),
+        ...(query.limit === undefined ? undefined : { limit: left }),
+      };
+      asked = engine.log.page(rest);
+      // It is awaited, unless the caller ends before.
+      asked.catch(() => undefined);
     }
-    left -= events.length;
     yield {
-      events,
-      more: next !== null && left > 0,
-      position: next !== null && query.direction === "forward" ? next : end,
-    };
-    if (next === null) {
-      return;
-    }
-    rest = {
-      ...rest,
-      ...(query.direction === "forward" ? { afterPosition: next } : { untilPosition: next }),
-      ...(query.limit === undefined ? undefined : { limit: left }),
+      events: currentEvents(engine, batch),
+      more: asked !== undefined,
+      position: next !== null && forward ? next : end,
     };
   }
 }
 
-/** Upcasts an event of a registered aggregate; one newer than this app stays as it is. */
-function upcastIfKnown(engine: Engine, event: RecordedEvent): void {
-  const aggregate = engine.aggregateOf(event.streamId);
-  if (aggregate !== undefined && event.schemaVersion < schemaVersionOf(aggregate, event.type)) {
-    upcastEvent(aggregate, event);
+/** The events of a batch, those of registered aggregates upcast; those newer than this app stay as they are. */
+function currentEvents(engine: Engine, batch: CoreBatch): RecordedEvent[] {
+  const events = recordedEvents(batch);
+  const owners = new Set(batch.streams.map(engine.aggregateOf));
+  const mayBeOld = batch.types.some((type) =>
+    [...owners].some((owner) => owner !== undefined && schemaVersionOf(owner, type) > 1),
+  );
+  if (mayBeOld) {
+    for (const event of events) {
+      const owner = engine.aggregateOf(event.streamId);
+      if (owner !== undefined && event.schemaVersion < schemaVersionOf(owner, event.type)) {
+        upcastEvent(owner, event);
+      }
+    }
   }
+  return events;
 }
 
 /** Checks a query and says it as the core takes it. */

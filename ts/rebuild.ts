@@ -1,109 +1,119 @@
 /**
- * `rebuild`: the rows of a projection anew, beside the live ones, then one switch.
+ * `rebuild`: the rows of a projection anew, all of them or those of some streams.
  *
- * Readers keep the old rows until the switch and never see a mixture. One tab at a time rebuilds a
- * projection; ended by a signal or a failure, it leaves the live rows as they are.
+ * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
-import type { CoreProjection } from "./core.js";
+import { type BuildControl, buildRows, exclusively, outdatedProjection, progressOf } from "./build.js";
+import type { CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
-import { EverfoldError, isEverfoldError } from "./errors.js";
-import { withLock } from "./lock.js";
-import { outdatedProjection, type Projector, rebuildLock } from "./projector.js";
-import { checkAborted, readPages } from "./read.js";
-import { foldRows, isFoldFailure, type KnownRows, keyEvents, projectionQuery } from "./row-fold.js";
-import { projectionState, rowWriteText, storedRows } from "./row-table.js";
-import type { RebuildOptions } from "./types.js";
+import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
+import { foldLog } from "./log-fold.js";
+import type { Projector } from "./projector.js";
+import { checkAborted } from "./read.js";
+import { indexValues, isFoldFailure, type KnownRow, type KnownRows, projectionQuery } from "./row-fold.js";
+import { projectionState, rowChanges, storedRows } from "./row-table.js";
+import { timeSlices } from "./slices.js";
+import { checkId } from "./stream-id.js";
+import type { Rebuild, RebuildOptions } from "./types.js";
 
-/** Rows kept in memory while they are folded; above, they are read again when needed. */
-const rowsKept = 100_000;
-const dropAtOnce = 1_000;
-
-export async function rebuildRows(engine: Engine, projector: Projector, options: RebuildOptions): Promise<void> {
-  const { projection } = projector;
-  const { name } = projection;
-  checkAborted(options.signal);
-  const done = await withLock(rebuildLock(engine, name), () => rebuild(engine, projector, options));
-  if (done === undefined) {
-    throw new EverfoldError("rebuild-running", `${name} is being rebuilt already`, { projection: name });
-  }
+/** Begins a rebuild. What is wrong with the call, too, is told by the promise. */
+export function rebuildRows(engine: Engine, projectorOf: () => Projector, options: RebuildOptions): Rebuild {
+  let pause: { readonly until: Promise<void>; end(): void } | undefined;
+  const control: BuildControl = { ...options, paused: () => pause?.until };
+  return Object.assign(run(engine, projectorOf, options, control), {
+    pause() {
+      if (pause === undefined) {
+        let end = () => {};
+        const until = new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        pause = { until, end };
+      }
+    },
+    resume() {
+      pause?.end();
+      pause = undefined;
+    },
+  });
 }
 
-async function rebuild(engine: Engine, projector: Projector, { onProgress, signal }: RebuildOptions): Promise<void> {
+async function run(
+  engine: Engine,
+  projectorOf: () => Projector,
+  { streams }: RebuildOptions,
+  control: BuildControl,
+): Promise<void> {
+  engine.check();
+  const projector = projectorOf();
   const { projection } = projector;
-  const { name, version } = projection;
-  const { connection, log } = engine;
-  const before = await projectionState(connection, projection);
-  if (before.newestVersion > version) {
-    throw outdatedProjection(projection, before.newestVersion);
-  }
-  const begun = await connection.ask<CoreProjection>((core) => core.beginRebuild(name, version, false));
-  const generation = begun.rebuild?.generation;
-  if (generation === undefined) {
-    throw new EverfoldError("rebuild-failed", `${name}: the rebuild did not begin`, { projection: name });
-  }
-  const total = log.position();
-  const rows: KnownRows = new Map();
-  let checkpoint = 0;
-
-  async function foldTo(position: number): Promise<void> {
-    for await (const page of readPages(
-      engine,
-      { ...projectionQuery(projection), afterPosition: checkpoint, untilPosition: position },
-      signal,
-    )) {
-      const keyed = keyEvents(projection, page.events);
-      const unknown = [...new Set(keyed.flatMap(({ keys }) => keys))].filter((key) => !rows.has(key));
-      const found = unknown.length > 0 ? await storedRows(connection, generation as number).rows(unknown) : [];
-      for (const [index, key] of unknown.entries()) {
-        rows.set(key, found?.[index] ?? undefined);
-      }
-      const changes = foldRows(projection, keyed, rows);
-      const head = {
-        name,
-        version,
-        generation: generation as number,
-        expectedCheckpoint: checkpoint,
-        checkpoint: page.position,
-      };
-      onProgress?.({ processed: page.position, total, phase: "writing" });
-      if (!(await connection.call((core) => core.writeRows(rowWriteText(head, changes))))) {
-        throw new EverfoldError("rebuild-failed", `${name}: another tab changed the rows that are being built`, {
-          projection: name,
-        });
-      }
-      checkpoint = page.position;
-      if (rows.size > rowsKept) {
-        rows.clear();
-      }
-      onProgress?.({ processed: checkpoint, total, phase: "folding" });
-    }
-  }
-
   try {
-    for (;;) {
-      await foldTo(log.position());
-      checkAborted(signal);
-      onProgress?.({ processed: checkpoint, total, phase: "switching" });
-      if (await connection.call((core) => core.switchGeneration(name, version, generation))) {
-        break;
+    if (streams === undefined) {
+      await buildRows(engine, projection, control);
+    } else {
+      if (projection.partition !== "stream") {
+        throw invalidArgument(
+          "streams",
+          `projection ${projection.name} is not declared \`partition: "stream"\`: its rows may be of other streams, too`,
+        );
       }
-      // The live rows are ahead: what was appended meanwhile is folded, too.
-      await log.catchUp();
-      if (checkpoint >= log.position()) {
-        throw new EverfoldError("rebuild-failed", `${name}: another tab rebuilt it`, { projection: name });
+      if (!Array.isArray(streams)) {
+        throw invalidArgument("streams", "streams must be a list of stream ids");
       }
+      const ids = streams.map((id) => checkId(id, "streams"));
+      await exclusively(engine, projection, () => rebuildStreams(engine, projector, ids, control));
     }
   } catch (error) {
-    await drop(engine, generation).catch(() => undefined);
-    throw isFoldFailure(error) ? failed(name, error) : error;
+    throw isFoldFailure(error) && !isEverfoldError(error, "app-outdated") ? failed(projection.name, error) : error;
   }
   projector.reload();
-  engine.idle.later(`old rows of ${name}`, () => drop(engine, before.generation));
 }
 
-async function drop(engine: Engine, generation: number): Promise<void> {
-  while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
-    // One batch of rows after another.
+/** Folds some streams up to where the rows are, and puts the new rows in the place of the old ones. */
+async function rebuildStreams(
+  engine: Engine,
+  { projection }: Projector,
+  streams: readonly string[],
+  { signal, onProgress, paused }: BuildControl,
+): Promise<void> {
+  const { name, version } = projection;
+  const { connection } = engine;
+  checkAborted(signal);
+  await engine.rebuildStarts({ projection: name, version, streams });
+  const known: KnownRows = new Map();
+  const fold = foldLog(engine, { projection, query: { ...projectionQuery(projection), streams }, signal, known });
+  const breathe = timeSlices();
+  const began = performance.now();
+  for (;;) {
+    const state = await projectionState(connection, projection);
+    if (state.newestVersion > version && state.checkpoint === 0) {
+      throw outdatedProjection(projection, state.newestVersion);
+    }
+    const { generation, checkpoint, revision, failedAt } = state;
+    while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
+      onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
+      await breathe();
+      await paused?.();
+      checkAborted(signal);
+    }
+    const changed = [...known.values()];
+    const found = await storedRows(connection, generation).rows([...known.keys()]);
+    if (found === null) {
+      continue;
+    }
+    onProgress?.(progressOf("writing", 0, checkpoint, checkpoint, performance.now() - began));
+    const rows = changed.map(({ key, row }, place): KnownRow => {
+      const old = found[place] ?? undefined;
+      return { key, row, stored: indexValues(projection, old) };
+    });
+    const write: CoreRowWrite = {
+      ...{ name, version, generation, revision, failedAt },
+      ...{ expectedCheckpoint: checkpoint, checkpoint, replaces: true },
+      rows: rowChanges(projection, rows),
+    };
+    if (await connection.call((core) => core.writeRows(JSON.stringify(write)))) {
+      return;
+    }
+    // The projection went on meanwhile: so do these.
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Connection } from "./connection.js";
 import type { CoreProjection, CoreRowQuery, CoreRowWrite, IndexValue } from "./core.js";
 import type { AnyProjection } from "./projection.js";
-import type { KnownRows, RowChange } from "./row-fold.js";
+import type { KnownRow, KnownRows } from "./row-fold.js";
 import { indexValues } from "./row-fold.js";
 
 /** A range of rows in the order of an index (by its number), or of keys. */
@@ -38,10 +38,16 @@ export function storedRows(connection: Connection, generation: number) {
 /** What a write of rows says beside the rows. */
 export type RowWriteHead = Omit<CoreRowWrite, "rows">;
 
-/** The text of a `CoreRowWrite`. */
-export function rowWriteText(head: RowWriteHead, changes: readonly RowChange[]): string {
-  const rows: CoreRowWrite["rows"] = changes.map(({ key, row, before, after }) => [key, row ?? null, before, after]);
-  return JSON.stringify({ ...head, rows } satisfies CoreRowWrite);
+/** Rows that changed, as they are written: key, row, index values before and after. */
+export function rowChanges(projection: AnyProjection, changed: readonly KnownRow[]): CoreRowWrite["rows"] {
+  return changed.map(({ key, row, stored }) => [key, row ?? null, stored ?? [], indexValues(projection, row)]);
+}
+
+/** They are stored now. */
+export function settle(changed: readonly KnownRow[]): void {
+  for (const known of changed) {
+    known.stored = undefined;
+  }
 }
 
 /** Where a projection's rows stand in storage. */
@@ -59,7 +65,7 @@ export function memoryRows(projection: AnyProjection): RowReader & { readonly kn
     let order = orders.get(index);
     if (order === undefined) {
       const entries: Ordered[] = [];
-      for (const [key, row] of known) {
+      for (const { key, row } of known.values()) {
         if (row !== undefined) {
           const value = index < 0 ? key : (indexValues(projection, row)[index] ?? null);
           if (value !== null) {
@@ -76,7 +82,7 @@ export function memoryRows(projection: AnyProjection): RowReader & { readonly kn
   return {
     known,
     changed: () => orders.clear(),
-    rows: async (keys) => keys.map((key) => structuredClone(known.get(key))),
+    rows: async (keys) => keys.map((key) => structuredClone(known.get(key)?.row)),
     count: async () => ordered(-1).length,
     async list({ index = -1, after, reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds }) {
       const order = ordered(index);
@@ -86,7 +92,7 @@ export function memoryRows(projection: AnyProjection): RowReader & { readonly kn
         const entry = order[reverse ? order.length - 1 - at : at] as Ordered;
         const beyond = last === undefined || compareOrdered(entry, last) > 0 !== reverse;
         if (beyond && (last === undefined || compareOrdered(entry, last) !== 0) && isWithin(entry.value, bounds)) {
-          found.push([entry.key, structuredClone(known.get(entry.key))]);
+          found.push([entry.key, structuredClone(known.get(entry.key)?.row)]);
         }
       }
       return found;

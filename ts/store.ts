@@ -269,9 +269,8 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
       engine.check();
       return viewOf(engine, projectorBy(projection));
     },
-    rebuild: whileOpen((projection: AnyProjection, options: RebuildOptions = {}) =>
-      rebuildRows(engine, projectorBy(projection), options),
-    ),
+    rebuild: (projection: AnyProjection, options: RebuildOptions = {}) =>
+      rebuildRows(engine, () => projectorBy(projection), options),
     project: whileOpen((projection: AnyProjection, options: ProjectOptions = {}) => {
       projectorBy(projection);
       return projectRows(engine, projection, options);

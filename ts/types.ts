@@ -35,6 +35,11 @@ export interface StorageOptions {
   readonly durability?: "strict" | "relaxed" | undefined;
   /** Hears every failure that has no caller. By default the first of each code goes to `console.warn`. */
   readonly onProblem?: ((problem: Problem) => void) | undefined;
+  /**
+   * Called, and waited for, before rows are built anew, by `rebuild` or by a raised version: for what the app keeps
+   * elsewhere. Not when a rebuild is taken up again. If it throws, the rebuild fails with nothing changed.
+   */
+  readonly onRebuildStart?: ((start: RebuildStart) => void | Promise<void>) | undefined;
   /** Where the engine comes from, if not from the file beside this module. */
   readonly wasm?: URL | Response | Promise<Response> | BufferSource | WebAssembly.Module | undefined;
   /** Sync comes in a later release. */
@@ -403,20 +408,54 @@ export type LiveState<T> =
   | { readonly status: "ready"; readonly value: T; readonly error?: undefined }
   | { readonly status: "failed"; readonly error: AnyEverfoldError; readonly value?: undefined };
 
-/** How far a rebuild is. `total` is where the log ended when it began. */
+/** Folding events, writing rows where they are read, making them the live ones. */
+export type RebuildPhase = "folding" | "writing" | "switching";
+
+/** How far a rebuild is. */
 export interface RebuildProgress {
+  /** Position up to which the log is folded. */
   readonly processed: number;
+  /** Where the log ended when it began. */
   readonly total: number;
-  readonly phase: "folding" | "writing" | "switching";
+  readonly phase: RebuildPhase;
+  /** Positions passed in a second, pauses excluded; 0 before the first. */
+  readonly eventsPerSecond: number;
+  /** At this rate, until everything is folded; null while nobody can tell. */
+  readonly remainingMs: number | null;
 }
 
-/** Options of `rebuild`. */
-export interface RebuildOptions extends Abortable {
+/** Options of every call that folds the log. */
+export interface FoldOptions extends Abortable {
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
 }
 
+/** Options of `rebuild`. */
+export interface RebuildOptions extends FoldOptions {
+  /**
+   * Only the rows of these streams, of a projection declared `partition: "stream"`: they replace the old ones in one
+   * transaction.
+   */
+  readonly streams?: readonly string[] | undefined;
+}
+
+/** A rebuild under way. A paused one holds neither the page nor the log up; it ends by its signal as any other. */
+export interface Rebuild extends Promise<void> {
+  /** Stops after the piece of work at hand, until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What `onRebuildStart` hears. */
+export interface RebuildStart {
+  /** The name of the projection. */
+  readonly projection: string;
+  readonly version: number;
+  /** Set when only these are rebuilt. */
+  readonly streams?: readonly string[];
+}
+
 /** Options of `project`: which events to fold. */
-export interface ProjectOptions extends RebuildOptions {
+export interface ProjectOptions extends FoldOptions {
   readonly from?: number | undefined;
   readonly until?: number | undefined;
   readonly clock?: Clock | undefined;
@@ -546,8 +585,11 @@ export interface Store<
   ): Promise<FirstFound<A> | undefined>;
 
   view<P extends Ps[number]>(projection: P): ViewOf<P>;
-  /** Builds the rows anew beside the live ones, then switches at once. */
-  rebuild(projection: Ps[number], options?: RebuildOptions): Promise<void>;
+  /**
+   * Builds the rows anew beside the live ones, then switches at once. One that a reload or a crash ended is taken up
+   * where it stopped; one that its signal or a failure ended leaves nothing behind.
+   */
+  rebuild(projection: Ps[number], options?: RebuildOptions): Rebuild;
   /** Folds some of the events into a view of its own; the live one is untouched. */
   project<P extends Ps[number]>(projection: P, options?: ProjectOptions): Promise<ProjectedView<RowOf<P>, IndexOf<P>>>;
 

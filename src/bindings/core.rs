@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::futures::future_to_promise;
-use js_sys::{Function, JSON, Promise, Uint8Array};
+use js_sys::{Array, Float64Array, Function, JSON, Promise, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -227,7 +227,7 @@ impl Core {
                 at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
                 at: (!at.is_nan()).then_some((at as i64, clock)),
             };
-            Ok(loaded_text(&store.load(&stream_id, query).await?)?.into())
+            Ok(loaded_text(store.load(&stream_id, query).await?)?.into())
         })
     }
 
@@ -236,8 +236,10 @@ impl Core {
         let store = self.store();
         promise(async move {
             let query: Query<'_> = parse(&query)?;
-            let Page { batch, next, .. } = store.read(&query).await?;
-            Ok(format!("{{\"batch\":{batch},\"next\":{}}}", text::json(&next)?).into())
+            let Page { batch, next } = store.read(&query).await?;
+            let next = next.map_or(JsValue::NULL, |position| (position.0 as f64).into());
+            let numbers = Float64Array::from(batch.numbers.as_slice());
+            Ok(Array::of3(&batch.text.into(), &numbers, &next).into())
         })
     }
 
@@ -337,6 +339,23 @@ impl Core {
             let write: RowWrite<'_> = parse(&write)?;
             Ok(store.write_rows(&write).await?.into())
         })
+    }
+
+    /// Keeps rows of a rebuild packed.
+    #[wasm_bindgen(js_name = stageRows)]
+    pub fn stage_rows(&self, write: String, parts: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let write: RowWrite<'_> = parse(&write)?;
+            Ok(store.stage_rows(&write, &parts).await?.into())
+        })
+    }
+
+    /// Writes one staged part; true when none is left.
+    #[wasm_bindgen(js_name = flushRows)]
+    pub fn flush_rows(&self, name: String, version: u32, generation: f64) -> Promise {
+        let store = self.store();
+        promise(async move { Ok(store.flush_rows(&name, version, generation as u64).await?.into()) })
     }
 
     /// Begins or resumes a rebuild.
@@ -469,12 +488,16 @@ fn parse<'a, T: FromJson<'a>>(text: &'a str) -> Result<T, CoreError> {
 }
 
 /// `CoreLoaded`.
-fn loaded_text(loaded: &Loaded) -> Result<String, CoreError> {
+fn loaded_text(loaded: Loaded) -> Result<String, CoreError> {
     let snapshot = match &loaded.snapshot {
         Some(snapshot) => format!("{{\"version\":{},\"state\":{}}}", snapshot.version, snapshot.state),
         None => "null".to_owned(),
     };
-    let (version, batch, dropped) = (loaded.version, &loaded.batch, text::json(&loaded.dropped)?);
+    let (version, batch, dropped) = (
+        loaded.version,
+        loaded.batch.into_document(),
+        text::json(&loaded.dropped)?,
+    );
     Ok(format!(
         r#"{{"snapshot":{snapshot},"version":{version},"batch":{batch},"dropped":{dropped}}}"#
     ))

@@ -12,9 +12,9 @@
 
 use std::cmp::Ordering;
 
-use lz4_flex::block::{compress, decompress};
+use lz4_flex::block::{compress, decompress_into};
 
-use super::bytes::{FormatError, Reader, put_bytes, put_signed, put_varint};
+use super::bytes::{FormatError, Reader, put_bytes, put_signed, put_varint, quick_varint};
 use super::frame::{self, Kind};
 use crate::position::Position;
 use crate::stream::Version;
@@ -94,6 +94,13 @@ pub(crate) fn pack(content: &[u8]) -> Vec<u8> {
 
 /// The content of a block.
 pub(crate) fn unpack(block: &[u8]) -> Result<Vec<u8>, FormatError> {
+    let mut content = Vec::new();
+    unpack_into(&mut content, block)?;
+    Ok(content)
+}
+
+/// Appends the content of a block to `out`.
+pub(crate) fn unpack_into(out: &mut Vec<u8>, block: &[u8]) -> Result<(), FormatError> {
     let mut reader = Reader::new(frame::open(Kind::Block, block)?);
     let compression = reader.varint()?;
     if compression != LZ4 {
@@ -106,10 +113,12 @@ pub(crate) fn unpack(block: &[u8]) -> Result<Vec<u8>, FormatError> {
     if length > MAX_BLOCK_BYTES {
         return Err(FormatError::Malformed("block length"));
     }
-    let content = decompress(reader.take(reader.len())?, length as usize)
+    let before = out.len();
+    out.resize(before + length as usize, 0);
+    let written = decompress_into(reader.take(reader.len())?, out.get_mut(before..).unwrap_or_default())
         .map_err(|_| FormatError::Malformed("compressed block"))?;
-    if content.len() as u64 == length {
-        Ok(content)
+    if written as u64 == length {
+        Ok(())
     } else {
         Err(FormatError::Cut)
     }
@@ -159,48 +168,150 @@ impl EventsWriter {
     }
 }
 
+/// Some bytes of a content, by place and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    start: u32,
+    length: u32,
+}
+
+impl Span {
+    /// The bytes meant.
+    pub(crate) fn of(self, content: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        content.get(start..start + self.length as usize).unwrap_or_default()
+    }
+}
+
+/// An event of a block, its parts as places in the content.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Found {
+    pub(crate) position: u64,
+    pub(crate) version: u64,
+    pub(crate) index: u64,
+    pub(crate) stream: Span,
+    pub(crate) envelope: Span,
+    pub(crate) event: Span,
+    /// Whether stream and envelope are others than those of the event before.
+    pub(crate) new_stream: bool,
+    pub(crate) new_envelope: bool,
+}
+
+/// Finds the events of a block, in the order of stream and version. A replay spends much of its time here, so it
+/// reads bytes by itself and leaves to its caller what bytes mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Finder<'a> {
+    content: &'a [u8],
+    at: usize,
+    last: Found,
+}
+
+impl<'a> Finder<'a> {
+    /// Begins at `start`, in a content of at most 4 GiB.
+    pub(crate) fn new(content: &'a [u8], start: usize) -> Self {
+        Self {
+            content,
+            at: start,
+            last: Found::default(),
+        }
+    }
+
+    /// The next event; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Found>, FormatError> {
+        if self.at >= self.content.len() {
+            return Ok(None);
+        }
+        self.find()
+    }
+
+    fn find(&mut self) -> Result<Option<Found>, FormatError> {
+        let flags = self.number()?;
+        if flags & !u64::from(NEW_STREAM | NEW_COMMIT) != 0 {
+            return Err(FormatError::Malformed("event flags"));
+        }
+        self.last.new_stream = flags & u64::from(NEW_STREAM) != 0;
+        if self.last.new_stream {
+            self.last.stream = self.span()?;
+            self.last.version = self.number()?;
+        } else {
+            self.last.version += 1;
+        }
+        let step = self.number()?;
+        let step = (step >> 1) as i64 ^ -((step & 1) as i64);
+        let position = (self.last.position as i64).wrapping_add(step);
+        self.last.position = u64::try_from(position).map_err(|_| FormatError::Malformed("position"))?;
+        self.last.new_envelope = flags & u64::from(NEW_COMMIT) != 0;
+        if self.last.new_envelope {
+            self.last.envelope = self.span()?;
+        }
+        self.last.index = self.number()?;
+        self.last.event = self.span()?;
+        Ok(Some(self.last))
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "read for each event; optimising for size inlines nothing"
+    )]
+    #[inline(always)]
+    fn number(&mut self) -> Result<u64, FormatError> {
+        quick_varint(self.content, &mut self.at)
+    }
+
+    fn span(&mut self) -> Result<Span, FormatError> {
+        let length = self.number()? as usize;
+        let start = self.at;
+        self.at = start.saturating_add(length);
+        if self.at > self.content.len() {
+            return Err(FormatError::Cut);
+        }
+        Ok(Span {
+            start: start as u32,
+            length: length as u32,
+        })
+    }
+}
+
 /// Reads the events of a block in the order of stream and version.
 #[derive(Debug, Clone)]
 pub(crate) struct EventsReader<'a> {
-    reader: Reader<'a>,
-    last: Recorded<'a>,
+    content: &'a [u8],
+    finder: Finder<'a>,
+    stream: &'a str,
 }
 
 impl<'a> EventsReader<'a> {
     pub(crate) fn new(content: &'a [u8]) -> Self {
-        let last = Recorded {
-            position: Position(0),
-            stream: "",
-            version: Version(0),
-            envelope: &[],
-            index: 0,
-            event: &[],
-        };
         Self {
-            reader: Reader::new(content),
-            last,
+            content,
+            finder: Finder::new(content, 0),
+            stream: "",
         }
     }
 
-    fn read(&mut self) -> Result<Recorded<'a>, FormatError> {
-        let flags = self.reader.byte()?;
-        if flags & !(NEW_STREAM | NEW_COMMIT) != 0 {
-            return Err(FormatError::Malformed("event flags"));
+    fn read(&mut self) -> Result<Option<Recorded<'a>>, FormatError> {
+        let Some(found) = self.finder.next()? else {
+            return Ok(None);
+        };
+        if found.new_stream {
+            self.stream =
+                str::from_utf8(found.stream.of(self.content)).map_err(|_| FormatError::Malformed("streamId"))?;
         }
-        if flags & NEW_STREAM == 0 {
-            self.last.version = self.last.version.next();
-        } else {
-            self.last.stream = self.reader.text("streamId")?;
-            self.last.version = Version(self.reader.varint()?);
+        Ok(Some(found.recorded(self.content, self.stream)))
+    }
+}
+
+impl Found {
+    /// The event, of the stream with this id.
+    pub(crate) fn recorded<'a>(&self, content: &'a [u8], stream: &'a str) -> Recorded<'a> {
+        Recorded {
+            position: Position(self.position),
+            stream,
+            version: Version(self.version),
+            envelope: self.envelope.of(content),
+            index: self.index,
+            event: self.event.of(content),
         }
-        let position = (self.last.position.0 as i64).wrapping_add(self.reader.signed()?);
-        self.last.position = Position(u64::try_from(position).map_err(|_| FormatError::Malformed("position"))?);
-        if flags & NEW_COMMIT != 0 {
-            self.last.envelope = self.reader.bytes()?;
-        }
-        self.last.index = self.reader.varint()?;
-        self.last.event = self.reader.bytes()?;
-        Ok(self.last)
     }
 }
 
@@ -208,11 +319,7 @@ impl<'a> Iterator for EventsReader<'a> {
     type Item = Result<Recorded<'a>, FormatError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.reader.is_empty() {
-            None
-        } else {
-            Some(self.read())
-        }
+        self.read().transpose()
     }
 }
 

@@ -81,6 +81,32 @@ fn varint_length(value: u64) -> u64 {
     u64::from((64 - (value | 1).leading_zeros()).div_ceil(7))
 }
 
+/// The varint at `at`, which moves behind it. For what is read of each event: most are one byte long.
+#[expect(clippy::inline_always, reason = "optimising for size inlines nothing by itself")]
+#[inline(always)]
+pub(crate) fn quick_varint(bytes: &[u8], at: &mut usize) -> Result<u64, FormatError> {
+    match bytes.get(*at) {
+        Some(byte) if *byte < 0x80 => {
+            *at += 1;
+            Ok((*byte).into())
+        }
+        _ => long_varint(bytes, at),
+    }
+}
+
+fn long_varint(bytes: &[u8], at: &mut usize) -> Result<u64, FormatError> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at).ok_or(FormatError::Cut)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(value);
+        }
+    }
+    Err(FormatError::Malformed("varint"))
+}
+
 /// Reads what the `put_` functions wrote.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -114,15 +140,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn varint(&mut self) -> Result<u64, FormatError> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(FormatError::Malformed("varint"))
+        let mut read = 0;
+        let value = long_varint(self.rest, &mut read)?;
+        self.rest = self.rest.get(read..).unwrap_or_default();
+        Ok(value)
     }
 
     pub(crate) fn signed(&mut self) -> Result<i64, FormatError> {

@@ -1,6 +1,6 @@
 //! One event as bytes: tagged fields, the payload exactly as it was given.
 
-use super::bytes::{FormatError, Reader, put_field, put_number, put_signed_number};
+use super::bytes::{FormatError, Reader, put_field, put_number, put_signed_number, quick_varint};
 use crate::event::NewEvent;
 
 const TYPE: u64 = 1;
@@ -17,11 +17,12 @@ pub(crate) const ENCODING_JSON: u64 = 0;
 /// Fields of a stored event. Absent fields have their default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventFields<'a> {
-    pub(crate) event_type: &'a str,
+    /// UTF-8, see [`EventFields::event_type`].
+    pub(crate) event_type: &'a [u8],
     pub(crate) schema_version: u64,
     pub(crate) occurred_at: i64,
     /// JSON text.
-    pub(crate) metadata: Option<&'a str>,
+    pub(crate) metadata: Option<&'a [u8]>,
     pub(crate) encoding: u64,
     pub(crate) salt: &'a [u8],
     /// JSON text under [`ENCODING_JSON`].
@@ -43,10 +44,11 @@ pub(crate) fn put_event(out: &mut Vec<u8>, event: &NewEvent<'_>) {
     }
 }
 
-/// Reads the fields of an event. Unknown tags are passed over; they stay in the bytes.
+/// Reads the fields of an event. Unknown tags are passed over; they stay in the bytes. Whether texts are UTF-8 is for
+/// its caller to find out: a replay checks a whole page at once.
 pub(crate) fn read_event(bytes: &[u8]) -> Result<EventFields<'_>, FormatError> {
     let mut event = EventFields {
-        event_type: "",
+        event_type: &[],
         schema_version: 1,
         occurred_at: 0,
         metadata: None,
@@ -54,21 +56,33 @@ pub(crate) fn read_event(bytes: &[u8]) -> Result<EventFields<'_>, FormatError> {
         salt: &[],
         data: None,
     };
-    let mut reader = Reader::new(bytes);
-    while let Some(field) = reader.field()? {
-        match field.tag {
-            TYPE => event.event_type = field.text("type")?,
-            SCHEMA_VERSION => event.schema_version = field.number()?,
-            OCCURRED_AT => event.occurred_at = field.signed()?,
-            METADATA => event.metadata = Some(field.text("metadata")?),
-            ENCODING => event.encoding = field.number()?,
-            SALT => event.salt = field.bytes,
-            DATA => event.data = Some(field.bytes),
+    let mut at = 0;
+    while at < bytes.len() {
+        let tag = quick_varint(bytes, &mut at)?;
+        let length = quick_varint(bytes, &mut at)? as usize;
+        let end = at.saturating_add(length);
+        let field = bytes.get(at..end).ok_or(FormatError::Cut)?;
+        match tag {
+            TYPE => event.event_type = field,
+            SCHEMA_VERSION => event.schema_version = Reader::new(field).varint()?,
+            OCCURRED_AT => event.occurred_at = Reader::new(field).signed()?,
+            METADATA => event.metadata = Some(field),
+            ENCODING => event.encoding = Reader::new(field).varint()?,
+            SALT => event.salt = field,
+            DATA => event.data = Some(field),
             _ => {}
         }
+        at = end;
     }
     if event.event_type.is_empty() {
         return Err(FormatError::Missing("type"));
     }
     Ok(event)
+}
+
+impl<'a> EventFields<'a> {
+    /// The type, a text.
+    pub(crate) fn event_type(&self) -> Result<&'a str, FormatError> {
+        str::from_utf8(self.event_type).map_err(|_| FormatError::Malformed("type"))
+    }
 }

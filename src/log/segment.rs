@@ -79,9 +79,9 @@ fn put_events(
         }
         if let Err(place) = directory
             .types
-            .binary_search_by(|known| known.as_str().cmp(fields.event_type))
+            .binary_search_by(|known| known.as_bytes().cmp(fields.event_type))
         {
-            directory.types.insert(place, fields.event_type.to_owned());
+            directory.types.insert(place, fields.event_type()?.to_owned());
         }
         if writer.len() >= BLOCK_BYTES {
             blocks.push(pack(&writer.take()));

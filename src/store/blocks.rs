@@ -31,6 +31,15 @@ impl BlockId {
         }
     }
 
+    /// Whether `other` is the next block of the same segment.
+    pub(crate) fn is_followed_by(self, other: Self) -> bool {
+        other
+            == Self {
+                number: self.number + 1,
+                ..self
+            }
+    }
+
     pub(crate) fn key(self) -> Key {
         Key::from([
             Key::from(self.first),

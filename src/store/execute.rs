@@ -112,8 +112,8 @@ impl<S: Storage> Store<S> {
         };
         let mut events = Vec::new();
         self.each_event(&stream, version.next(), |event| {
-            let fields = read_event(event.event)
-                .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))?;
+            let format = |reason| StoreError::format(format!("event {}", event.position.0), reason);
+            let fields = read_event(event.event).map_err(format)?;
             if fields.encoding != ENCODING_JSON {
                 return Err(StoreError::UnknownEncoding {
                     position: event.position.0,
@@ -122,14 +122,12 @@ impl<S: Storage> Store<S> {
                 });
             }
             let data = match fields.data {
-                Some(data) => std::str::from_utf8(data).map_err(|_| {
-                    StoreError::format(format!("event {}", event.position.0), FormatError::Malformed("data"))
-                })?,
+                Some(data) => std::str::from_utf8(data).map_err(|_| format(FormatError::Malformed("data")))?,
                 None => "null",
             };
             events.push(format!(
                 "{{\"type\":{},\"data\":{data}}}",
-                serde_json::Value::from(fields.event_type)
+                serde_json::Value::from(fields.event_type().map_err(format)?)
             ));
             version = event.version;
             Ok(())

@@ -1,6 +1,6 @@
 //! Loading one stream: a snapshot, if one serves, and the events after it.
 
-use super::batch::BatchWriter;
+use super::batch::{Batch, BatchWriter};
 use super::blocks::{BlockId, BlocksError, Content};
 use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
@@ -35,8 +35,8 @@ pub struct Loaded {
     pub snapshot: Option<Snapshot>,
     /// The version of the stream, whatever was asked for.
     pub version: Version,
-    /// The events after the snapshot that were asked for, a JSON document (`CoreBatch`).
-    pub batch: String,
+    /// The events after the snapshot that were asked for.
+    pub batch: Batch,
     /// Versions of snapshots that did not verify and were dropped.
     pub dropped: Vec<u64>,
 }
@@ -144,8 +144,8 @@ fn collect(
     query: LoadQuery<'_>,
     contents: &[Content],
     tail: &[TailEvent],
-) -> Result<(String, Version), StoreError> {
-    let mut writer = BatchWriter::default();
+) -> Result<(Batch, Version), StoreError> {
+    let mut writer = BatchWriter::new(None);
     let mut last = Version(from.0 - 1);
     let mut put = |event: &Recorded<'_>, status| {
         if event.version < from {
@@ -161,7 +161,7 @@ fn collect(
         }
         last = event.version;
         if passes(event, query)? {
-            writer.put(event, status)
+            writer.put_of_one_stream(event, status)
         } else {
             Ok(())
         }
@@ -175,7 +175,7 @@ fn collect(
     for event in tail {
         put(&event.recorded(), event.status())?;
     }
-    Ok((writer.finish(), last))
+    Ok((writer.finish()?, last))
 }
 
 /// The events of one stream in a block, which is ordered by stream: what comes after it is not read.
@@ -198,8 +198,14 @@ fn passes(event: &Recorded<'_>, query: LoadQuery<'_>) -> Result<bool, StoreError
 /// When an event happened, or was recorded.
 pub(crate) fn time_of(event: &Recorded<'_>, clock: Clock) -> Result<i64, StoreError> {
     match clock {
-        Clock::Occurred => read_event(event.event).map(|event| event.occurred_at),
-        Clock::Recorded => read_recorded_at(event.envelope),
+        Clock::Occurred => read_event(event.event)
+            .map(|event| event.occurred_at)
+            .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason)),
+        Clock::Recorded => recorded_at(event),
     }
-    .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))
+}
+
+/// When a device first wrote an event.
+pub(crate) fn recorded_at(event: &Recorded<'_>) -> Result<i64, StoreError> {
+    read_recorded_at(event.envelope).map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))
 }

@@ -25,9 +25,11 @@ mod open;
 mod pack;
 mod plan;
 mod projections;
+mod query;
 mod read;
 mod rows;
 mod snapshots;
+mod sorted;
 mod stats;
 mod storage;
 mod tail;
@@ -40,6 +42,7 @@ use std::collections::HashMap;
 use futures_util::lock::Mutex;
 
 pub use append::Progress;
+pub use batch::Batch;
 pub use closing::{Closed, ClosedBy};
 pub use error::StoreError;
 pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
@@ -52,7 +55,8 @@ pub use open::OpenOptions;
 pub use pack::{Counts, OnRefused};
 pub use plan::{InvalidCommit, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Outcome, Receipt};
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
-pub use read::{Clock, Direction, Page, Query};
+pub use query::{Clock, Direction, Partition, Query};
+pub use read::Page;
 pub use rows::{After, IndexValue, RowChange, RowQuery, RowWrite};
 pub use snapshots::Snapshot;
 pub use stats::{ProjectionStats, Stats};
@@ -74,6 +78,8 @@ pub struct Store<S> {
     durability: Durability,
     log: RefCell<log::Log>,
     blocks: blocks::BlockCache,
+    /// The segment in which the next page of a reader probably goes on.
+    sorted: RefCell<Option<std::rc::Rc<sorted::Sorted>>>,
     /// Filters of commit ids, read when first asked for.
     commit_filters: RefCell<HashMap<blocks::BlockId, Vec<u8>>>,
     /// Where projections stand, as last seen.

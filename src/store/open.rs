@@ -58,6 +58,7 @@ impl<S: Storage> Store<S> {
             doubtful: Cell::new(log.unread.is_some()),
             log: RefCell::new(log),
             blocks: BlockCache::default(),
+            sorted: RefCell::default(),
             commit_filters: RefCell::new(HashMap::new()),
             projections: RefCell::new(HashMap::new()),
             writing: Mutex::new(()),

@@ -35,6 +35,8 @@ pub struct ProjectionState {
     pub failed_at: Option<Position>,
     /// Its rebuild.
     pub rebuild: Option<Rebuild>,
+    /// How often rows were replaced without folding on: whoever kept rows must read them again.
+    pub revision: u64,
 }
 
 impl ProjectionState {
@@ -43,6 +45,7 @@ impl ProjectionState {
     const FAILED_AT: u64 = 3;
     const REBUILD_GENERATION: u64 = 4;
     const REBUILD_CHECKPOINT: u64 = 5;
+    const REVISION: u64 = 6;
 
     fn key(name: &str, version: u32) -> Key {
         Key::from([Key::from("projection"), Key::from(name), Key::from(u64::from(version))])
@@ -59,6 +62,9 @@ impl ProjectionState {
             put_number(&mut out, Self::REBUILD_GENERATION, rebuild.generation);
             put_number(&mut out, Self::REBUILD_CHECKPOINT, rebuild.checkpoint.0);
         }
+        if self.revision > 0 {
+            put_number(&mut out, Self::REVISION, self.revision);
+        }
         frame::seal(out)
     }
 
@@ -68,6 +74,7 @@ impl ProjectionState {
             checkpoint: Position(0),
             failed_at: None,
             rebuild: None,
+            revision: 0,
         };
         let (mut generation, mut checkpoint) = (None, Position(0));
         let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
@@ -78,6 +85,7 @@ impl ProjectionState {
                 Self::FAILED_AT => state.failed_at = Some(Position(field.number()?)),
                 Self::REBUILD_GENERATION => generation = Some(field.number()?),
                 Self::REBUILD_CHECKPOINT => checkpoint = Position(field.number()?),
+                Self::REVISION => state.revision = field.number()?,
                 _ => {}
             }
         }
@@ -149,6 +157,8 @@ pub struct ProjectionReport {
     pub state: ProjectionState,
     /// The highest version of this projection that has rows.
     pub newest_version: u32,
+    /// Whether the rebuild under way can go on: it cannot once its rows were dropped.
+    pub resumable: bool,
     /// Generations of other versions and of abandoned rebuilds.
     pub stale: Vec<StaleGeneration>,
 }
@@ -170,6 +180,7 @@ impl<S: Storage> Store<S> {
                 checkpoint: Position(0),
                 failed_at: None,
                 rebuild: None,
+                revision: 0,
             };
             let key = ProjectionState::key(name, version);
             write.checks.push(Check {
@@ -204,12 +215,14 @@ impl<S: Storage> Store<S> {
         }
         let Some(state) = own else { return Ok(None) };
         let mut stale = Vec::new();
+        let mut resumable = false;
         for entry in found.next().unwrap_or_default() {
             let generation = last_number(&entry.key);
             let owner = Owner::decode(&entry.value)
                 .map_err(|reason| StoreError::format(format!("generation {generation}"), reason))?;
-            let in_use =
-                generation == state.generation || state.rebuild.is_some_and(|rebuild| rebuild.generation == generation);
+            let rebuilt = state.rebuild.is_some_and(|rebuild| rebuild.generation == generation);
+            resumable |= rebuilt;
+            let in_use = generation == state.generation || rebuilt;
             if owner.name == name && !in_use {
                 stale.push(StaleGeneration {
                     generation,
@@ -223,6 +236,7 @@ impl<S: Storage> Store<S> {
         Ok(Some(ProjectionReport {
             state,
             newest_version,
+            resumable,
             stale,
         }))
     }
@@ -240,7 +254,7 @@ impl<S: Storage> Store<S> {
     pub async fn begin_rebuild(&self, name: &str, version: u32, resume: bool) -> Result<ProjectionReport, StoreError> {
         for _ in 0..MAX_TRIES {
             let report = self.projection(name, version).await?;
-            if resume && report.state.rebuild.is_some() {
+            if resume && report.resumable {
                 return Ok(report);
             }
             let found = self.storage.read(vec![Read::Get(Table::Meta, counter_key())]).await?;
@@ -284,6 +298,7 @@ impl<S: Storage> Store<S> {
             checkpoint: rebuild.checkpoint,
             failed_at: None,
             rebuild: None,
+            ..report.state
         };
         let mut write = Write {
             durability: Durability::Relaxed,

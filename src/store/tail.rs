@@ -217,6 +217,12 @@ impl Tail {
         self.commit_by_id.get(id).and_then(|place| self.commits.get(*place))
     }
 
+    /// A number that only this stream has among those of the tail.
+    pub(crate) fn number_of(&self, stream: &str) -> usize {
+        let places = self.events_by_stream.get(stream);
+        places.and_then(|places| places.first()).copied().unwrap_or_default()
+    }
+
     /// The events of a stream, in order.
     pub(crate) fn events_of(&self, stream: &str) -> impl DoubleEndedIterator<Item = &TailEvent> {
         let places = self.events_by_stream.get(stream).map(Vec::as_slice).unwrap_or_default();

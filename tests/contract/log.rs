@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use everfold::commit::NewCommit;
 use everfold::position::Position;
 use everfold::store::{
-    Clock, Direction, ExportContent, Foreign, LoadQuery, OpenOptions, Outcome, Progress, Query, Storage, Store,
+    Batch, Clock, Direction, ExportContent, Foreign, LoadQuery, OpenOptions, Outcome, Progress, Query, Storage, Store,
     StoreError, check_export,
 };
 use everfold::stream::{ExpectedVersion, Version};
@@ -134,28 +134,26 @@ pub(crate) struct Seen {
 }
 
 /// The events of a batch.
-pub(crate) fn events_of(batch: &str) -> Vec<Seen> {
-    let batch: Value = serde_json::from_str(batch).expect("is JSON");
-    let text = |list: &str, number: &Value| {
-        batch[list][number.as_u64().unwrap() as usize]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    };
-    let events = batch["events"].as_array().unwrap();
-    events
-        .chunks(10)
-        .map(|event| {
-            let commit = &batch["commits"][event[5].as_u64().unwrap() as usize];
+pub(crate) fn events_of(batch: &Batch) -> Vec<Seen> {
+    let document: Value = serde_json::from_str(&batch.text).expect("is JSON");
+    let text = |list: &str, number: f64| document[list][number as usize].as_str().unwrap().to_owned();
+    let data = document["data"].as_array().unwrap();
+    assert_eq!(data.len(), batch.events());
+    batch
+        .numbers
+        .chunks(8)
+        .zip(data)
+        .map(|(numbers, data)| {
+            let commit = &document["commits"][numbers[5] as usize];
             Seen {
-                position: event[3].as_u64().unwrap(),
-                stream: text("streams", &event[1]),
-                version: event[2].as_u64().unwrap(),
-                event_type: text("types", &event[0]),
-                occurred_at: event[4].as_i64().unwrap(),
+                position: numbers[3] as u64,
+                stream: text("streams", numbers[1]),
+                version: numbers[2] as u64,
+                event_type: text("types", numbers[0]),
+                occurred_at: numbers[4] as i64,
                 recorded_at: commit[2].as_i64().unwrap(),
                 commit: commit[0].as_str().unwrap().to_owned(),
-                data: event[9].clone(),
+                data: data.clone(),
             }
         })
         .collect()
@@ -736,7 +734,7 @@ pub(crate) async fn a_page_ends_at_its_limit_and_the_next_goes_on(tabs: &impl Ta
         .await
         .expect("reads");
 
-    assert_eq!(page.events, 5);
+    assert_eq!(page.batch.events(), 5);
     assert_eq!(page.next, Some(Position(5)));
     let rest = read(
         &store,

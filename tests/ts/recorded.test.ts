@@ -12,7 +12,9 @@ const batch: CoreBatch = {
     ["c1", 1, 100, "r1", 1, 0, 0, 0, 0],
     ["c2", 2, 200, "r2", 0, "ann", "cause", "talk", 300],
   ],
-  events: [...[0, 0, 1, 1, 90, 0, 0, 1, { by: "me" }, { name: "Ann" }], ...[1, 0, 2, 2, 190, 1, 3, 1, 0, null]],
+  numbers: [...[0, 0, 1, 1, 90, 0, 0, 1], ...[1, 0, 2, 2, 190, 1, 3, 1]],
+  data: [{ name: "Ann" }, null],
+  metadata: [[0, { by: "me" }]],
 };
 
 test("a batch becomes plain events, optional fields only where there is something", () => {

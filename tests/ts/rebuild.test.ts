@@ -1,0 +1,210 @@
+/**
+ * Rebuilding as users have it: paused, ended, taken up again, of some streams, failing at any storage
+ * call; the rows are always those of a plain fold.
+ */
+import { describe, expect, test } from "vitest";
+import { isEverfoldError } from "../../ts/errors.js";
+import { defineProjection } from "../../ts/projection.js";
+import type { StorageFault } from "../../ts/testing/test-store.js";
+import type { RebuildProgress, RebuildStart } from "../../ts/types.js";
+import { account, balances, deposited, opened as openedEvent } from "./ledger.js";
+import { opened } from "./opened.js";
+import { newDatabase, tab, until } from "./tab.js";
+
+/** How many events a stream has, each counted as `step()` says. */
+const counting = (version: number, step: () => number) =>
+  defineProjection({
+    name: "counts",
+    version,
+    partition: "stream",
+    from: [account],
+    key: (event) => event.streamId,
+    evolve: (row: { events: number } | undefined) => ({ events: (row?.events ?? 0) + step() }),
+    indexes: { events: (row) => row.events },
+  });
+
+const counts = counting(1, () => 1);
+const definitions = { aggregates: [account], projections: [counts] } as const;
+
+/** Events of ten accounts, in commits of a hundred. */
+const history = (events: number) =>
+  Array.from({ length: events / 100 }, (_, commit) =>
+    Array.from({ length: 100 }, (_, index) => ({ streamId: `account-${(commit + index) % 10}`, ...deposited(1) })),
+  );
+
+const rowsOf = async (store: { view(projection: typeof counts): { list(): Promise<readonly unknown[]> } }) =>
+  store.view(counts).list();
+
+describe("a rebuild", () => {
+  test("that is paused stays where it is until it is resumed", async () => {
+    const { store } = await opened(definitions);
+    await store.ingest(history(20_000));
+    const before = await rowsOf(store);
+    const seen: RebuildProgress[] = [];
+
+    const rebuild = store.rebuild(counts, {
+      onProgress(progress) {
+        seen.push(progress);
+        if (seen.length === 1) {
+          rebuild.pause();
+        }
+      },
+    });
+    await until(() => seen.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const whilePaused = seen.length;
+    rebuild.resume();
+    await rebuild;
+
+    expect(whilePaused).toBe(1);
+    expect(seen.at(-1)).toMatchObject({ processed: 20_000, total: 20_000, phase: "switching", remainingMs: 0 });
+    expect(await rowsOf(store)).toEqual(before);
+  });
+
+  test("that a reload ended is taken up where it stopped, without asking for a start again", async () => {
+    const database = newDatabase();
+    const first = await tab(database, definitions);
+    await first.store.ingest(history(20_000));
+    const before = await rowsOf(first.store);
+    const rebuild = first.store.rebuild(counts, { onProgress: () => rebuild.pause() });
+    const ended = rebuild.catch((error: unknown) => error);
+    let checkpoint = 0;
+    await until(async () => {
+      checkpoint = JSON.parse(await first.core.projection("counts", 1)).rebuild?.checkpoint ?? 0;
+      return checkpoint > 0;
+    });
+    await first.store.close();
+    expect(await ended).toMatchObject({ code: "store-closed" });
+    const second = await tab(database, definitions);
+    const processed: number[] = [];
+
+    await second.store.rebuild(counts, { onProgress: (progress) => processed.push(progress.processed) });
+
+    expect(processed[0]).toBeGreaterThan(checkpoint);
+    expect(await rowsOf(second.store)).toEqual(before);
+  });
+
+  test("that its signal ended while it was paused leaves nothing behind", async () => {
+    const { store } = await opened(definitions);
+    await store.ingest(history(20_000));
+    const before = await rowsOf(store);
+    const ending = new AbortController();
+    const rebuild = store.rebuild(counts, { signal: ending.signal, onProgress: () => rebuild.pause() });
+
+    setTimeout(() => ending.abort(), 20);
+
+    await expect(rebuild).rejects.toMatchObject({ code: "aborted" });
+    expect(await rowsOf(store)).toEqual(before);
+    const processed: number[] = [];
+    await store.rebuild(counts, { onProgress: (progress) => processed.push(progress.processed) });
+    expect(processed[0]).toBeLessThan(20_000);
+    expect(await rowsOf(store)).toEqual(before);
+  });
+
+  test("begins by asking whoever keeps something elsewhere, who may refuse", async () => {
+    const starts: RebuildStart[] = [];
+    let refuses = false;
+    const { store } = await opened({
+      ...definitions,
+      async onRebuildStart(start) {
+        starts.push(start);
+        if (refuses) {
+          throw new Error("the index is locked");
+        }
+      },
+    });
+    await store.ingest(history(200));
+    const before = await rowsOf(store);
+
+    await store.rebuild(counts);
+    refuses = true;
+    const refused = store.rebuild(counts, { streams: ["account-1"] });
+
+    await expect(refused).rejects.toMatchObject({
+      code: "rebuild-failed",
+      message: "counts: onRebuildStart threw: the index is locked",
+    });
+    expect(starts).toEqual([
+      { projection: "counts", version: 1 },
+      { projection: "counts", version: 1, streams: ["account-1"] },
+    ]);
+    expect(await rowsOf(store)).toEqual(before);
+  });
+
+  test("of a raised version happens by itself, while tabs of the old one keep their rows", async () => {
+    const database = newDatabase();
+    const old = await tab(database, definitions);
+    await old.store.ingest(history(300));
+    const before = await rowsOf(old.store);
+    const doubled = counting(2, () => 2);
+
+    const next = await tab(database, { aggregates: [account], projections: [doubled] });
+
+    expect(await next.store.view(doubled).get("account-1")).toEqual({ events: 60 });
+    expect(await rowsOf(old.store)).toEqual(before);
+  });
+});
+
+describe("a rebuild of streams", () => {
+  test("replaces their rows and no others, and other tabs fold on from the new ones", async () => {
+    const database = newDatabase();
+    let step = 1;
+    const wrong = counting(1, () => step);
+    const here = await tab(database, { aggregates: [account], projections: [wrong] });
+    const there = await tab(database, { aggregates: [account], projections: [wrong] });
+    await here.store.ingest(history(200));
+    expect(await here.store.view(wrong).get("account-1")).toEqual({ events: 20 });
+    await there.engine.log.catchUp();
+    expect(await there.store.view(wrong).get("account-1")).toEqual({ events: 20 });
+    step = 10;
+
+    await here.store.rebuild(wrong, { streams: ["account-1"] });
+
+    expect(await here.store.view(wrong).getMany(["account-1", "account-2"])).toEqual([{ events: 200 }, { events: 20 }]);
+    expect(await here.store.view(wrong).list({ index: "events", gt: 20 })).toHaveLength(1);
+    await there.store.append("account-1", [deposited(1)]);
+    expect(await there.store.view(wrong).get("account-1")).toEqual({ events: 210 });
+  });
+
+  test("needs a projection whose rows belong to one stream each", async () => {
+    const { store } = await opened({ aggregates: [account], projections: [balances] });
+
+    await expect(store.rebuild(balances, { streams: ["account-1"] })).rejects.toMatchObject({
+      code: "invalid-argument",
+      details: { argument: "streams" },
+    });
+  });
+});
+
+const faults: readonly StorageFault[] = ["quota", "unknown", "aborted", "blocked", "closed"];
+
+test.each(faults)(
+  "a rebuild whose storage calls fail with %s, each in turn, keeps the rows and can be repeated",
+  async (fault) => {
+    for (let call = 1; ; call += 1) {
+      const { store, storage } = await opened(definitions);
+      await store.append("account-1", [openedEvent("Ann"), deposited(1)]);
+      await store.append("account-2", [openedEvent("Bob")]);
+      const before = await rowsOf(store);
+      const callsBefore = storage.calls();
+
+      storage.failCall(call, fault);
+      let failed = false;
+      try {
+        await store.rebuild(counts);
+      } catch (error) {
+        failed = true;
+        expect(isEverfoldError(error), `call ${call}`).toBe(true);
+      }
+      if (!failed && storage.calls() - callsBefore < call) {
+        expect(call).toBeGreaterThan(5);
+        return;
+      }
+
+      expect(await rowsOf(store), `call ${call}`).toEqual(before);
+      await store.rebuild(counts);
+      expect(await rowsOf(store), `call ${call}`).toEqual(before);
+      await store.close();
+    }
+  },
+);

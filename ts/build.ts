@@ -1,0 +1,257 @@
+/**
+ * Building the rows of a projection anew: beside the live ones, in a generation of their own, then one
+ * switch. It is what `rebuild` does, and what a new version does by itself.
+ *
+ * Every few seconds the rows so far are put aside, packed, with the checkpoint that they stand for: a
+ * reload goes on from there. They are written where they are read only once, at the end or when they
+ * become many, in transactions so short that appends do not notice.
+ */
+import type { CoreProjection, CoreRowWrite } from "./core.js";
+import type { Engine } from "./engine.js";
+import { EverfoldError, isEverfoldError } from "./errors.js";
+import { withLock } from "./lock.js";
+import { foldLog, type LogFold } from "./log-fold.js";
+import type { AnyProjection } from "./projection.js";
+import { checkAborted } from "./read.js";
+import { projectionQuery } from "./row-fold.js";
+import { projectionState, storedRows } from "./row-table.js";
+import { timeSlices } from "./slices.js";
+import type { RebuildPhase, RebuildProgress } from "./types.js";
+
+/** What whoever wants the rows has to say meanwhile. */
+export interface BuildControl {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
+  /** Pending while the build is paused. */
+  readonly paused?: (() => Promise<void> | undefined) | undefined;
+  /** Throws when nobody wants the rows any more. */
+  readonly check?: (() => void) | undefined;
+}
+
+/** A checkpoint at most so often, and never more than a tenth of the time for them. */
+const checkpointMs = 5_000;
+const checkpointShare = 10;
+/** More rows than these are not kept aside. */
+const rowsAside = 30_000;
+const progressMs = 50;
+/** A paused one looks so often whether it has been ended. */
+const lookMs = 100;
+const dropAtOnce = 1_000;
+
+/**
+ * Builds and switches. Rejects with `rebuild-running` if that is under way, here or in another tab; ended by its signal
+ * or by a failure it leaves the live rows as they are, ended in any other way it is taken up by the next call.
+ */
+export async function buildRows(engine: Engine, projection: AnyProjection, control: BuildControl): Promise<void> {
+  await exclusively(engine, projection, () => build(engine, projection, control));
+}
+
+/** Runs what replaces rows of a projection while nobody else does, in no tab. */
+export async function exclusively<T>(engine: Engine, { name }: AnyProjection, work: () => Promise<T>): Promise<T> {
+  const done = await withLock(rebuildLock(engine, name), work);
+  if (done === undefined) {
+    throw new EverfoldError("rebuild-running", `${name} is being rebuilt already`, { projection: name });
+  }
+  return done.result;
+}
+
+async function build(engine: Engine, projection: AnyProjection, control: BuildControl): Promise<void> {
+  const { name, version } = projection;
+  const { connection } = engine;
+  const { signal } = control;
+  checkAborted(signal);
+  const before = await projectionState(connection, projection);
+  if (before.newestVersion > version) {
+    throw outdatedProjection(projection, before.newestVersion);
+  }
+  if (!before.resumable) {
+    await engine.rebuildStarts({ projection: name, version });
+  }
+  const { rebuild } = await connection.ask<CoreProjection>((core) => core.beginRebuild(name, version, true));
+  if (rebuild === null) {
+    throw notOurs(name);
+  }
+  const { generation } = rebuild;
+  try {
+    await flush(engine, projection, generation, signal);
+    const fold = foldLog(engine, {
+      projection,
+      query: { ...projectionQuery(projection), afterPosition: rebuild.checkpoint },
+      signal,
+      rows: {
+        async rows(keys) {
+          const rows = await storedRows(connection, generation).rows(keys);
+          if (rows === null) {
+            throw notOurs(name);
+          }
+          return rows;
+        },
+      },
+    });
+    await drive(engine, projection, fold, generation, control);
+  } catch (error) {
+    if (!isEverfoldError(error, "store-closed")) {
+      await dropGeneration(engine, generation).catch(() => undefined);
+    }
+    throw error;
+  }
+  engine.idle.later(`old rows of ${name}`, () => dropGeneration(engine, before.generation));
+}
+
+/** Folds to the end of the log, writes, switches. */
+async function drive(
+  engine: Engine,
+  projection: AnyProjection,
+  fold: LogFold,
+  generation: number,
+  { signal, onProgress, paused, check = engine.check }: BuildControl,
+): Promise<void> {
+  const { name, version } = projection;
+  const { connection, log } = engine;
+  const slice = timeSlices();
+  const from = fold.position();
+  let checkpoint = from;
+  let total = log.position();
+  let began = performance.now();
+  let pausedMs = 0;
+  let lastCheckpoint = began;
+  let checkpointTook = 0;
+  let lastProgress = Number.NEGATIVE_INFINITY;
+
+  async function breathe(): Promise<void> {
+    await slice();
+    checkAborted(signal);
+    check();
+  }
+
+  /** Waits while it is paused; what there is is put aside, in case the page is closed meanwhile. */
+  async function rest(): Promise<void> {
+    if (paused?.() !== undefined && fold.position() > checkpoint) {
+      await putAside();
+    }
+    for (let pause = paused?.(); pause !== undefined; pause = paused?.()) {
+      const since = performance.now();
+      await Promise.race([pause, new Promise((resolve) => setTimeout(resolve, lookMs))]);
+      pausedMs += performance.now() - since;
+      checkAborted(signal);
+      check();
+    }
+  }
+
+  function report(phase: RebuildPhase): void {
+    const now = performance.now();
+    if (onProgress !== undefined && (phase !== "folding" || now - lastProgress >= progressMs)) {
+      lastProgress = now;
+      onProgress(progressOf(phase, from, fold.position(), total, now - began - pausedMs));
+    }
+  }
+
+  async function putAside(): Promise<void> {
+    const since = performance.now();
+    const parts = await fold.parts(breathe);
+    const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
+    if (
+      !(await connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts.join("\n"))))
+    ) {
+      throw notOurs(name);
+    }
+    checkpoint = fold.position();
+    lastCheckpoint = performance.now();
+    checkpointTook = lastCheckpoint - since;
+  }
+
+  async function write(): Promise<void> {
+    report("writing");
+    await putAside();
+    await flush(engine, projection, generation, signal, breathe);
+    fold.forget();
+  }
+
+  for (;;) {
+    total = log.position();
+    while (!(await fold.advance(total))) {
+      report("folding");
+      await breathe();
+      await rest();
+      if (fold.changed() >= rowsAside) {
+        await write();
+      } else if (performance.now() - lastCheckpoint >= Math.max(checkpointMs, checkpointShare * checkpointTook)) {
+        await putAside();
+      }
+    }
+    lastProgress = Number.NEGATIVE_INFINITY;
+    report("folding");
+    await write();
+    report("switching");
+    checkAborted(signal);
+    if (await connection.call((core) => core.switchGeneration(name, version, generation))) {
+      return;
+    }
+    // The live rows are ahead: what was appended meanwhile is folded, too.
+    await log.catchUp();
+    if (checkpoint >= log.position()) {
+      throw notOurs(name);
+    }
+    began = performance.now();
+    pausedMs = 0;
+  }
+}
+
+/** Writes what was put aside where it is read, a part in a transaction. */
+async function flush(
+  engine: Engine,
+  { name, version }: AnyProjection,
+  generation: number,
+  signal: AbortSignal | undefined,
+  breathe?: () => Promise<void>,
+): Promise<void> {
+  while (!(await engine.connection.call((core) => core.flushRows(name, version, generation)))) {
+    checkAborted(signal);
+    await breathe?.();
+  }
+}
+
+/** Numbers for `onProgress`. */
+export function progressOf(
+  phase: RebuildPhase,
+  from: number,
+  processed: number,
+  total: number,
+  tookMs: number,
+): RebuildProgress {
+  const eventsPerSecond = tookMs > 0 ? ((processed - from) * 1_000) / tookMs : 0;
+  return {
+    processed,
+    total,
+    phase,
+    eventsPerSecond,
+    remainingMs: eventsPerSecond > 0 ? (Math.max(0, total - processed) * 1_000) / eventsPerSecond : null,
+  };
+}
+
+/** Deletes the rows of a generation, a batch after the other. */
+export async function dropGeneration(engine: Engine, generation: number): Promise<void> {
+  while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
+    // One batch of rows after another.
+  }
+}
+
+/** The store holds rows of a newer version than this app's. */
+export function outdatedProjection({ name, version }: AnyProjection, newest: number): EverfoldError<"app-outdated"> {
+  return new EverfoldError(
+    "app-outdated",
+    `projection ${name}: a newer app keeps version ${newest} of it here, this app has ${version}: update the app`,
+    { definition: name, found: newest, known: version },
+  );
+}
+
+/** Held by the tab that builds rows anew. */
+export function rebuildLock(engine: Engine, name: string): string {
+  return `${engine.lockPrefix}/rebuild/${name}`;
+}
+
+function notOurs(name: string): EverfoldError<"rebuild-failed"> {
+  return new EverfoldError("rebuild-failed", `${name}: another tab changed the rows that are being built`, {
+    projection: name,
+  });
+}
