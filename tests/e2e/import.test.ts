@@ -1,5 +1,6 @@
 // The real bank file, imported, read back, reloaded, offline, imported again.
 
+import type { Page } from "@playwright/test";
 import { bankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
 import { expect, test } from "./demo.ts";
 
@@ -91,14 +92,24 @@ test.describe("the bank file", () => {
   });
 });
 
-test("a rebuild that is cancelled leaves the balances as they were", async ({ demo, page }) => {
+test("a rebuild that is paused goes on, and one that is cancelled leaves the balances as they were", async ({
+  demo,
+  page,
+}) => {
   await page.getByRole("button", { name: "Try with a sample bank" }).click();
   await expect(page.getByText("in 600 accounts, now")).toBeVisible({ timeout: 60_000 });
   const total = await demo.total.innerText();
   await page.getByRole("link", { name: "Storage", exact: true }).click();
 
-  await page.getByRole("button", { name: "Rebuild Balances" }).click();
-  await page.getByRole("button", { name: "Cancel the rebuild of Balances" }).click();
+  await press(page, "Rebuild Balances", "Pause the rebuild of Balances");
+  await expect(page.getByText("Paused. Readers keep the old rows.")).toBeVisible();
+  await expect(page.getByRole("progressbar", { name: "Rebuilding Balances" })).toBeVisible();
+  await press(page, "Resume the rebuild of Balances");
+  await expect(page.getByText(/^Rebuilt from 50,000 events/)).toBeVisible();
+
+  await press(page, "Rebuild Balances", "Pause the rebuild of Balances");
+  await expect(page.getByText("Paused. Readers keep the old rows.")).toBeVisible();
+  await press(page, "Cancel the rebuild of Balances");
   await expect(page.getByText("Cancelled. The rows are as they were.")).toBeVisible();
   await demo.bank();
 
@@ -188,6 +199,18 @@ test("a file is taken by drop", async ({ page, demo }) => {
 
   expect(await demo.imported()).toEqual({ written: 1, known: 0, opened: 1, broken: 0 });
 });
+
+/** Presses buttons inside the page, one after the other: a rebuild may be done before a click from outside arrives. */
+async function press(page: Page, ...names: readonly string[]): Promise<void> {
+  await page.evaluate(async (wanted) => {
+    for (const name of wanted) {
+      const button = [...document.querySelectorAll("button")].find(({ textContent }) => textContent === name);
+      if (!button) throw new Error(`there is no button ${name}`);
+      button.click();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }, names);
+}
 
 async function countOf(shown: { innerText(): Promise<string> }): Promise<number> {
   return Number((await shown.innerText()).replaceAll(",", ""));

@@ -3,7 +3,7 @@ import type { ProjectionStats } from "everfold";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 import { Progress } from "../shell/progress.tsx";
-import { cancelRebuild, type RebuildJob, rebuild, useRebuildJob } from "./rebuild-job.ts";
+import { cancelRebuild, pauseRebuild, type RebuildJob, rebuild, useRebuildJob } from "./rebuild-job.ts";
 
 const TITLES: Readonly<Record<string, string>> = { balances: "Balances", daily_totals: "Daily totals" };
 const count = new Intl.NumberFormat("en-GB");
@@ -27,9 +27,15 @@ export function Rebuild({ projection, onDone }: RebuildProps) {
         </p>
       </div>
       {job.status === "running" ? (
-        <button type="button" onClick={() => cancelRebuild(name)}>
-          Cancel<span className="visually-hidden"> the rebuild of {title}</span>
-        </button>
+        <div className="storage-buttons">
+          <button type="button" onClick={() => pauseRebuild(name, !job.paused)}>
+            {job.paused ? "Resume" : "Pause"}
+            <span className="visually-hidden"> the rebuild of {title}</span>
+          </button>
+          <button type="button" onClick={() => cancelRebuild(name)}>
+            Cancel<span className="visually-hidden"> the rebuild of {title}</span>
+          </button>
+        </div>
       ) : (
         <button type="button" onClick={() => void rebuild(ledger, name).then(onDone)}>
           Rebuild<span className="visually-hidden"> {title}</span>
@@ -52,6 +58,8 @@ function standingOf({ version, checkpoint, lag }: ProjectionStats): string {
 /** What became of the rebuild; undefined while there is nothing to tell. */
 function newsOf(job: RebuildJob): string | undefined {
   switch (job.status) {
+    case "running":
+      return job.paused ? "Paused. Readers keep the old rows." : "Rebuilding. Readers keep the old rows.";
     case "done":
       return `Rebuilt from ${count.format(job.events)} events in ${job.seconds.toFixed(2)} s.`;
     case "cancelled":
