@@ -8,36 +8,53 @@
 
 /** JSON with the names of each object sorted, `undefined` properties left out. */
 export function canonicalText(value: unknown): string {
-  if (typeof value !== "object" || value === null) {
-    return typeof value === "number" ? String(value + 0) : JSON.stringify(value);
-  }
-  let text = "";
-  if (Array.isArray(value)) {
-    for (const item of value) {
-      text += text === "" ? canonicalText(item) : `,${canonicalText(item)}`;
-    }
-    return `[${text}]`;
-  }
-  for (const name of Object.keys(value).sort()) {
-    const property = (value as Record<string, unknown>)[name];
-    if (property !== undefined) {
-      text += `${text === "" ? "" : ","}${quoted(name)}:${canonicalText(property)}`;
-    }
-  }
-  return `{${text}}`;
+  return isOrderable(value) ? JSON.stringify(ordered(value)) : pieced(value);
 }
 
-/** Names are few and come again and again. */
-const quotedNames = new Map<string, string>();
-const namesKept = 1_000;
-
-function quoted(name: string): string {
-  let text = quotedNames.get(name);
-  if (text === undefined) {
-    text = JSON.stringify(name);
-    if (quotedNames.size < namesKept) {
-      quotedNames.set(name, text);
+/** Whether an object can be made whose properties come in any order: names like numbers always come first. */
+function isOrderable(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) {
+    return true;
+  }
+  if (Array.isArray(value)) {
+    return value.every(isOrderable);
+  }
+  for (const name in value) {
+    const first = name.charCodeAt(0);
+    if (
+      (first >= 48 && first <= 57) ||
+      name === "__proto__" ||
+      !isOrderable((value as Record<string, unknown>)[name])
+    ) {
+      return false;
     }
   }
-  return text;
+  return true;
+}
+
+/** A copy for `JSON.stringify`, which is several times as fast as a text of many pieces. */
+function ordered(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map(ordered);
+  }
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value).sort()) {
+    copy[name] = ordered((value as Record<string, unknown>)[name]);
+  }
+  return copy;
+}
+
+function pieced(value: unknown): string {
+  if (typeof value !== "object" || value === null) {
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(pieced).join()}]`;
+  }
+  const properties = Object.entries(value).filter(([, property]) => property !== undefined);
+  const sorted = properties.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([name, property]) => `${JSON.stringify(name)}:${pieced(property)}`).join()}}`;
 }
