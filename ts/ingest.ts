@@ -81,7 +81,9 @@ export async function ingestFacts(
     }
   }
 
+  /** The core's part and the making of a block are turns of their own. */
   async function next(): Promise<void> {
+    await nextTask();
     await writing;
     checkAborted(signal);
     engine.check();
