@@ -4,7 +4,7 @@
 // machines. `restart` ends the browser's processes and starts new ones on the same profile, for figures
 // that begin from the disk. A sample always gets a page of its own.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { chromium } from "playwright-core";
@@ -56,6 +56,12 @@ export class Browser {
     await this.#context.close();
     await this.#start();
     await setTimeout(1_000);
+  }
+
+  /** What the profile takes on the disk. */
+  bytesOnDisk() {
+    const files = readdirSync(this.#profile, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    return files.reduce((sum, file) => sum + lstatSync(join(file.parentPath, file.name)).blocks * 512, 0);
   }
 
   async close() {

@@ -23,8 +23,9 @@ export async function measureAll(figures, { bench, stores, pairs, quick, calibra
 
   const needsBrowser = figures.some((figure) => figure.browser !== false);
   const server = needsBrowser ? await serve({ bench, ledger, stores }) : undefined;
-  const browser = needsBrowser ? await Browser.launch({ bench, origin: server.origin }) : undefined;
-  const run = { bench, stores, pairs, quick, ledger, browser, progress, once: remembering() };
+  const launch = () => Browser.launch({ bench, origin: server.origin });
+  const browser = needsBrowser ? await launch() : undefined;
+  const run = { bench, stores, pairs, quick, ledger, browser, launch, progress, once: remembering() };
   const measured = [];
   const failures = [];
   try {

@@ -47,6 +47,7 @@ export async function open({ database, durability, projection }) {
     },
     balance: async (accountId) => (await view.get(`account-${accountId}`))?.balance,
     ingest: (batches) => store.ingest(batches),
+    compact: () => store.compact(),
     async scan() {
       const rows = new Map();
       let events = 0;
