@@ -65,11 +65,12 @@ export async function measureAll(figures, { bench, stores, pairs, quick, calibra
  * its value came about.
  */
 async function sampleFigure(figure, run, durability) {
-  const samples = new Map(run.stores.map((store) => [store, []]));
-  for (const store of run.stores) await figure.prepare?.(run, store);
+  const stores = run.stores.filter((store) => figure.stores?.includes(store) ?? true);
+  const samples = new Map(stores.map((store) => [store, []]));
+  for (const store of stores) await figure.prepare?.(run, store);
   const rounds = figure.once ? 1 : run.pairs;
   for (let round = 0; round < rounds; round += 1) {
-    for (const store of turned(run.stores, round)) {
+    for (const store of turned(stores, round)) {
       run.progress(`${figure.id} ${durability ?? ""}: pair ${round + 1} of ${rounds}, ${store}`);
       const answer = await figure.sample(run, { store, durability, round });
       const sample = typeof answer === "number" ? { value: answer } : answer;

@@ -47,11 +47,15 @@ function partsOf(samples) {
 function isMet({ ratioToIdb, ratioToSqlite, atMost, atLeast }, { value, durability, ratios }) {
   const parts = [];
   if (atMost !== undefined) parts.push(value <= atMost);
-  if (atLeast?.[durability] !== undefined) parts.push(value >= atLeast[durability]);
+  const least = leastOf(atLeast, durability);
+  if (least !== undefined) parts.push(value >= least);
   if (ratioToIdb !== undefined) parts.push(reaches(ratios.idb, ratioToIdb));
   if (ratioToSqlite !== undefined) parts.push(reaches(ratios.sqlite, ratioToSqlite));
   return parts.includes(false) ? false : parts.includes(undefined) ? undefined : true;
 }
+
+/** One for all, or one for each durability. */
+const leastOf = (atLeast, durability) => (typeof atLeast === "object" ? atLeast[durability] : atLeast);
 
 /** A limit of "as good" passes from 0.9, since a median of seven pairs moves by that much. */
 const reaches = (ratio, limit) => (ratio === undefined ? undefined : ratio >= (limit === 1 ? 0.9 : limit));
@@ -101,8 +105,8 @@ export function tableOf(entries, stores) {
 const limitText = ({ ratioToIdb, ratioToSqlite, atMost, atLeast }, durability) =>
   [
     atMost !== undefined && `at most ${atMost}`,
-    atLeast?.[durability] !== undefined && `at least ${shown(atLeast[durability])}`,
-    ratioToIdb !== undefined && `${ratioToIdb} x idb`,
+    leastOf(atLeast, durability) !== undefined && `at least ${shown(leastOf(atLeast, durability))}`,
+    ratioToIdb !== undefined && `${shown(ratioToIdb)} x idb`,
     ratioToSqlite !== undefined && `${ratioToSqlite} x sqlite`,
   ]
     .filter(Boolean)

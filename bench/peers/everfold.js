@@ -57,6 +57,21 @@ export async function open({ database, durability, projection }) {
       }
       return { events, accounts: rows.size, total: [...rows.values()].reduce((sum, row) => sum + row.balance, 0) };
     },
+    compact: () => store.compact(),
+    /** Times from the call to the last fold, and from there to the switch. */
+    async rebuild() {
+      const start = performance.now();
+      let folded = start;
+      await store.rebuild(balances, {
+        onProgress({ phase }) {
+          if (phase === "folding") folded = performance.now();
+        },
+      });
+      return { foldedMs: folded - start, switchedMs: performance.now() - folded };
+    },
+    async project(range) {
+      (await store.project(balances, range)).dispose();
+    },
     close: () => store.close(),
   };
 }
