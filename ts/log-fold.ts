@@ -39,8 +39,8 @@ export interface FoldSource {
 
 /** Rows kept in memory when they need not be. */
 const rowsKept = 100_000;
-/** Above 64 KiB Chromium makes a file of a value. */
-const partCharacters = 40_000;
+/** So long is what is written in one transaction: some 250 small rows, about 10 ms. */
+const partCharacters = 16_000;
 
 /** A fold through the projection's own functions. */
 export function foldLog(engine: Engine, source: FoldSource): LogFold {

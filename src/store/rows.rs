@@ -251,13 +251,23 @@ impl<S: Storage> Store<S> {
             let key = Key::from([Key::from(write.generation), Key::from(number as u64)]);
             changes.push(Change::Put(Table::Rows, key, part.as_bytes().to_vec()));
         }
-        Ok(self.storage.write(transaction).await? == Written::Done)
+        let done = self.storage.write(transaction).await? == Written::Done;
+        if done {
+            let key = (write.name.to_string(), write.version);
+            self.projections.borrow_mut().insert(key, after);
+        }
+        Ok(done)
     }
 
     /// Writes the rows of one staged part where they belong and forgets the part, in one transaction. True when none is
     /// left, or when the rebuild is not under way any more.
     pub async fn flush_rows(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
-        let state = self.projection(name, version).await?.state;
+        let key = (name.to_owned(), version);
+        let known = self.projections.borrow().get(&key).cloned();
+        let state = match known {
+            Some(state) => state,
+            None => self.projection(name, version).await?.state,
+        };
         let part = Read::Scan {
             table: Table::Rows,
             range: staged(generation),
@@ -281,8 +291,10 @@ impl<S: Storage> Store<S> {
         }
         let range = KeyRange::only(part.key);
         transaction.changes.push(Change::Delete(Table::Rows, range));
-        // If somebody changed the projection, the next call sees how.
-        self.storage.write(transaction).await?;
+        if self.storage.write(transaction).await? != Written::Done {
+            // Somebody changed the projection: the next call sees how.
+            self.projections.borrow_mut().remove(&key);
+        }
         Ok(false)
     }
 

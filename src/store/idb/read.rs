@@ -35,6 +35,7 @@ pub(super) async fn read(connection: &Connection, reads: &[Read]) -> Result<Vec<
         question.look_up_rows(&transaction)?;
     }
     transaction.answers().await?;
+    transaction.is_answered();
     questions.into_iter().map(Question::answer).collect()
 }
 

@@ -195,6 +195,11 @@ impl<'a> Transaction<'a> {
         .await
     }
 
+    /// Nothing more will be asked of a read: it ends by itself. To abort it would cost as much as reading a block.
+    pub(super) fn is_answered(&self) {
+        self.state.end(Ok(Written::Done));
+    }
+
     /// Waits for the end. [`Written::Done`] means that the browser has committed it.
     pub(super) async fn end(self) -> Result<Written, StorageError> {
         poll_fn(|context| {
