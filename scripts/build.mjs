@@ -85,11 +85,9 @@ const optimisation = [
 async function buildApi() {
   const { build: bundle } = await import("esbuild");
   const entryPoints = ["index", "testing", "react"].map((name) => join(root, "ts", `${name}.ts`)).filter(existsSync);
-  await bundle({
-    entryPoints,
+  const options = {
     outdir: dist,
     bundle: true,
-    splitting: true,
     format: "esm",
     platform: "neutral",
     target: "es2022",
@@ -99,6 +97,16 @@ async function buildApi() {
     legalComments: "none",
     absWorkingDir: root,
     logLevel: "warning",
+  };
+  await bundle({ ...options, entryPoints, splitting: true });
+  // A worker is not made of parts: it shares nothing with the page, and not every bundler follows its imports. Without white space esbuild would drop
+  // the comments that keep bundlers from looking for the user's module.
+  await bundle({
+    ...options,
+    entryPoints: ["worker", "rebuild-worker"].map((name) => join(root, "ts", `${name}.ts`)),
+    minify: false,
+    minifyIdentifiers: true,
+    minifySyntax: true,
   });
   cpSync(join(glue, "everfold_bg.wasm"), join(dist, "everfold.wasm"));
   await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "tsconfig.build.json"]);

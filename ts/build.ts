@@ -17,6 +17,7 @@ import { projectionQuery } from "./row-fold.js";
 import { projectionState, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import type { RebuildPhase, RebuildProgress } from "./types.js";
+import { foldInWorkers, type WorkerOptions } from "./worker-fold.js";
 
 /** What whoever wants the rows has to say meanwhile. */
 export interface BuildControl {
@@ -26,6 +27,8 @@ export interface BuildControl {
   readonly paused?: (() => Promise<void> | undefined) | undefined;
   /** Throws when nobody wants the rows any more. */
   readonly check?: (() => void) | undefined;
+  /** Set to fold in workers. */
+  readonly workers?: WorkerOptions | undefined;
 }
 
 /** A checkpoint at most so often, and never more than a tenth of the time for them. */
@@ -64,36 +67,43 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
   if (before.newestVersion > version) {
     throw outdatedProjection(projection, before.newestVersion);
   }
-  if (!before.resumable) {
+  // Which keys a partition made is known to the workers that made them only: these begin anew.
+  const resume = control.workers === undefined;
+  if (!(resume && before.resumable)) {
     await engine.rebuildStarts({ projection: name, version });
   }
-  const { rebuild } = await connection.ask<CoreProjection>((core) => core.beginRebuild(name, version, true));
+  const { rebuild } = await connection.ask<CoreProjection>((core) => core.beginRebuild(name, version, resume));
   if (rebuild === null) {
     throw notOurs(name);
   }
   const { generation } = rebuild;
+  let fold: LogFold | undefined;
   try {
     await flush(engine, projection, generation, signal);
-    const fold = foldLog(engine, {
-      projection,
-      query: { ...projectionQuery(projection), afterPosition: rebuild.checkpoint },
-      signal,
-      rows: {
-        async rows(keys) {
-          const rows = await storedRows(connection, generation).rows(keys);
-          if (rows === null) {
-            throw notOurs(name);
-          }
-          return rows;
-        },
-      },
-    });
+    fold = control.workers
+      ? await foldInWorkers(engine, projection, generation, control.workers)
+      : foldLog(engine, {
+          projection,
+          query: { ...projectionQuery(projection), afterPosition: rebuild.checkpoint },
+          signal,
+          rows: {
+            async rows(keys) {
+              const rows = await storedRows(connection, generation).rows(keys);
+              if (rows === null) {
+                throw notOurs(name);
+              }
+              return rows;
+            },
+          },
+        });
     await drive(engine, projection, fold, generation, control);
   } catch (error) {
     if (!isEverfoldError(error, "store-closed")) {
       await dropGeneration(engine, generation).catch(() => undefined);
     }
     throw error;
+  } finally {
+    fold?.end?.();
   }
   engine.idle.later(`old rows of ${name}`, () => dropGeneration(engine, before.generation));
 }
@@ -164,7 +174,7 @@ async function drive(
     report("writing");
     await putAside();
     await flush(engine, projection, generation, signal, breathe);
-    fold.forget();
+    await fold.forget();
   }
 
   for (;;) {

@@ -13,7 +13,7 @@ import { isDead, loadCore, noteThrown, type WasmSource, watchTraps } from "./was
 
 export interface ConnectionOptions {
   readonly core: CoreOptions;
-  readonly wasm: WasmSource | undefined;
+  readonly wasm: () => WasmSource;
   readonly coreOpened: Environment["coreOpened"];
   /** The connection was opened again: whatever is kept in memory may be out of date. */
   readonly onReopened: (state: CoreState) => void;

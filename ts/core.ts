@@ -181,8 +181,10 @@ export interface CoreQuery {
   readonly clock: "occurred" | "recorded";
   readonly direction: "forward" | "backward";
   readonly limit?: number;
-  /** Only the streams of one part of several, by the hash of their ids: which one, from 0, and how many. */
-  readonly partition?: readonly [index: number, count: number];
+  /** Only streams whose id is this or comes after it, in the order of their bytes. */
+  readonly firstStream?: string;
+  /** Only streams whose id comes before this. */
+  readonly beforeStream?: string;
 }
 
 /**
@@ -288,6 +290,8 @@ export interface Core {
   ): Promise<string>;
   /** `CoreQuery` in. */
   read(query: string): Promise<CorePage>;
+  /** The first ids of all parts but the first, when the streams with a prefix are divided: `string[]`. At once. */
+  streamBounds(prefix: string, count: number): string;
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
   streams(prefix: string, after: string, limit: number): Promise<string>;
   /**

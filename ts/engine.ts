@@ -22,12 +22,15 @@ import { keepStates, type States } from "./states.js";
 import { aggregateNameOf } from "./stream-id.js";
 import { followTabs } from "./tabs.js";
 import type { RebuildStart, StorageOptions } from "./types.js";
+import type { WasmSource } from "./wasm.js";
 
 export interface Engine {
   readonly name: string;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
   readonly environment: Environment;
+  /** Where its wasm came from, for an engine in a worker. */
+  readonly wasm: () => WasmSource;
   readonly replicaId: string;
   /** With what the names of its Web Locks begin. */
   readonly lockPrefix: string;
@@ -66,13 +69,13 @@ export interface EngineOptions {
   readonly name: string;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
-  readonly wasm: StorageOptions["wasm"];
+  readonly wasm: () => WasmSource;
   readonly environment: Environment;
 }
 
 /** Opens the store and starts what works in the background. */
-export async function startEngine({ wasm, ...options }: EngineOptions): Promise<Engine> {
-  const { name, storage, durability, environment } = options;
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { name, storage, durability, environment, wasm } = options;
   const hearers = new Set<{ readonly report: Report; readonly onRebuildStart?: StorageOptions["onRebuildStart"] }>();
   const warn: Report = warnOnceACode(name);
   const statesByAggregate = new Map<AnyAggregate, Shared<States>>();

@@ -22,7 +22,9 @@ export interface LogFold {
   /** Those rows as `Core.stageRows` takes them. `breathe` is awaited now and then. */
   parts(breathe: () => Promise<void>): Promise<string[]>;
   /** Those rows are where `rows` will find them: they need not be kept. */
-  forget(): void;
+  forget(): void | Promise<void>;
+  /** It is not needed any more. */
+  end?(): void;
 }
 
 /** What a fold in TypeScript is made of. */

@@ -14,6 +14,7 @@ import { type Definitions, storeHandle } from "./store.js";
 import { checkId } from "./stream-id.js";
 import type { StorageOptions, Store, StoreOptions } from "./types.js";
 import { loadCore, noteThrown } from "./wasm.js";
+import { wasmFile } from "./wasm-file.js";
 
 /** An engine with the handles on it. */
 interface Opened {
@@ -79,7 +80,7 @@ export async function deleteStore(name: string, _options: { readonly evenIfPendi
     await shut(name, opened).catch(() => undefined);
   }
   try {
-    await (await loadCore(undefined)).deleteStore(name, storage);
+    await (await loadCore(wasmFile)).deleteStore(name, storage);
   } catch (thrown) {
     noteThrown(thrown);
     throw errorFromCore(thrown);
@@ -117,7 +118,7 @@ async function engineFor(
     }
   }
   checkAvailable(storage);
-  const engine = startEngine({ name, storage, durability, wasm, environment });
+  const engine = startEngine({ name, storage, durability, wasm: () => wasm ?? wasmFile(), environment });
   const opened: Opened = { engine, storage, durability, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
@@ -145,7 +146,7 @@ function shut(name: string, opened: Opened): Promise<void> {
     try {
       await (await opened.engine).close();
       if (opened.storage === "memory") {
-        await (await loadCore(undefined)).deleteStore(name, "memory");
+        await (await loadCore(wasmFile)).deleteStore(name, "memory");
       }
     } finally {
       if (openedByName.get(name) === opened) {

@@ -5,9 +5,11 @@
  */
 import { type BuildControl, buildRows, exclusively, outdatedProjection, progressOf } from "./build.js";
 import type { CoreRowWrite } from "./core.js";
+import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
 import { foldLog } from "./log-fold.js";
+import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { checkAborted } from "./read.js";
 import { indexValues, isFoldFailure, type KnownRow, type KnownRows, projectionQuery } from "./row-fold.js";
@@ -15,11 +17,19 @@ import { projectionState, rowChanges, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import { checkId } from "./stream-id.js";
 import type { Rebuild, RebuildOptions } from "./types.js";
+import { packageWorker } from "./worker-file.js";
+import type { WorkerOptions } from "./worker-fold.js";
+
+const maxWorkers = 64;
 
 /** Begins a rebuild. What is wrong with the call, too, is told by the promise. */
 export function rebuildRows(engine: Engine, projectorOf: () => Projector, options: RebuildOptions): Rebuild {
   let pause: { readonly until: Promise<void>; end(): void } | undefined;
-  const control: BuildControl = { ...options, paused: () => pause?.until };
+  const control: BuildControl = {
+    signal: options.signal,
+    onProgress: options.onProgress,
+    paused: () => pause?.until,
+  };
   return Object.assign(run(engine, projectorOf, options, control), {
     pause() {
       if (pause === undefined) {
@@ -40,22 +50,19 @@ export function rebuildRows(engine: Engine, projectorOf: () => Projector, option
 async function run(
   engine: Engine,
   projectorOf: () => Projector,
-  { streams }: RebuildOptions,
+  options: RebuildOptions,
   control: BuildControl,
 ): Promise<void> {
   engine.check();
   const projector = projectorOf();
   const { projection } = projector;
+  const { streams } = options;
+  const workers = options.workers === undefined ? undefined : checkWorkers(engine, projection, options);
   try {
     if (streams === undefined) {
-      await buildRows(engine, projection, control);
+      await buildRows(engine, projection, { ...control, workers });
     } else {
-      if (projection.partition !== "stream") {
-        throw invalidArgument(
-          "streams",
-          `projection ${projection.name} is not declared \`partition: "stream"\`: its rows may be of other streams, too`,
-        );
-      }
+      checkPartition("streams", projection);
       if (!Array.isArray(streams)) {
         throw invalidArgument("streams", "streams must be a list of stream ids");
       }
@@ -66,6 +73,33 @@ async function run(
     throw isFoldFailure(error) && !isEverfoldError(error, "app-outdated") ? failed(projection.name, error) : error;
   }
   projector.reload();
+}
+
+function checkPartition(argument: string, { name, partition }: AnyProjection): void {
+  if (partition !== "stream") {
+    throw invalidArgument(
+      argument,
+      `projection ${name} is not declared \`partition: "stream"\`: its rows may be of other streams, too`,
+    );
+  }
+}
+
+function checkWorkers(engine: Engine, projection: AnyProjection, options: RebuildOptions): WorkerOptions {
+  const { workers, streams, module, createWorker } = options;
+  if (!isCount(workers) || workers > maxWorkers) {
+    throw invalidArgument("workers", `workers is ${String(workers)}, must be a whole number from 1 to ${maxWorkers}`);
+  }
+  checkPartition("workers", projection);
+  if (streams !== undefined) {
+    throw invalidArgument("workers", "single streams are rebuilt in the calling thread: leave out workers");
+  }
+  if (engine.storage === "memory") {
+    throw invalidArgument("workers", "a store in memory cannot be read by workers: leave out workers");
+  }
+  if (module === undefined && createWorker === undefined) {
+    throw invalidArgument("module", "workers need the definitions: give `module` or `createWorker`");
+  }
+  return { workers, module, createWorker: createWorker ?? packageWorker };
 }
 
 /** Folds some streams up to where the rows are, and puts the new rows in the place of the old ones. */

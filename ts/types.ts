@@ -436,6 +436,19 @@ export interface RebuildOptions extends FoldOptions {
    * transaction.
    */
   readonly streams?: readonly string[] | undefined;
+  /**
+   * Fold in so many dedicated workers (1 to 64), each a range of the streams, of a projection declared `partition:
+   * "stream"`: worth it from two cores and some 100,000 events. Needs `module` or `createWorker`, and IndexedDB. A key
+   * that turns up in two partitions is `rebuild-failed`. Left out, the calling thread folds.
+   */
+  readonly workers?: number | undefined;
+  /**
+   * The URL of a module that exports the projection and the aggregates that it is from, for the workers to import. It
+   * must be self-contained: import maps do not reach workers.
+   */
+  readonly module?: URL | string | undefined;
+  /** Makes a worker that calls `serveRebuild` of `everfold/worker`, where bundlers do not take the package's own. */
+  readonly createWorker?: (() => Worker) | undefined;
 }
 
 /** A rebuild under way. A paused one holds neither the page nor the log up; it ends by its signal as any other. */

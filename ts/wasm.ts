@@ -6,14 +6,14 @@
  * truth is in IndexedDB. Three traps within a minute mean that starting afresh does not help: then
  * the core is dead for as long as the page lives.
  *
- * The only file that knows the generated glue and where the wasm file is.
+ * The only file that knows the generated glue.
  */
 import init, { __wbg_reset_state, Core } from "../pkg/everfold.js";
 import type { CoreClass } from "./core.js";
 import { EverfoldError } from "./errors.js";
 import type { StorageOptions } from "./types.js";
 
-/** Where the wasm file comes from, if not from beside this module. */
+/** Where the wasm comes from. */
 export type WasmSource = NonNullable<StorageOptions["wasm"]>;
 
 const trapsAllowed = 3;
@@ -26,7 +26,7 @@ let loading: Promise<CoreClass> | undefined;
 let trapped: EverfoldError | undefined;
 
 /** The core, of a fresh instance if the last one trapped. Only the first call's `source` counts. */
-export async function loadCore(source: WasmSource | undefined): Promise<CoreClass> {
+export async function loadCore(source: () => WasmSource): Promise<CoreClass> {
   if (loading === undefined) {
     loading = instantiate(source);
     loading.catch(() => {
@@ -63,9 +63,9 @@ export function noteThrown(thrown: unknown): void {
   }
 }
 
-async function instantiate(source: WasmSource | undefined): Promise<CoreClass> {
+async function instantiate(source: () => WasmSource): Promise<CoreClass> {
   try {
-    await init({ module_or_path: source ?? defaultSource() });
+    await init({ module_or_path: source() });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new EverfoldError("wasm-failed", `the engine could not be loaded: ${reason}`, { reason }, { cause });
@@ -77,24 +77,6 @@ async function instantiate(source: WasmSource | undefined): Promise<CoreClass> {
     addEventListener("unhandledrejection", (event) => noteUncaught(event.reason));
   }
   return core;
-}
-
-/** Node's fetch does not read files, so there the bytes are read. */
-function defaultSource(): URL | Uint8Array {
-  const url = new URL("./everfold.wasm", import.meta.url);
-  if (url.protocol === "file:") {
-    const files = (globalThis as NodeGlobal).process?.getBuiltinModule?.("node:fs");
-    if (files !== undefined) {
-      return files.readFileSync(url);
-    }
-  }
-  return url;
-}
-
-interface NodeGlobal {
-  readonly process?: {
-    getBuiltinModule?(name: "node:fs"): { readFileSync(url: URL): Uint8Array } | undefined;
-  };
 }
 
 function noteUncaught(thrown: unknown): void {

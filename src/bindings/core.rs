@@ -418,6 +418,12 @@ impl Core {
         promise(async move { Ok(text::json(&store.import(&bytes, merge).await?)?.into()) })
     }
 
+    /// Where to divide streams into parts: `string[]`.
+    #[wasm_bindgen(js_name = streamBounds)]
+    pub fn stream_bounds(&self, prefix: &str, count: u32) -> Result<String, JsValue> {
+        Ok(text::json(&self.store.stream_bounds(prefix, count as usize))?)
+    }
+
     /// Fails a storage call to come.
     #[wasm_bindgen(js_name = failStorage)]
     pub fn fail_storage(&self, call: u32, error: &str) {

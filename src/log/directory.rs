@@ -138,6 +138,14 @@ impl Directory {
         start..end
     }
 
+    /// Numbers of the blocks that may hold events of streams from `first` on and before `end`.
+    pub(crate) fn blocks_between(&self, first: Option<&str>, end: Option<&str>) -> std::ops::Range<usize> {
+        let up_to = |bound: &str| self.event_blocks.partition_point(|fence| fence.stream.as_str() < bound);
+        // The block before the first fence that is not below may end with the stream.
+        let start = first.map_or(0, |first| up_to(first).saturating_sub(1));
+        start..end.map_or(self.event_blocks.len(), up_to)
+    }
+
     /// The directory as it is stored.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = frame::begin(Kind::Directory, 512 + self.stream_filter.len());

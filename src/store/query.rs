@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use xxhash_rust::xxh64::xxh64;
-
 use super::StoreError;
 use super::blocks::BlockId;
 use super::load::recorded_at;
@@ -63,23 +61,10 @@ pub struct Query<'a> {
     pub direction: Direction,
     /// At most so many.
     pub limit: Option<usize>,
-    /// Only the streams of this part of all.
-    pub partition: Option<Partition>,
-}
-
-/// One of several parts into which the streams are divided, by the hashes of their ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Partition {
-    /// Which part, from 0.
-    pub index: u32,
-    /// How many there are.
-    pub count: u32,
-}
-
-impl Partition {
-    fn holds(self, stream: &str) -> bool {
-        xxh64(stream.as_bytes(), 0) % u64::from(self.count.max(1)) == u64::from(self.index)
-    }
+    /// Only streams whose id is this or comes after it, in the order of their bytes.
+    pub first_stream: Option<Cow<'a, str>>,
+    /// Only streams whose id comes before this.
+    pub before_stream: Option<Cow<'a, str>>,
 }
 
 impl FromJson<'_> for Clock {
@@ -104,20 +89,6 @@ impl FromJson<'_> for Direction {
     }
 }
 
-impl FromJson<'_> for Partition {
-    fn read(json: &mut JsonReader<'_>) -> Self {
-        json.list();
-        let partition = Self {
-            index: json.next(),
-            count: json.next(),
-        };
-        if json.item() {
-            json.fail("the end of a partition");
-        }
-        partition
-    }
-}
-
 impl<'a> FromJson<'a> for Query<'a> {
     fn read(json: &mut JsonReader<'a>) -> Self {
         let mut query = Self::default();
@@ -135,7 +106,8 @@ impl<'a> FromJson<'a> for Query<'a> {
                 "until" => query.until = Option::read(json),
                 "clock" => query.clock = Clock::read(json),
                 "direction" => query.direction = Direction::read(json),
-                "partition" => query.partition = Some(Partition::read(json)),
+                "firstStream" => query.first_stream = Option::read(json),
+                "beforeStream" => query.before_stream = Option::read(json),
                 "limit" => query.limit = Option::<u32>::read(json).map(|limit| limit as usize),
                 _ => drop(json.raw()),
             }
@@ -179,6 +151,10 @@ impl Query<'_> {
             (None, None, Some(prefix)) => segment.blocks_with_prefix(prefix).collect(),
             (None, None, None) => all.collect(),
         };
+        if self.first_stream.is_some() || self.before_stream.is_some() {
+            let range = segment.blocks_between(self.first_stream.as_deref(), self.before_stream.as_deref());
+            numbers.retain(|number| range.contains(number));
+        }
         if self.clock == Clock::Occurred && (self.from.is_some() || self.until.is_some()) {
             numbers.retain(|number| {
                 segment
@@ -198,7 +174,8 @@ impl Query<'_> {
         self.stream_id.as_ref().is_none_or(|wanted| stream == wanted)
             && self.prefix.as_ref().is_none_or(|prefix| stream.starts_with(&**prefix))
             && self.streams.as_ref().is_none_or(|streams| streams.contains(stream))
-            && self.partition.is_none_or(|partition| partition.holds(stream))
+            && self.first_stream.as_ref().is_none_or(|first| stream >= &**first)
+            && self.before_stream.as_ref().is_none_or(|end| stream < &**end)
     }
 
     /// Whether an event of a stream that is wanted passes.

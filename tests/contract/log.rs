@@ -38,6 +38,7 @@ macro_rules! log_sentences {
             what_an_append_knew_is_forgotten_when_directories_change_under_it
             two_tabs_may_seal_at_the_same_time
             every_filter_gives_what_a_plain_scan_gives
+            streams_are_divided_into_parts_that_hold_each_event_once
             a_page_ends_at_its_limit_and_the_next_goes_on
             a_stream_is_loaded_as_of_a_version_and_of_a_time
             a_snapshot_serves_only_its_definition_and_only_what_it_covers
@@ -720,6 +721,58 @@ pub(crate) async fn every_filter_gives_what_a_plain_scan_gives(tabs: &impl Tabs)
         };
         assert_eq!(read(&store, query.clone()).await, backward, "{query:?}");
     }
+}
+
+pub(crate) async fn streams_are_divided_into_parts_that_hold_each_event_once(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    // Incompressible, so that a segment has many blocks.
+    for number in 0..40_u64 {
+        let mut large = commit(
+            &format!("large {number}"),
+            &[(&format!("account-{}", number % 13), json!("any"))],
+        );
+        large["streams"][0]["events"][0]["data"] = json!(noise(number, 3_000));
+        appended(&store, &[large]).await;
+    }
+    store.seal().await.expect("seals");
+    appended(
+        &store,
+        &[any("tail", "account-12"), any("first", "a"), any("last", "z")],
+    )
+    .await;
+    let mut all = read_all(&store).await;
+    all.sort_by_key(|event| event.position);
+
+    for count in 1..=9 {
+        let bounds = store.stream_bounds("", count);
+        assert!(bounds.len() < count && bounds.is_sorted());
+        assert_eq!(bounds.is_empty(), count == 1);
+        let mut parts = Vec::new();
+        for part in 0..=bounds.len() {
+            let query = Query {
+                first_stream: part
+                    .checked_sub(1)
+                    .and_then(|before| bounds.get(before))
+                    .map(|id| id.as_str().into()),
+                before_stream: bounds.get(part).map(|bound| bound.as_str().into()),
+                ..Query::default()
+            };
+            parts.extend(read(&store, query).await);
+        }
+        parts.sort_by_key(|event| event.position);
+        assert_eq!(parts, all, "{count} parts");
+    }
+}
+
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let step = |state: &mut u64| {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        char::from(b'a' + (*state % 26) as u8)
+    };
+    (0..length).map(|_| step(&mut state)).collect()
 }
 
 pub(crate) async fn a_page_ends_at_its_limit_and_the_next_goes_on(tabs: &impl Tabs) {

@@ -17,14 +17,16 @@ export const test = base.extend<object, { folder: string }>({
       const folder = join(root, "test-results", "facade-page");
       mkdirSync(folder, { recursive: true });
       await build({
-        entryPoints: [join(root, "tests", "facade", "page.ts")],
-        outfile: join(folder, "page.js"),
+        entryPoints: ["page", "sums", "own-worker"].map((name) => join(root, "tests", "facade", `${name}.ts`)),
+        outdir: folder,
         bundle: true,
         format: "esm",
         target: "es2022",
         logLevel: "warning",
       });
-      copyFileSync(join(root, "dist", "everfold.wasm"), join(folder, "everfold.wasm"));
+      for (const file of ["everfold.wasm", "rebuild-worker.js"]) {
+        copyFileSync(join(root, "dist", file), join(folder, file));
+      }
       writeFileSync(
         join(folder, "index.html"),
         '<!doctype html><title>bank</title><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>',

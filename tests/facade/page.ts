@@ -8,14 +8,19 @@ import { deleteStore, isEverfoldError } from "../../ts/index.js";
 import { openStoreIn } from "../../ts/open.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
+import { everything, sums, superstitious } from "./sums.js";
 
 const problems: Problem["code"][] = [];
 const cores: Core[] = [];
 
 /** Opens the bank under a name. */
-function open(name: string, options: { durability?: "strict" | "relaxed"; withoutViews?: boolean } = {}) {
+function open(
+  name: string,
+  options: { durability?: "strict" | "relaxed"; withoutViews?: boolean; sums?: boolean } = {},
+) {
   const environment = { ...realEnvironment, coreOpened: (core: Core) => void cores.push(core) };
-  const projections = options.withoutViews ? ([] as never) : ([balances] as const);
+  const all = [balances, sums, everything, superstitious] as const;
+  const projections = (options.withoutViews ? [] : options.sums ? all : [balances]) as typeof all;
   return openStoreIn(environment, {
     name,
     aggregates: [account],
@@ -44,6 +49,9 @@ const bank = {
   cores,
   account,
   balances,
+  sums,
+  everything,
+  superstitious,
   transfer,
   deposit,
   deposited,

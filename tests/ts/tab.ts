@@ -41,7 +41,7 @@ export async function tab<
     name,
     storage: "memory",
     durability: "strict",
-    wasm,
+    wasm: () => wasm,
     environment: {
       now: clock.now,
       newId: seededIds(++tabs),

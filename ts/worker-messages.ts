@@ -1,0 +1,38 @@
+/**
+ * What a page and a worker that folds for it say to each other: one question at a time, one answer each.
+ */
+import type { CoreError, CoreQuery } from "./core.js";
+
+/** What a worker folds. */
+export interface FoldTask {
+  readonly name: string;
+  readonly durability: "strict" | "relaxed";
+  /** Where the wasm comes from, as far as that can be sent. */
+  readonly wasm: string | BufferSource | WebAssembly.Module;
+  /** The module that exports the definitions; undefined for a worker that has them. */
+  readonly module: string | undefined;
+  readonly projection: { readonly name: string; readonly version: number };
+  readonly query: CoreQuery;
+  /** Where rows that it has forgotten are. */
+  readonly generation: number;
+}
+
+/** A question; the answers are in `FoldAnswers`. */
+export type FoldQuestion =
+  | { readonly ask: "begin"; readonly task: FoldTask }
+  | { readonly ask: "advance"; readonly until: number }
+  | { readonly ask: "parts" }
+  | { readonly ask: "forget" };
+
+/** Answers by question. */
+export interface FoldAnswers {
+  readonly begin: null;
+  /** How many rows have changed. */
+  readonly advance: number;
+  /** The rows that changed as `Core.stageRows` takes them, and the keys of all that it has. */
+  readonly parts: { readonly parts: readonly string[]; readonly keys: readonly string[] };
+  readonly forget: null;
+}
+
+/** What comes back. */
+export type FoldReply = { readonly answer: FoldAnswers[keyof FoldAnswers] } | { readonly error: CoreError };
