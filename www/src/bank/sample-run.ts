@@ -7,7 +7,7 @@
 import { isEverfoldError } from "everfold";
 import { useSyncExternalStore } from "react";
 import { type DayOfBank, MILLION_EVENTS, millionBank, SAMPLE_EVENTS, sampleBank } from "../sample-bank.ts";
-import { type Pace, paceOf } from "../shell/progress.tsx";
+import { type Pace, paceOf } from "../shell/pace.ts";
 import type { Ledger } from "../store.ts";
 
 export interface Sample {

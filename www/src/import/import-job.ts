@@ -4,7 +4,7 @@
  */
 import { isEverfoldError } from "everfold";
 import { useSyncExternalStore } from "react";
-import { type Pace, paceOf } from "../shell/progress.tsx";
+import { type Pace, paceOf } from "../shell/pace.ts";
 import type { Ledger } from "../store.ts";
 import { type ImportProgress, importStatement } from "./import-statement.ts";
 import { type Preview, preview } from "./statement.ts";

@@ -1,4 +1,5 @@
 /** Long work under way: a bar, the counts, the rate, the time left. */
+import type { Pace } from "./pace.ts";
 import "./progress.css";
 
 interface ProgressProps {
@@ -8,12 +9,6 @@ interface ProgressProps {
   /** What is counted, in the plural. */
   readonly unit: string;
   readonly pace: Pace;
-}
-
-/** How fast the work goes, measured by whoever does it. */
-export interface Pace {
-  readonly perSecond: number;
-  readonly secondsLeft: number | undefined;
 }
 
 const count = new Intl.NumberFormat("en-GB");
@@ -39,15 +34,6 @@ export function Progress({ label, done, total, unit, pace }: ProgressProps) {
 /** In steps of ten: a screen reader is told so much and no more. */
 function tenths(done: number, total: number): number {
   return total === 0 ? 0 : Math.floor((done / total) * 10) * 10;
-}
-
-/** The pace of work that began at `startedAt`, from what is done at `now`. */
-export function paceOf(done: number, total: number, startedAt: number, now: number): Pace {
-  const seconds = (now - startedAt) / 1000;
-  // The first moments say nothing about the rest.
-  if (seconds < 0.2 || done === 0) return { perSecond: 0, secondsLeft: undefined };
-  const perSecond = Math.round(done / seconds);
-  return { perSecond, secondsLeft: Math.max(0, Math.ceil((total - done) / (done / seconds))) };
 }
 
 function duration(seconds: number): string {

@@ -6,7 +6,7 @@ import { isEverfoldError, type Rebuild, type RebuildProgress } from "everfold";
 import { useSyncExternalStore } from "react";
 import { balances } from "../balances.ts";
 import { dailyTotals } from "../daily-totals.ts";
-import type { Pace } from "../shell/progress.tsx";
+import type { Pace } from "../shell/pace.ts";
 import type { Ledger } from "../store.ts";
 
 export type RebuildJob =
