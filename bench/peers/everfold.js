@@ -57,7 +57,6 @@ export async function open({ database, durability, projection }) {
       }
       return { events, accounts: rows.size, total: [...rows.values()].reduce((sum, row) => sum + row.balance, 0) };
     },
-    compact: () => store.compact(),
     /** Times from the call to the last fold, and from there to the switch. */
     async rebuild() {
       const start = performance.now();

@@ -39,7 +39,6 @@ export type Store = {
   /** Folds every event in log order through the balances reducer in memory; resolves to the number of events. */
   scan(): Promise<{ events: number; accounts: number; total: number }>;
   /** Where a store has such things of its own. */
-  compact?(): Promise<unknown>;
   rebuild?(): Promise<{ foldedMs: number; switchedMs: number }>;
   project?(range: { from?: number; until?: number }): Promise<void>;
   close(): Promise<void>;
