@@ -8,7 +8,7 @@ import { build } from "esbuild";
 import { root } from "../../scripts/command.mjs";
 
 const entryPoints = {
-  everfold: ["everfold.js"],
+  everfold: ["everfold.js", "everfold-definitions.js"],
   idb: ["idb.js"],
   dexie: ["dexie.js"],
   sqlite: ["sqlite.js", "sqlite-worker.js"],
@@ -32,5 +32,5 @@ export async function bundleStore(bench, store) {
 /** Where SQLite's bundled code looks for its wasm: beside itself. */
 export const sqliteWasm = (bench) => join(bench, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
 
-/** Where everfold's bundled code looks for its wasm: beside itself. */
-export const everfoldWasm = join(root, "dist/everfold.wasm");
+/** What everfold's bundled code looks for beside itself. */
+export const everfoldFiles = ["everfold.wasm", "rebuild-worker.js"].map((name) => [name, join(root, "dist", name)]);

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { bundleStore, everfoldWasm, sqliteWasm } from "./bundles.mjs";
+import { bundleStore, everfoldFiles, sqliteWasm } from "./bundles.mjs";
 
 const contentTypes = {
   ".html": "text/html; charset=utf-8",
@@ -25,7 +25,7 @@ const isolation = {
 export async function serve({ bench, ledger, stores }) {
   const bundles = new Map([
     ["sqlite3.wasm", readFileSync(sqliteWasm(bench))],
-    ["everfold.wasm", readFileSync(everfoldWasm)],
+    ...everfoldFiles.map(([name, file]) => [name, readFileSync(file)]),
   ]);
   for (const store of stores) {
     for (const [name, contents] of await bundleStore(bench, store)) bundles.set(name, contents);

@@ -1,23 +1,8 @@
 // everfold through its public API only, as its users have it.
 
-import { defineAggregate, defineProjection, openStore } from "everfold";
-import { evolveAccount, evolveBalance, initialAccount } from "../ledger/account.js";
-
-const account = defineAggregate({
-  name: "account",
-  version: 1,
-  initialState: initialAccount,
-  decide: (command) => command.data.events,
-  evolve: evolveAccount,
-});
-
-const balances = defineProjection({
-  name: "balances",
-  version: 1,
-  from: [account],
-  key: (event) => event.streamId,
-  evolve: evolveBalance,
-});
+import { openStore } from "everfold";
+import { evolveBalance } from "../ledger/account.js";
+import { account, balances } from "./everfold-definitions.js";
 
 const factsOf = (events) => events.map(({ type, data, occurredAt }) => ({ type, data, occurredAt }));
 
@@ -47,7 +32,6 @@ export async function open({ database, durability, projection }) {
     },
     balance: async (accountId) => (await view.get(`account-${accountId}`))?.balance,
     ingest: (batches) => store.ingest(batches),
-    compact: () => store.compact(),
     async scan() {
       const rows = new Map();
       let events = 0;
@@ -58,10 +42,11 @@ export async function open({ database, durability, projection }) {
       return { events, accounts: rows.size, total: [...rows.values()].reduce((sum, row) => sum + row.balance, 0) };
     },
     /** Times from the call to the last fold, and from there to the switch. */
-    async rebuild() {
+    async rebuild({ workers } = {}) {
       const start = performance.now();
       let folded = start;
       await store.rebuild(balances, {
+        ...(workers && { workers, module: new URL("./everfold-definitions.js", import.meta.url) }),
         onProgress({ phase }) {
           if (phase === "folding") folded = performance.now();
         },

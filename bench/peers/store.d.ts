@@ -34,12 +34,10 @@ export type Store = {
   balance(accountId: string): Promise<number | undefined>;
   /** Writes batches of any streams as fast as the store can; resolves when all are durable. */
   ingest(batches: AsyncIterable<readonly LedgerEvent[]>): Promise<void>;
-  /** Brings what is stored into the form that takes least space, if the store has a call for that. */
-  compact?(): Promise<void>;
   /** Folds every event in log order through the balances reducer in memory; resolves to the number of events. */
   scan(): Promise<{ events: number; accounts: number; total: number }>;
   /** Where a store has such things of its own. */
-  rebuild?(): Promise<{ foldedMs: number; switchedMs: number }>;
+  rebuild?(options?: { workers?: number }): Promise<{ foldedMs: number; switchedMs: number }>;
   project?(range: { from?: number; until?: number }): Promise<void>;
   close(): Promise<void>;
 };
