@@ -100,6 +100,7 @@ test("a rebuild that is paused goes on, and one that is cancelled leaves the bal
   await expect(page.getByText("in 600 accounts, now")).toBeVisible({ timeout: 60_000 });
   const total = await demo.total.innerText();
   await page.getByRole("link", { name: "Storage", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Rebuild Balances" })).toBeVisible();
 
   await press(page, "Rebuild Balances", "Pause the rebuild of Balances");
   await expect(page.getByText("Paused. Readers keep the old rows.")).toBeVisible();
