@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::json::{FromJson, JsonReader, RawJson};
+use crate::position::Position;
+use crate::stream::Version;
 
 /// A fact to append. `data` and `metadata` are JSON, kept byte for byte.
 #[derive(Debug, Clone)]
@@ -42,4 +44,25 @@ impl<'a> FromJson<'a> for NewEvent<'a> {
             metadata,
         }
     }
+}
+
+/// An event as it stands in the log, read as the type that an app has for it.
+#[derive(Debug, Clone)]
+pub struct RecordedEvent<'a, E> {
+    /// What happened.
+    pub event: E,
+    /// The stream that it belongs to.
+    pub stream_id: &'a str,
+    /// Its place in that stream.
+    pub version: Version,
+    /// Its place in the log.
+    pub position: Position,
+    /// Its type, as stored.
+    pub event_type: &'a str,
+    /// Version of the shape of its data.
+    pub schema_version: u32,
+    /// When it happened, the writer's word: milliseconds since the epoch.
+    pub occurred_at: i64,
+    /// What the app wanted to remember about it, JSON.
+    pub metadata: Option<&'a str>,
 }

@@ -77,10 +77,13 @@ mod bindings;
 pub mod bulk;
 pub mod commit;
 pub mod decider;
+pub mod definitions;
 pub mod event;
 pub mod json;
 mod log;
+pub mod module;
 pub mod position;
+pub mod projection;
 pub mod store;
 pub mod stream;
 

@@ -217,11 +217,7 @@ impl Core {
     ) -> Promise {
         let store = self.store();
         promise(async move {
-            let clock = if clock == "recorded" {
-                Clock::Recorded
-            } else {
-                Clock::Occurred
-            };
+            let clock = clock_of(&clock);
             let query = LoadQuery {
                 definition: (!definition.is_empty()).then_some((&*definition, version as u64)),
                 at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
@@ -403,7 +399,6 @@ impl Core {
 
     /// Checks an export file.
     #[wasm_bindgen(js_name = checkImport)]
-    #[expect(clippy::unused_self, reason = "TypeScript asks an open store")]
     pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
         promise(async move {
             let content = check_export(&bytes)?;
@@ -449,12 +444,12 @@ impl Core {
     }
 
     /// Panics, to show what a panic leads to.
+    ///
+    /// # Panics
+    ///
+    /// Always.
     #[wasm_bindgen(js_name = injectPanic)]
-    #[expect(
-        clippy::panic,
-        clippy::unused_self,
-        reason = "that is what it is for, in an open store"
-    )]
+    #[expect(clippy::panic, reason = "that is what it is for")]
     pub fn inject_panic(&self) {
         panic!("a panic was injected");
     }
@@ -468,8 +463,17 @@ impl Core {
         })
     }
 
-    fn store(&self) -> Rc<Store<AnyStorage>> {
+    pub(super) fn store(&self) -> Rc<Store<AnyStorage>> {
         Rc::clone(&self.store)
+    }
+}
+
+/// The clock of this name.
+pub(super) fn clock_of(name: &str) -> Clock {
+    if name == "recorded" {
+        Clock::Recorded
+    } else {
+        Clock::Occurred
     }
 }
 

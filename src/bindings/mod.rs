@@ -5,4 +5,8 @@
 mod any_storage;
 mod core;
 mod error;
+pub mod module;
 mod text;
+
+pub use core::Core;
+pub use module::{Folding, ModuleError};

@@ -13,6 +13,7 @@ pub(crate) mod filter;
 pub(crate) mod frame;
 pub(crate) mod record;
 pub(crate) mod segment;
+pub(crate) mod typed;
 
 pub use bytes::FormatError;
 pub use frame::FORMAT;

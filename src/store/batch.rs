@@ -7,7 +7,7 @@ use super::StoreError;
 use super::read::Sink;
 use crate::log::block::Recorded;
 use crate::log::commit::read_commit;
-use crate::log::event::{ENCODING_JSON, EventFields, read_event};
+use crate::log::event::{ENCODING_JSON, EventFields};
 use crate::log::record::CommitStatus;
 
 /// Events of a page that is full; of one that may end with its segment, half as many.
@@ -86,17 +86,6 @@ impl BatchWriter {
             numbers: Vec::new(),
             count: 0,
         }
-    }
-
-    /// Adds an event of a batch that has one stream.
-    pub(crate) fn put_of_one_stream(
-        &mut self,
-        recorded: &Recorded<'_>,
-        status: CommitStatus,
-    ) -> Result<(), StoreError> {
-        let fields = read_event(recorded.event)
-            .map_err(|reason| StoreError::format(format!("event {}", recorded.position.0), reason))?;
-        self.put(recorded, &fields, 0, status)
     }
 
     fn put_commit(&mut self, envelope: &[u8], status: CommitStatus) -> Result<(), crate::log::FormatError> {

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::append::MAX_TRIES;
+use super::fold::FoldError;
 use super::plan::{InvalidCommit, Outcome};
 use super::storage::Storage;
 use super::{Store, StoreError};
@@ -13,8 +14,6 @@ use crate::commit::{Definition, Mode, NewCommit, StreamWrite};
 use crate::decider::Decider;
 use crate::event::NewEvent;
 use crate::json::{self, FromJson, JsonReader, RawJson};
-use crate::log::FormatError;
-use crate::log::event::{ENCODING_JSON, read_event};
 use crate::position::Position;
 use crate::stream::{Conflict, ExpectedVersion, Version};
 
@@ -102,41 +101,11 @@ impl<'a> FromJson<'a> for Tagged<'a> {
 impl<S: Storage> Store<S> {
     /// Loads an aggregate: a snapshot, if one serves, and the events after it.
     pub async fn load_state<D: Decider>(&self, id: &str) -> Result<LoadedState<D::State>, ExecuteError<D::Refusal>> {
-        self.ready().await?;
-        let stream = format!("{}-{id}", D::NAME);
-        let snapshots = self.find_snapshots(&stream, D::NAME, D::VERSION.into()).await?;
-        let base = snapshots.usable.into_iter().next();
-        let (mut state, mut version) = match &base {
-            Some(snapshot) => (parse(&snapshot.state)?, snapshot.version),
-            None => (D::initial_state(), Version(0)),
-        };
-        let mut events = Vec::new();
-        self.each_event(&stream, version.next(), |event| {
-            let format = |reason| StoreError::format(format!("event {}", event.position.0), reason);
-            let fields = read_event(event.event).map_err(format)?;
-            if fields.encoding != ENCODING_JSON {
-                return Err(StoreError::UnknownEncoding {
-                    position: event.position.0,
-                    stream: event.stream.to_owned(),
-                    encoding: fields.encoding,
-                });
-            }
-            let data = match fields.data {
-                Some(data) => std::str::from_utf8(data).map_err(|_| format(FormatError::Malformed("data")))?,
-                None => "null",
-            };
-            events.push(format!(
-                "{{\"type\":{},\"data\":{data}}}",
-                serde_json::Value::from(fields.event_type().map_err(format)?)
-            ));
-            version = event.version;
-            Ok(())
-        })
-        .await?;
-        for event in events {
-            state = D::evolve(state, &parse(&event)?);
+        match self.fold_state::<D>(&format!("{}-{id}", D::NAME)).await {
+            Ok((version, state)) => Ok(LoadedState { state, version }),
+            Err(FoldError::Store(error)) => Err(error.into()),
+            Err(error) => Err(ExecuteError::Shape(error.to_string())),
         }
-        Ok(LoadedState { state, version })
     }
 
     /// Executes a command on the aggregate `id`. It returns once the events are stored; a lost race
@@ -248,8 +217,4 @@ fn commit_of<'a, D: Decider>(
 
 fn text<T: Serialize, R>(value: &T) -> Result<String, ExecuteError<R>> {
     serde_json::to_string(value).map_err(|error| ExecuteError::Shape(error.to_string()))
-}
-
-fn parse<'a, T: Deserialize<'a>, R>(text: &'a str) -> Result<T, ExecuteError<R>> {
-    serde_json::from_str(text).map_err(|error| ExecuteError::Shape(error.to_string()))
 }

@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, BatchWriter};
 use super::blocks::{BlockId, BlocksError, Content};
+use super::read::Sink;
 use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
 use super::tail::TailEvent;
@@ -9,7 +10,7 @@ use super::{Clock, Store, StoreError};
 use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded};
 use crate::log::commit::read_recorded_at;
-use crate::log::event::read_event;
+use crate::log::event::{EventFields, read_event};
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
@@ -41,15 +42,72 @@ pub struct Loaded {
     pub dropped: Vec<u64>,
 }
 
+/// Takes a stream as it is loaded. What crosses into JavaScript is one, a state that is folded here another.
+pub(crate) trait StreamSink {
+    /// Begins, or begins again, with a snapshot or with nothing.
+    fn begin(&mut self, snapshot: Option<&Snapshot>);
+
+    /// The next event that was asked for.
+    fn put(&mut self, event: &Recorded<'_>, fields: &EventFields<'_>, status: CommitStatus) -> Result<(), StoreError>;
+}
+
+/// What was found of a stream, beside its events.
+#[derive(Debug)]
+pub(crate) struct FoundStream {
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) version: Version,
+    pub(crate) dropped: Vec<u64>,
+}
+
+/// The events as a batch.
+struct Batched(BatchWriter);
+
+impl StreamSink for Batched {
+    fn begin(&mut self, _: Option<&Snapshot>) {
+        self.0 = BatchWriter::new(None);
+    }
+
+    fn put(&mut self, event: &Recorded<'_>, fields: &EventFields<'_>, status: CommitStatus) -> Result<(), StoreError> {
+        self.0.put(event, fields, 0, status)
+    }
+}
+
 impl<S: Storage> Store<S> {
     /// Loads a stream. Costs one or two read transactions and, without a snapshot, one block for about
     /// every 8,000 events of the log that the stream occurs in.
     pub async fn load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, StoreError> {
-        self.ready().await?;
-        self.with_blocks(async || self.try_load(stream, query).await).await
+        let mut events = Batched(BatchWriter::new(None));
+        let FoundStream {
+            snapshot,
+            version,
+            dropped,
+        } = self.load_into(stream, query, &mut events).await?;
+        Ok(Loaded {
+            snapshot,
+            version,
+            batch: events.0.finish()?,
+            dropped,
+        })
     }
 
-    async fn try_load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, BlocksError> {
+    /// Loads a stream into `sink`.
+    pub(crate) async fn load_into(
+        &self,
+        stream: &str,
+        query: LoadQuery<'_>,
+        sink: &mut dyn StreamSink,
+    ) -> Result<FoundStream, StoreError> {
+        self.ready().await?;
+        self.with_blocks(async || self.try_load(stream, query, sink).await)
+            .await
+    }
+
+    async fn try_load(
+        &self,
+        stream: &str,
+        query: LoadQuery<'_>,
+        sink: &mut dyn StreamSink,
+    ) -> Result<FoundStream, BlocksError> {
         let number = self.log.borrow().tail.number();
         let (all_blocks, tail) = self.parts_of(stream, Version(1));
         let eager = all_blocks.len() <= EAGER_BLOCKS;
@@ -68,16 +126,16 @@ impl<S: Storage> Store<S> {
             let needed = self.blocks_from(stream, from, &all_blocks, &tail);
             self.blocks.get(&self.storage, &needed).await?
         };
-        let (batch, last) = collect(stream, from, query, &contents, &tail)?;
+        sink.begin(snapshot.as_ref());
+        let last = collect(stream, from, query, &contents, &tail, sink)?;
         let version = last.max(snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version));
         // While this read, a seal may have moved later events of the stream below the tail.
         if tail.is_empty() && self.log.borrow().tail.number() == number {
             self.log.borrow_mut().keep_head(stream, version);
         }
-        Ok(Loaded {
+        Ok(FoundStream {
             snapshot,
             version,
-            batch,
             dropped: snapshots.damaged,
         })
     }
@@ -144,8 +202,8 @@ fn collect(
     query: LoadQuery<'_>,
     contents: &[Content],
     tail: &[TailEvent],
-) -> Result<(Batch, Version), StoreError> {
-    let mut writer = BatchWriter::new(None);
+    sink: &mut dyn StreamSink,
+) -> Result<Version, StoreError> {
     let mut last = Version(from.0 - 1);
     let mut put = |event: &Recorded<'_>, status| {
         if event.version < from {
@@ -161,7 +219,9 @@ fn collect(
         }
         last = event.version;
         if passes(event, query)? {
-            writer.put_of_one_stream(event, status)
+            let fields = read_event(event.event)
+                .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))?;
+            sink.put(event, &fields, status)
         } else {
             Ok(())
         }
@@ -175,7 +235,7 @@ fn collect(
     for event in tail {
         put(&event.recorded(), event.status())?;
     }
-    Ok((writer.finish()?, last))
+    Ok(last)
 }
 
 /// The events of one stream in a block, which is ordered by stream: what comes after it is not read.

@@ -12,11 +12,13 @@ mod compact;
 mod error;
 mod execute;
 mod faulty;
+mod fold;
 mod heads;
 #[cfg(target_arch = "wasm32")]
 pub mod idb;
 mod ingest;
 mod known;
+mod known_rows;
 mod load;
 mod log;
 mod memory;
@@ -31,11 +33,13 @@ mod read;
 mod rows;
 mod snapshots;
 mod sorted;
+mod state_fold;
 mod stats;
 mod storage;
 mod tail;
 mod transfer;
 mod verify;
+mod view;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -48,7 +52,9 @@ pub use closing::{Closed, ClosedBy};
 pub use error::StoreError;
 pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
 pub use faulty::{Fault, Faults, Faulty, When};
+pub use fold::{Advanced, EventPlace, Fold, FoldError, StoredRows};
 pub use ingest::Ingested;
+pub(crate) use load::FoundStream;
 pub use load::{LoadQuery, Loaded};
 pub use log::Foreign;
 pub use memory::{MemoryDatabase, MemoryStorage};
@@ -58,14 +64,16 @@ pub use plan::{InvalidCommit, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Outcome, Rece
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
 pub use query::{Clock, Direction, Query};
 pub use read::Page;
-pub use rows::{After, IndexValue, RowChange, RowQuery, RowWrite};
+pub use rows::{After, RowChange, RowQuery, RowWrite};
 pub use snapshots::Snapshot;
+pub(crate) use state_fold::{AnyState, StateFold};
 pub use stats::{ProjectionStats, Stats};
 pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
 pub use transfer::{ExportContent, Imported, check_export};
 pub use verify::{Problem, VerifyReport};
+pub use view::{ListQuery, View};
 
 use crate::position::Position;
 use crate::stream::Version;

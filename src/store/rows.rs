@@ -9,22 +9,13 @@ use super::{Store, StoreError};
 use crate::json::{FromJson, JsonReader, RawJson, parse};
 use crate::log::FormatError;
 use crate::position::Position;
+use crate::projection::IndexValue;
 
-/// A value by which rows are found: numbers come before texts.
-#[derive(Debug, Clone, PartialEq)]
-pub enum IndexValue<'a> {
-    /// A finite number.
-    Number(f64),
-    /// Text, ordered by UTF-16 code units as JavaScript orders it.
-    Text(Cow<'a, str>),
-}
-
-impl IndexValue<'_> {
-    fn key(&self) -> Key {
-        match self {
-            Self::Number(number) => Key::Number(*number),
-            Self::Text(text) => Key::from(&**text),
-        }
+/// The value as a part of a key of the index.
+fn index_key(value: &IndexValue<'_>) -> Key {
+    match value {
+        IndexValue::Number(number) => Key::Number(*number),
+        IndexValue::Text(text) => Key::from(&**text),
     }
 }
 
@@ -92,16 +83,6 @@ pub struct After<'a> {
     pub value: Option<IndexValue<'a>>,
     /// The key.
     pub key: Cow<'a, str>,
-}
-
-impl<'a> FromJson<'a> for IndexValue<'a> {
-    fn read(json: &mut JsonReader<'a>) -> Self {
-        if json.is_text() {
-            Self::Text(json.text())
-        } else {
-            Self::Number(json.float())
-        }
-    }
 }
 
 impl<'a> FromJson<'a> for RowChange<'a> {
@@ -300,29 +281,61 @@ impl<S: Storage> Store<S> {
 
     /// Rows by key, a JSON list with null for what is missing; none if the generation is gone.
     pub async fn rows(&self, generation: u64, keys: &[Cow<'_, str>]) -> Result<Option<String>, StoreError> {
-        self.check_open()?;
-        let mut reads = vec![Read::Get(Table::Meta, generation_key(generation))];
-        reads.extend(keys.iter().map(|key| Read::Get(Table::Rows, row_key(generation, key))));
-        let mut found = self.storage.read(reads).await?.into_iter();
-        if found.next().is_none_or(|marker| marker.is_empty()) {
+        let Some(found) = self.row_texts(generation, keys).await? else {
             return Ok(None);
-        }
+        };
         let mut out = String::from("[");
-        for (number, entries) in found.enumerate() {
+        for (number, row) in found.into_iter().enumerate() {
             if number > 0 {
                 out.push(',');
             }
-            match entries.into_iter().next() {
-                Some(entry) => out.push_str(text(&entry)?),
-                None => out.push_str("null"),
-            }
+            out.push_str(row.as_deref().unwrap_or("null"));
         }
         out.push(']');
         Ok(Some(out))
     }
 
+    /// Rows by key, as texts; none if the generation is gone.
+    pub(crate) async fn row_texts(
+        &self,
+        generation: u64,
+        keys: &[impl AsRef<str>],
+    ) -> Result<Option<Vec<Option<String>>>, StoreError> {
+        self.check_open()?;
+        let mut reads = vec![Read::Get(Table::Meta, generation_key(generation))];
+        reads.extend(
+            keys.iter()
+                .map(|key| Read::Get(Table::Rows, row_key(generation, key.as_ref()))),
+        );
+        let mut found = self.storage.read(reads).await?.into_iter();
+        if found.next().is_none_or(|marker| marker.is_empty()) {
+            return Ok(None);
+        }
+        found
+            .map(|entries| entries.into_iter().next().map(into_text).transpose())
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
     /// Rows of a range, a JSON list of `[key, row]`; none if the generation is gone.
     pub async fn list_rows(&self, query: &RowQuery<'_>) -> Result<Option<String>, StoreError> {
+        let Some(found) = self.find_rows(query).await? else {
+            return Ok(None);
+        };
+        let mut out = String::from("[");
+        for (key, row) in found {
+            out.push_str(if out.len() == 1 { "[" } else { ",[" });
+            put_text(&mut out, &key);
+            out.push(',');
+            out.push_str(&row);
+            out.push(']');
+        }
+        out.push(']');
+        Ok(Some(out))
+    }
+
+    /// Rows of a range, key and text; none if the generation is gone.
+    pub(crate) async fn find_rows(&self, query: &RowQuery<'_>) -> Result<Option<Vec<(String, String)>>, StoreError> {
         self.check_open()?;
         let order = if query.reverse {
             Order::Descending
@@ -347,16 +360,10 @@ impl<S: Storage> Store<S> {
         if found.next().is_none_or(|marker| marker.is_empty()) {
             return Ok(None);
         }
-        let mut out = String::from("[");
-        for entry in found.next().unwrap_or_default() {
-            out.push_str(if out.len() == 1 { "[" } else { ",[" });
-            put_text(&mut out, key_of(&entry));
-            out.push(',');
-            out.push_str(text(&entry)?);
-            out.push(']');
-        }
-        out.push(']');
-        Ok(Some(out))
+        let rows = found
+            .flatten()
+            .map(|entry| Ok((key_of(&entry).to_owned(), into_text(entry)?)));
+        rows.collect::<Result<_, StoreError>>().map(Some)
     }
 
     /// How many rows a generation has; none if it is gone.
@@ -418,7 +425,7 @@ fn put_row(changes: &mut Vec<Change>, generation: u64, RowChange(key, row, befor
             Key::from([
                 Key::from(generation),
                 Key::from(index as u64),
-                value.key(),
+                index_key(value),
                 Key::from(&**key),
             ])
         };
@@ -463,16 +470,16 @@ fn range_of(query: &RowQuery<'_>) -> KeyRange {
     };
     let mut range = KeyRange::prefix(&prefix);
     if let Some(value) = &query.gte {
-        raise(&mut range, Bound::Including(start(value.key())));
+        raise(&mut range, Bound::Including(start(index_key(value))));
     }
     if let Some(value) = &query.gt {
-        raise(&mut range, Bound::Excluding(end(value.key())));
+        raise(&mut range, Bound::Excluding(end(index_key(value))));
     }
     if let Some(value) = &query.lte {
-        lower(&mut range, Bound::Excluding(end(value.key())));
+        lower(&mut range, Bound::Excluding(end(index_key(value))));
     }
     if let Some(value) = &query.lt {
-        lower(&mut range, Bound::Excluding(start(value.key())));
+        lower(&mut range, Bound::Excluding(start(index_key(value))));
     }
     if let Some(text) = &query.prefix {
         raise(&mut range, Bound::Including(start(Key::from(&**text))));
@@ -485,7 +492,7 @@ fn range_of(query: &RowQuery<'_>) -> KeyRange {
     if let Some(after) = &query.after {
         let key = Key::from(&*after.key);
         let mut parts = prefix.clone();
-        parts.extend(after.value.as_ref().map(IndexValue::key));
+        parts.extend(after.value.as_ref().map(index_key));
         parts.push(key);
         let bound = Bound::Excluding(Key::List(parts));
         if query.reverse {
@@ -533,7 +540,13 @@ fn key_of(entry: &Entry) -> &str {
     }
 }
 
-fn text(entry: &Entry) -> Result<&str, StoreError> {
-    std::str::from_utf8(&entry.value)
-        .map_err(|_| StoreError::format(format!("row {}", key_of(entry)), FormatError::Malformed("row")))
+fn into_text(entry: Entry) -> Result<String, StoreError> {
+    let Entry { key, value } = entry;
+    String::from_utf8(value).map_err(|error| {
+        let entry = Entry {
+            key,
+            value: error.into_bytes(),
+        };
+        StoreError::format(format!("row {}", key_of(&entry)), FormatError::Malformed("row"))
+    })
 }

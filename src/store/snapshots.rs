@@ -165,17 +165,6 @@ impl<S: Storage> Store<S> {
         Ok(())
     }
 
-    /// The snapshots of `stream` that one version of a definition may use.
-    pub(crate) async fn find_snapshots(
-        &self,
-        stream: &str,
-        definition: &str,
-        definition_version: u64,
-    ) -> Result<FoundSnapshots, StoreError> {
-        let entries = self.storage.read(vec![snapshots_of(stream)]).await?;
-        self.sift_snapshots(entries, definition, definition_version).await
-    }
-
     /// Of the snapshots read, those that one version of a definition may use. Damaged ones are dropped.
     pub(crate) async fn sift_snapshots(
         &self,

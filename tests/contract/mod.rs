@@ -9,6 +9,7 @@
 pub(crate) mod decider;
 pub(crate) mod ingest;
 pub(crate) mod log;
+pub(crate) mod projection;
 pub(crate) mod rows;
 pub(crate) mod storage;
 

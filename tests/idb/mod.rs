@@ -54,5 +54,6 @@ macro_rules! on_idb {
 crate::contract::decider::decider_sentences!(on_idb);
 crate::contract::ingest::ingest_sentences!(on_idb);
 crate::contract::log::log_sentences!(on_idb);
+crate::contract::projection::projection_sentences!(on_idb);
 crate::contract::rows::rows_sentences!(on_idb);
 crate::storage_sentences!(on_idb);
