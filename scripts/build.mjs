@@ -35,6 +35,29 @@ export async function build({ force = false } = {}) {
   }
 }
 
+/** Builds `examples/rust-module` into its `pkg`, if it is not up to date. */
+export async function buildExample() {
+  await setUp();
+  const pkg = join(root, "examples", "rust-module", "pkg");
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "examples/rust-module/Cargo.toml", exampleSource]);
+  if (readStamp(pkg) !== inputs) {
+    rmSync(pkg, { recursive: true, force: true });
+    await step("examples/rust-module (cargo, wasm-bindgen, wasm-opt)", () => buildModule(pkg));
+    writeStamp(pkg, inputs);
+  }
+}
+
+const exampleSource = "examples/rust-module/src";
+
+async function buildModule(pkg) {
+  const env = wasmEnvironment();
+  await run("cargo", ["build", "--package", "rust-module", "--profile", "module", "--target", target], { env });
+  const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "module", "rust_module.wasm");
+  await run("wasm-bindgen", [built, "--target", "web", resettable, "--out-dir", pkg], { env });
+  const bound = join(pkg, "rust_module_bg.wasm");
+  await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
+}
+
 // `lto` works only when the cdylib is the one crate type, which is why this is not `wasm-pack build`.
 async function buildEngine() {
   const env = wasmEnvironment();
@@ -149,7 +172,8 @@ function filesBelow(path) {
 }
 
 function stampOf(folder) {
-  return join(root, "node_modules", ".cache", "everfold", `${folder === glue ? "engine" : "api"}.sha256`);
+  const name = { [glue]: "engine", [dist]: "api" }[folder] ?? "example";
+  return join(root, "node_modules", ".cache", "everfold", `${name}.sha256`);
 }
 
 function readStamp(folder) {
@@ -162,5 +186,10 @@ function writeStamp(folder, value) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await main(() => build({ force: process.argv.includes("--force") }));
+  await main(async () => {
+    await build({ force: process.argv.includes("--force") });
+    if (process.argv.includes("--example")) {
+      await buildExample();
+    }
+  });
 }

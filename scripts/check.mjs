@@ -15,11 +15,14 @@ import { target, wasmEnvironment } from "./toolchain.mjs";
 
 const parts = {
   format: () => run("cargo", ["fmt", "--all", "--check"]),
-  clippy: () => run("cargo", ["clippy", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+  clippy: () => run("cargo", ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
   "clippy-wasm": () =>
     run(
       "cargo",
-      ["clippy", "--all-targets", "--features", "bindings", "--target", target, "--quiet", "--", "-D", "warnings"],
+      [
+        ...["clippy", "--workspace", "--all-targets", "--features", "everfold/bindings"],
+        ...["--target", target, "--quiet", "--", "-D", "warnings"],
+      ],
       {
         env: wasmEnvironment(),
       },

@@ -7,7 +7,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findDriver } from "./browser.mjs";
-import { build } from "./build.mjs";
+import { build, buildExample } from "./build.mjs";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
 import { setUp } from "./setup.mjs";
 import { buildDemo } from "./start.mjs";
@@ -19,10 +19,20 @@ async function native(words, slow) {
   await setUp();
   const ignored = slow ? ["--run-ignored", "only"] : [];
   if (ask("cargo", ["nextest", "--version"]) !== undefined) {
-    await run("cargo", ["nextest", "run", "--no-tests", "pass", ...(slow ? ["--release"] : []), ...ignored, ...words]);
+    await run("cargo", [
+      "nextest",
+      "run",
+      "--workspace",
+      "--no-tests",
+      "pass",
+      ...(slow ? ["--release"] : []),
+      ...ignored,
+      ...words,
+    ]);
   } else {
     await run("cargo", [
       "test",
+      "--workspace",
       "--lib",
       "--tests",
       ...(slow ? ["--release"] : []),
@@ -38,6 +48,7 @@ async function native(words, slow) {
 
 async function ts(words) {
   await build();
+  await buildExample();
   await run(bin("vitest"), ["run", "--dir", "tests/ts", "--passWithNoTests", ...words]);
 }
 

@@ -9,8 +9,9 @@
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, isEverfoldError } from "./errors.js";
+import { foldsOf } from "./folds.js";
 import { withLock } from "./lock.js";
-import { foldLog, type LogFold } from "./log-fold.js";
+import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted } from "./read.js";
 import { projectionQuery } from "./row-fold.js";
@@ -82,8 +83,8 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
     await flush(engine, projection, generation, signal);
     fold = control.workers
       ? await foldInWorkers(engine, projection, generation, control.workers)
-      : foldLog(engine, {
-          projection,
+      : foldsOf(projection).build(engine, projection, {
+          generation,
           query: { ...projectionQuery(projection), afterPosition: rebuild.checkpoint },
           signal,
           rows: {
@@ -158,16 +159,18 @@ async function drive(
 
   async function putAside(): Promise<void> {
     const since = performance.now();
-    const parts = await fold.parts(breathe);
-    const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
-    if (
-      !(await connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts.join("\n"))))
-    ) {
+    if (!(await (fold.stage?.() ?? stage()))) {
       throw notOurs(name);
     }
     checkpoint = fold.position();
     lastCheckpoint = performance.now();
     checkpointTook = lastCheckpoint - since;
+  }
+
+  async function stage(): Promise<boolean> {
+    const parts = (await fold.parts(breathe)).join("\n");
+    const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
+    return connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts));
   }
 
   async function write(): Promise<void> {
@@ -260,7 +263,7 @@ export function rebuildLock(engine: Engine, name: string): string {
   return `${engine.lockPrefix}/rebuild/${name}`;
 }
 
-function notOurs(name: string): EverfoldError<"rebuild-failed"> {
+export function notOurs(name: string): EverfoldError<"rebuild-failed"> {
   return new EverfoldError("rebuild-failed", `${name}: another tab changed the rows that are being built`, {
     projection: name,
   });

@@ -9,10 +9,11 @@
 import type { Core, CoreOptions, CoreState } from "./core.js";
 import type { Environment } from "./environment.js";
 import { EverfoldError, errorFromCore } from "./errors.js";
-import { isDead, loadCore, noteThrown, type WasmSource, watchTraps } from "./wasm.js";
+import type { WasmRuntime, WasmSource } from "./wasm.js";
 
 export interface ConnectionOptions {
   readonly core: CoreOptions;
+  readonly runtime: WasmRuntime;
   readonly wasm: () => WasmSource;
   readonly coreOpened: Environment["coreOpened"];
   /** The connection was opened again: whatever is kept in memory may be out of date. */
@@ -44,15 +45,21 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   let opening: Promise<Core> | undefined;
   let ended: EverfoldError | undefined;
 
-  const stopWatching = watchTraps((error) => {
+  const { runtime, wasm } = options;
+  const stopWatching = runtime.watchTraps((error) => {
     core = undefined;
     // Memory storage went with the instance: going on would look like a store that lost its events.
-    if (isDead() || storage === "memory") {
+    if (runtime.isDead() || storage === "memory") {
       ended = error;
     }
     failCallsUnderWay(error);
     options.onBroken(error);
   });
+
+  function asError(thrown: unknown): EverfoldError {
+    runtime.noteThrown(thrown);
+    return errorFromCore(thrown);
+  }
 
   try {
     core = await openCore();
@@ -63,9 +70,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const state = JSON.parse(core.state()) as CoreState;
 
   async function openCore(): Promise<Core> {
-    const opened = await (await loadCore(options.wasm)).open(options.core);
+    const opened = await (await runtime.load(wasm)).Core.open(options.core);
     options.coreOpened?.(opened);
-    void opened.closed().then((reason) => onClosed(opened, reason), noteThrown);
+    void opened.closed().then((reason) => onClosed(opened, reason), runtime.noteThrown);
     return opened;
   }
 
@@ -97,7 +104,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
         return reopened;
       } catch (thrown) {
         const error = asError(thrown);
-        if (attempt === reopenDelaysMs.length - 1 || isDead()) {
+        if (attempt === reopenDelaysMs.length - 1 || runtime.isDead()) {
           ended = error;
         }
       }
@@ -170,9 +177,4 @@ export function storeClosed(name: string, reason?: string): EverfoldError<"store
     `the store ${JSON.stringify(name)} is closed${reason === undefined ? "" : `: ${reason}`}`,
     reason === undefined ? { name } : { name, reason },
   );
-}
-
-function asError(thrown: unknown): EverfoldError {
-  noteThrown(thrown);
-  return errorFromCore(thrown);
 }

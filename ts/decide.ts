@@ -18,6 +18,11 @@ export interface DecidedOn {
   readonly commitId: string;
 }
 
+/** What a `decide` written in Rust throws when it was not asked: because of the command, or of the engine. */
+export class NotDecided {
+  constructor(readonly error: EverfoldError) {}
+}
+
 /** Runs `decide`. Throws `refused` with its throw as cause, or `decide-failed`. */
 export function askToDecide(on: DecidedOn, decide: () => unknown): unknown {
   let decided: unknown;
@@ -25,7 +30,10 @@ export function askToDecide(on: DecidedOn, decide: () => unknown): unknown {
     decided = decide();
   } catch (cause) {
     const { decider, streamId, commitId } = on;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof NotDecided) {
+      throw cause.error;
+    }
+    const reason = reasonOf(cause);
     if (isEverfoldError(cause) || !isRefusal(decider, cause)) {
       throw decideFailed(on, reason, cause);
     }
@@ -68,6 +76,14 @@ export function decideFailed(on: DecidedOn, reason: string, cause?: unknown): Ev
   const { decider, streamId } = on;
   const details = { definition: decider.name, ...(streamId === undefined ? undefined : { streamId }) };
   return new EverfoldError("decide-failed", `${decider.name}: ${reason}`, details, { cause });
+}
+
+/** A refusal need not be an error: it may be any data. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Error) {
+    return cause.message;
+  }
+  return typeof cause === "object" && cause !== null ? JSON.stringify(cause) : String(cause);
 }
 
 function isRefusal(decider: Decider, cause: unknown): boolean {

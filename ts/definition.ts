@@ -2,6 +2,18 @@
  * What every definition is checked for when it is made: its name, its version, its functions.
  */
 import { type EverfoldError, invalidArgument } from "./errors.js";
+import type { WasmRuntime } from "./wasm.js";
+
+/**
+ * What a definition written in Rust has: it becomes one that can be used when a store is opened with the
+ * engine that has it.
+ */
+export const bind = Symbol("everfold.bind");
+
+/** The definition itself, or what it is in `runtime`. Throws `invalid-argument` if it is not there. */
+export function bound<D>(definition: D, runtime: WasmRuntime): D {
+  return (definition as { readonly [bind]?: (runtime: WasmRuntime) => D })[bind]?.(runtime) ?? definition;
+}
 
 /** What a definition is, in messages. */
 export type DefinitionKind = "aggregate" | "decision" | "projection";

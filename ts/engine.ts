@@ -8,6 +8,7 @@
 import type { AnyAggregate } from "./aggregate.js";
 import { compactWhenIdle } from "./compaction.js";
 import { type Connection, connect } from "./connection.js";
+import { bound } from "./definition.js";
 import type { Environment } from "./environment.js";
 import { EverfoldError } from "./errors.js";
 import { type GroupCommit, groupCommits } from "./group-commit.js";
@@ -22,13 +23,14 @@ import { keepStates, type States } from "./states.js";
 import { aggregateNameOf } from "./stream-id.js";
 import { followTabs } from "./tabs.js";
 import type { RebuildStart, StorageOptions } from "./types.js";
-import type { WasmSource } from "./wasm.js";
+import type { WasmRuntime, WasmSource } from "./wasm.js";
 
 export interface Engine {
   readonly name: string;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
   readonly environment: Environment;
+  readonly runtime: WasmRuntime;
   /** Where its wasm came from, for an engine in a worker. */
   readonly wasm: () => WasmSource;
   readonly replicaId: string;
@@ -69,13 +71,14 @@ export interface EngineOptions {
   readonly name: string;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
+  readonly runtime: WasmRuntime;
   readonly wasm: () => WasmSource;
   readonly environment: Environment;
 }
 
 /** Opens the store and starts what works in the background. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { name, storage, durability, environment, wasm } = options;
+  const { name, storage, durability, environment, runtime, wasm } = options;
   const hearers = new Set<{ readonly report: Report; readonly onRebuildStart?: StorageOptions["onRebuildStart"] }>();
   const warn: Report = warnOnceACode(name);
   const statesByAggregate = new Map<AnyAggregate, Shared<States>>();
@@ -101,6 +104,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
   const connection = await connect({
     core: { name, storage, durability, replicaId: environment.newId(), now: environment.now() },
+    runtime,
     wasm,
     coreOpened: environment.coreOpened,
     onReopened: ({ position }) => log.restart(position),
@@ -164,13 +168,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       hearers.add(hearer);
       const release = [
         ...aggregates.map((aggregate) =>
-          share(statesByAggregate, aggregate, () => keepStates(aggregate, connection, snapshots)),
+          share(statesByAggregate, aggregate, () => keepStates(bound(aggregate, runtime), connection, snapshots)),
         ),
         ...projections.map((projection) =>
           share(
             projectors,
             projection,
-            () => startProjector(knowing(engine, aggregates), projection),
+            () => startProjector(knowing(engine, aggregates), bound(projection, runtime)),
             (projector) => projector.stop(),
           ),
         ),

@@ -45,6 +45,7 @@ export type {
   RowOf,
 } from "./projection.js";
 export { defineProjection } from "./projection.js";
+export { rustAggregate, rustProjection } from "./rust.js";
 export type { StandardIssue, StandardResult, StandardSchema } from "./standard-schema.js";
 export type {
   Abortable,
@@ -59,6 +60,7 @@ export type {
   CommitReceipt,
   Confirmable,
   DecisionReceipt,
+  EngineModule,
   Entry,
   EventOfQuery,
   EventReader,

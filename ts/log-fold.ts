@@ -21,6 +21,8 @@ export interface LogFold {
   changed(): number;
   /** Those rows as `Core.stageRows` takes them. `breathe` is awaited now and then. */
   parts(breathe: () => Promise<void>): Promise<string[]>;
+  /** Puts them aside as `Core.stageRows` does, if they are in the engine: then `parts` has none. */
+  stage?(): Promise<boolean>;
   /** Those rows are where `rows` will find them: they need not be kept. */
   forget(): void | Promise<void>;
   /** It is not needed any more. */

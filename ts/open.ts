@@ -6,14 +6,14 @@
  */
 import type { AnyAggregate } from "./aggregate.js";
 import type { AnyDecision } from "./decision.js";
-import { type Engine, startEngine } from "./engine.js";
+import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
 import { EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
 import { checkId } from "./stream-id.js";
 import type { StorageOptions, Store, StoreOptions } from "./types.js";
-import { loadCore, noteThrown } from "./wasm.js";
+import { loadModule, publishedRuntime, type WasmRuntime } from "./wasm.js";
 import { wasmFile } from "./wasm-file.js";
 
 /** An engine with the handles on it. */
@@ -21,6 +21,7 @@ interface Opened {
   readonly engine: Promise<Engine>;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
+  readonly runtime: WasmRuntime;
   handles: number;
   /** Set once the last handle, or `deleteStore`, closes it. */
   closing: Promise<void> | undefined;
@@ -50,8 +51,13 @@ export async function openStoreIn<
   const Ps extends readonly AnyProjection[] = readonly [],
 >(environment: Environment, options: StoreOptions<As, Ds, Ps>): Promise<Store<As, Ds, Ps>> {
   const definitions = checkDefinitions(options);
-  const { name, storage, durability } = checkStorage(options);
-  const opened = await engineFor(name, storage, durability, options.wasm, environment);
+  const { engine, wasm } = options;
+  const checked = checkStorage(options);
+  const { name } = checked;
+  const runtime = engine && (await loadModule(engine));
+  // The glue of a module knows its file by itself.
+  const source = () => wasm ?? (runtime === undefined ? wasmFile() : undefined);
+  const opened = await engineFor({ ...checked, wasm: source, environment }, runtime);
   const release = async () => {
     opened.handles -= 1;
     if (opened.handles === 0) {
@@ -79,21 +85,17 @@ export async function deleteStore(name: string, _options: { readonly evenIfPendi
   if (opened !== undefined) {
     await shut(name, opened).catch(() => undefined);
   }
+  const runtime = opened?.runtime ?? publishedRuntime;
   try {
-    await (await loadCore(wasmFile)).deleteStore(name, storage);
+    await (await runtime.load(wasmFile)).Core.deleteStore(name, storage);
   } catch (thrown) {
-    noteThrown(thrown);
+    runtime.noteThrown(thrown);
     throw errorFromCore(thrown);
   }
 }
 
-async function engineFor(
-  name: string,
-  storage: "indexeddb" | "memory",
-  durability: "strict" | "relaxed",
-  wasm: StorageOptions["wasm"],
-  environment: Environment,
-): Promise<Opened> {
+async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRuntime | undefined): Promise<Opened> {
+  const { name, storage, durability } = options;
   for (;;) {
     const opened = openedByName.get(name);
     if (opened === undefined) {
@@ -107,6 +109,9 @@ async function engineFor(
       const argument = opened.storage === storage ? "durability" : "storage";
       throw invalidArgument(argument, `the store ${JSON.stringify(name)} is open in this page with other ${argument}`);
     }
+    if (own !== undefined && own !== opened.runtime) {
+      throw invalidArgument("engine", `the store ${JSON.stringify(name)} is open in this page with another engine`);
+    }
     const usable = await isUsable(opened);
     // It may have been closed meanwhile.
     if (usable && opened.closing === undefined) {
@@ -118,8 +123,9 @@ async function engineFor(
     }
   }
   checkAvailable(storage);
-  const engine = startEngine({ name, storage, durability, wasm: () => wasm ?? wasmFile(), environment });
-  const opened: Opened = { engine, storage, durability, handles: 1, closing: undefined };
+  const runtime = own ?? publishedRuntime;
+  const engine = startEngine({ ...options, runtime });
+  const opened: Opened = { engine, storage, durability, runtime, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
     await engine;
@@ -145,8 +151,9 @@ function shut(name: string, opened: Opened): Promise<void> {
   opened.closing ??= (async () => {
     try {
       await (await opened.engine).close();
-      if (opened.storage === "memory") {
-        await (await loadCore(wasmFile)).deleteStore(name, "memory");
+      // What an engine that is dead had in memory is gone.
+      if (opened.storage === "memory" && !opened.runtime.isDead()) {
+        await (await opened.runtime.load(wasmFile)).Core.deleteStore(name, "memory");
       }
     } finally {
       if (openedByName.get(name) === opened) {
@@ -189,7 +196,7 @@ function checkDefinitions(options: StoreOptions): Definitions {
   if (!Array.isArray(reactors) || reactors.length > 0) {
     throw invalidArgument("reactors", "reactors come in a later release");
   }
-  for (const [name, hook] of Object.entries({ onProblem, onRebuildStart })) {
+  for (const [name, hook] of Object.entries({ onProblem, onRebuildStart, engine: options.engine })) {
     if (hook !== undefined && typeof hook !== "function") {
       throw invalidArgument(name, `${name} must be a function`);
     }

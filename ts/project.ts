@@ -3,11 +3,10 @@
  */
 import { progressOf } from "./build.js";
 import type { Engine } from "./engine.js";
-import { foldLog } from "./log-fold.js";
+import { foldsOf } from "./folds.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted, coreQuery } from "./read.js";
 import { projectionQuery } from "./row-fold.js";
-import { memoryRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import type { ProjectedView, ProjectOptions } from "./types.js";
 import { projectedView } from "./view.js";
@@ -27,18 +26,19 @@ export async function projectRows(
   };
   checkAborted(signal);
   const total = engine.log.position();
-  const rows = memoryRows(projection);
-  const fold = foldLog(engine, { projection, query, signal, known: rows.known });
+  const fold = foldsOf(projection).inMemory(engine, projection, query, signal);
   const breathe = timeSlices();
   const began = performance.now();
-  for (let done = false; !done; ) {
-    done = await fold.advance(total);
-    onProgress?.(progressOf("folding", 0, fold.position(), total, performance.now() - began));
-    await breathe();
-    checkAborted(signal);
+  try {
+    for (let done = false; !done; ) {
+      done = await fold.advance(total);
+      onProgress?.(progressOf("folding", 0, fold.position(), total, performance.now() - began));
+      await breathe();
+      checkAborted(signal);
+    }
+  } catch (error) {
+    fold.end();
+    throw error;
   }
-  return projectedView(projection, rows, total, () => {
-    rows.known.clear();
-    rows.changed();
-  });
+  return projectedView(projection, fold.rows, total, fold.end);
 }

@@ -11,24 +11,15 @@ import { storeClosed } from "./connection.js";
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
-import type { RecordedEvent } from "./event.js";
+import { foldsOf } from "./folds.js";
 import { listenerSet } from "./listeners.js";
+import type { FoldedPage } from "./live-fold.js";
 import { lockFree, shareLock, withLock } from "./lock.js";
 import type { LogChange } from "./log.js";
 import { problemOf } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
-import { readPages } from "./read.js";
-import {
-  foldRows,
-  isFoldFailure,
-  type KnownRow,
-  type KnownRows,
-  keyEvents,
-  know,
-  projectionQuery,
-  unknownKeys,
-} from "./row-fold.js";
-import { memoryRows, projectionState, type RowReader, rowChanges, settle, storedRows } from "./row-table.js";
+import { isFoldFailure } from "./row-fold.js";
+import { projectionState, type RowReader, storedRows } from "./row-table.js";
 
 /** Which rows changed; "all" when another tab wrote them. */
 export type ChangedKeys = ReadonlySet<string> | "all";
@@ -51,8 +42,6 @@ const gatherMs = 40;
 const frameMs = 12;
 /** Another tab that wrote is about to fold, too: it is given the chance. */
 const politeMs = 60;
-/** Rows kept for the next fold. */
-const rowsKept = 20_000;
 /** So many events without a row are written as a checkpoint, to be skipped at the next start. */
 const checkpointEach = 5_000;
 /** So many events are not folded page by page when there are no rows yet, but as a rebuild. */
@@ -61,10 +50,8 @@ const buildAbove = 20_000;
 export function startProjector(engine: Engine, projection: AnyProjection): Projector {
   const { name, version } = projection;
   const { log, connection } = engine;
-  const query = projectionQuery(projection);
   const listeners = listenerSet<ChangedKeys>();
-  const kept: KnownRows = new Map();
-  const memory = memoryRows(projection);
+  const fold = foldsOf(projection).live(engine, projection);
   const releaseLock = shareLock(rowsLock(engine, name, version));
   let waiters: { readonly position: number; resolve(): void; reject(error: unknown): void }[] = [];
   /** What is stored; undefined before the first look, null when rows are folded in memory. */
@@ -178,7 +165,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     // Rows of its own version are good; to build them anew is for the newest version only.
     stored = state.newestVersion > version && state.checkpoint === 0 ? null : state;
     if (!own) {
-      kept.clear();
+      fold.forget();
       seen = stored === null ? 0 : state.checkpoint;
       if (before !== undefined) {
         listeners.tell("all");
@@ -205,49 +192,26 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** Folds to the end, or as far as the rows are still its own. */
   async function foldTo(position: number): Promise<void> {
-    for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position })) {
-      let changes: KnownRow[] | undefined;
-      try {
-        changes = await foldPage(page.events);
-      } catch (error) {
-        kept.clear();
-        if (isFoldFailure(error)) {
-          await stopAt(error);
+    try {
+      for await (const page of fold.pages(stored ?? null, seen, position)) {
+        if (stopped || page === null || !(await write(page))) {
+          await lookAgain();
+          return;
         }
-        throw error;
+        serve();
       }
-      if (stopped || changes === undefined || !(await write(changes, page.position))) {
-        await lookAgain();
-        return;
+    } catch (error) {
+      fold.forget();
+      if (isFoldFailure(error)) {
+        await stopAt(error);
       }
-      serve();
+      throw error;
     }
-  }
-
-  /** Undefined if the stored rows are gone. */
-  async function foldPage(events: readonly RecordedEvent[]): Promise<KnownRow[] | undefined> {
-    const keys = keyEvents(projection, events);
-    const rows = stored === null ? memory.known : kept;
-    if (stored) {
-      const unknown = unknownKeys(keys, kept);
-      if (unknown.length > 0) {
-        const found = await storedRows(connection, stored.generation).rows(unknown);
-        if (found === null) {
-          return undefined;
-        }
-        for (const [index, key] of unknown.entries()) {
-          know(kept, key, found[index] ?? undefined);
-        }
-      }
-    }
-    const changed: KnownRow[] = [];
-    foldRows(projection, events, keys, rows, changed);
-    return changed;
   }
 
   /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
   async function lookAgain(): Promise<void> {
-    kept.clear();
+    fold.forget();
     const before = stored;
     adopt(await projectionState(connection, projection));
     if (before && stored && isSame(before, stored)) {
@@ -258,34 +222,28 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   }
 
   /** Writes rows with the checkpoint that they stand for. False: another tab was there first. */
-  async function write(
-    changes: readonly KnownRow[],
-    position: number,
-    failedAt: number | null = null,
-  ): Promise<boolean> {
+  async function write(page: FoldedPage, failedAt: number | null = null): Promise<boolean> {
+    const { position } = page;
+    // Whoever comes while they are written hears that all may have changed.
+    const keys = page.changed > 0 && listeners.any() ? page.keys() : "all";
     if (stored) {
-      const due = changes.length > 0 || position - stored.checkpoint >= checkpointEach || failedAt !== stored.failedAt;
+      const due = page.changed > 0 || position - stored.checkpoint >= checkpointEach || failedAt !== stored.failedAt;
       if (due) {
         const { generation, checkpoint, revision } = stored;
-        const rows = rowChanges(projection, changes);
-        const write = {
-          ...{ name, version, generation, revision, failedAt, rows },
+        const head = {
+          ...{ name, version, generation, revision, failedAt, rows: [] },
           ...{ expectedCheckpoint: checkpoint, checkpoint: position },
         };
-        if (!(await connection.call((core) => core.writeRows(JSON.stringify(write satisfies CoreRowWrite))))) {
+        if (!(await page.write(head))) {
           return false;
         }
         stored = { ...stored, checkpoint: position, failedAt };
       }
     }
-    settle(changes);
+    page.settle();
     seen = position;
-    if (kept.size > rowsKept) {
-      kept.clear();
-    }
-    if (changes.length > 0) {
-      memory.changed();
-      listeners.tell(new Set(changes.map(({ key }) => key)));
+    if (page.changed > 0) {
+      listeners.tell(keys);
     }
     return true;
   }
@@ -294,24 +252,34 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   async function stopAt(error: AnyEverfoldError): Promise<void> {
     const { position } = error.details as { readonly position?: number };
     if (stored === null) {
-      memory.known.clear();
+      fold.restart();
       seen = 0;
     }
     if (position !== undefined) {
-      for await (const page of readPages(engine, { ...query, afterPosition: seen, untilPosition: position - 1 })) {
-        const changes = await foldPage(page.events);
-        if (changes === undefined || !(await write(changes, page.position))) {
+      for await (const page of fold.pages(stored ?? null, seen, position - 1)) {
+        if (page === null || !(await write(page))) {
           return;
         }
       }
-      await write([], Math.max(seen, position - 1), position);
+      await write(nothingUpTo(Math.max(seen, position - 1)), position);
     }
+  }
+
+  /** A page that changes no row. */
+  function nothingUpTo(position: number): FoldedPage {
+    return {
+      position,
+      changed: 0,
+      keys: () => new Set(),
+      write: (head) => connection.call((core) => core.writeRows(JSON.stringify(head satisfies CoreRowWrite))),
+      settle() {},
+    };
   }
 
   function onError(error: unknown): void {
     resting = true;
     // They may be folded further than what is stored.
-    kept.clear();
+    fold.forget();
     const rejected = waiters;
     waiters = [];
     if (isFoldFailure(error)) {
@@ -390,17 +358,17 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     rows: (keys) =>
       ask(
         (rows) => rows.rows(keys),
-        () => memory.rows(keys),
+        () => fold.memory.rows(keys),
       ),
     list: (range) =>
       ask(
         (rows) => rows.list(range),
-        () => memory.list(range),
+        () => fold.memory.list(range),
       ),
     count: () =>
       ask(
         (rows) => rows.count(),
-        () => memory.count(),
+        () => fold.memory.count(),
       ),
     onRows(listener) {
       wake(0);
@@ -417,6 +385,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       stopListening();
       releaseLock();
       onError(storeClosed(engine.name));
+      fold.end();
     },
   };
 }

@@ -8,11 +8,11 @@ import type { CoreRowWrite } from "./core.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
-import { foldLog } from "./log-fold.js";
+import { foldsItself, foldsOf } from "./folds.js";
 import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { checkAborted } from "./read.js";
-import { indexValues, isFoldFailure, type KnownRow, type KnownRows, projectionQuery } from "./row-fold.js";
+import { indexValues, isFoldFailure, type KnownRow, projectionQuery } from "./row-fold.js";
 import { projectionState, rowChanges, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import { checkId } from "./stream-id.js";
@@ -93,6 +93,9 @@ function checkWorkers(engine: Engine, projection: AnyProjection, options: Rebuil
   if (streams !== undefined) {
     throw invalidArgument("workers", "single streams are rebuilt in the calling thread: leave out workers");
   }
+  if (foldsItself(projection)) {
+    throw invalidArgument("workers", `projection ${projection.name} is written in Rust: leave out workers`);
+  }
   if (engine.storage === "memory") {
     throw invalidArgument("workers", "a store in memory cannot be read by workers: leave out workers");
   }
@@ -113,41 +116,45 @@ async function rebuildStreams(
   const { connection } = engine;
   checkAborted(signal);
   await engine.rebuildStarts({ projection: name, version, streams });
-  const known: KnownRows = new Map();
-  const fold = foldLog(engine, { projection, query: { ...projectionQuery(projection), streams }, signal, known });
+  const query = { ...projectionQuery(projection), streams };
+  const fold = foldsOf(projection).inMemory(engine, projection, query, signal);
   const breathe = timeSlices();
   const began = performance.now();
-  for (;;) {
-    const state = await projectionState(connection, projection);
-    if (state.newestVersion > version && state.checkpoint === 0) {
-      throw outdatedProjection(projection, state.newestVersion);
+  try {
+    for (;;) {
+      const state = await projectionState(connection, projection);
+      if (state.newestVersion > version && state.checkpoint === 0) {
+        throw outdatedProjection(projection, state.newestVersion);
+      }
+      const { generation, checkpoint, revision, failedAt } = state;
+      while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
+        onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
+        await breathe();
+        await paused?.();
+        checkAborted(signal);
+      }
+      const changed = await fold.all();
+      const found = await storedRows(connection, generation).rows(changed.map(({ key }) => key));
+      if (found === null) {
+        continue;
+      }
+      onProgress?.(progressOf("writing", 0, checkpoint, checkpoint, performance.now() - began));
+      const rows = changed.map(({ key, row }, place): KnownRow => {
+        const old = found[place] ?? undefined;
+        return { key, row, stored: indexValues(projection, old) };
+      });
+      const write: CoreRowWrite = {
+        ...{ name, version, generation, revision, failedAt },
+        ...{ expectedCheckpoint: checkpoint, checkpoint, replaces: true },
+        rows: rowChanges(projection, rows),
+      };
+      if (await connection.call((core) => core.writeRows(JSON.stringify(write)))) {
+        return;
+      }
+      // The projection went on meanwhile: so do these.
     }
-    const { generation, checkpoint, revision, failedAt } = state;
-    while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
-      onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
-      await breathe();
-      await paused?.();
-      checkAborted(signal);
-    }
-    const changed = [...known.values()];
-    const found = await storedRows(connection, generation).rows([...known.keys()]);
-    if (found === null) {
-      continue;
-    }
-    onProgress?.(progressOf("writing", 0, checkpoint, checkpoint, performance.now() - began));
-    const rows = changed.map(({ key, row }, place): KnownRow => {
-      const old = found[place] ?? undefined;
-      return { key, row, stored: indexValues(projection, old) };
-    });
-    const write: CoreRowWrite = {
-      ...{ name, version, generation, revision, failedAt },
-      ...{ expectedCheckpoint: checkpoint, checkpoint, replaces: true },
-      rows: rowChanges(projection, rows),
-    };
-    if (await connection.call((core) => core.writeRows(JSON.stringify(write)))) {
-      return;
-    }
-    // The projection went on meanwhile: so do these.
+  } finally {
+    fold.end();
   }
 }
 

@@ -20,7 +20,7 @@ export interface RowReader {
 }
 
 /** Rows of one generation in storage; the answers are null when it is gone. */
-export function storedRows(connection: Connection, generation: number) {
+export function storedRows(connection: Pick<Connection, "call" | "ask">, generation: number) {
   return {
     rows: (keys: readonly string[]) =>
       connection.ask<readonly unknown[] | null>((core) => core.rows(generation, JSON.stringify(keys))),

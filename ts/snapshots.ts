@@ -9,13 +9,11 @@
 import type { AnyAggregate } from "./aggregate.js";
 import { canonicalText } from "./canonical.js";
 import type { Connection } from "./connection.js";
-import type { CoreLoaded } from "./core.js";
 import { type AnyEverfoldError, EverfoldError } from "./errors.js";
 import type { IdleWork } from "./idle.js";
 import { jsonProblem } from "./json.js";
 import { problemOf, type Report } from "./problems.js";
-import { recordedEvents } from "./recorded.js";
-import { foldRecorded, initialState } from "./states.js";
+import { foldStream } from "./states.js";
 import type { Loaded } from "./types.js";
 
 export interface SnapshotKeeper {
@@ -86,10 +84,7 @@ export function keepSnapshots(
   }
 
   async function check(aggregate: AnyAggregate, streamId: string, snapshot: Loaded<unknown>): Promise<void> {
-    const { batch } = await connection.ask<CoreLoaded>((core) =>
-      core.load(streamId, "", 0, snapshot.version, Number.NaN, "occurred"),
-    );
-    const state = foldRecorded(aggregate, initialState(aggregate), recordedEvents(batch));
+    const { state } = await foldStream(connection, aggregate, streamId, 0, { atVersion: snapshot.version });
     if (canonicalText(state) !== canonicalText(snapshot.state)) {
       await connection.call((core) => core.dropSnapshots(streamId));
       forget(streamId);

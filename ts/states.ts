@@ -7,7 +7,7 @@
  */
 import type { AnyAggregate } from "./aggregate.js";
 import type { Connection } from "./connection.js";
-import type { CoreLoaded, CoreNewEvent } from "./core.js";
+import type { Core, CoreFolded, CoreLoaded, CoreNewEvent } from "./core.js";
 import { EverfoldError, isEverfoldError } from "./errors.js";
 import type { AnyEvent, RecordedEvent } from "./event.js";
 import { deepFreeze } from "./json.js";
@@ -103,22 +103,16 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
   }
 
   async function fold(streamId: string, { atVersion, at, clock = "occurred" }: Past): Promise<Loaded<unknown>> {
-    const loaded = await connection.ask<CoreLoaded>((core) =>
-      core.load(streamId, aggregate.name, aggregate.version, atVersion ?? Number.NaN, at ?? Number.NaN, clock),
-    );
-    const { snapshot, batch, dropped } = loaded;
+    const folded = await foldStream(connection, aggregate, streamId, aggregate.version, { atVersion, at, clock });
+    const { snapshot, state, version, dropped } = folded;
     if (dropped.length > 0) {
       snapshots.reportDropped(streamId, dropped);
     }
-    const base = snapshot ?? { state: initialState(aggregate), version: 0 };
-    const events = recordedEvents(batch);
-    const state = foldRecorded(aggregate, deepFreeze(base.state), events);
-    const version = Math.max(base.version, events.at(-1)?.version ?? 0);
     if (snapshot !== null) {
       snapshots.served(aggregate, streamId, snapshot);
     }
     if (atVersion === undefined && at === undefined) {
-      snapshots.consider(aggregate, streamId, base.version, { state, version });
+      snapshots.consider(aggregate, streamId, snapshot?.version ?? 0, { state, version });
     }
     return { state, version };
   }
@@ -163,6 +157,47 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
       }
     },
   };
+}
+
+/**
+ * Folds a stream as far as it is asked for. Snapshots of version `snapshots` of the aggregate may serve, none if that
+ * is 0.
+ */
+export async function foldStream(
+  connection: Connection,
+  aggregate: AnyAggregate,
+  streamId: string,
+  snapshots: number,
+  { atVersion = Number.NaN, at = Number.NaN, clock = "occurred" }: Past,
+): Promise<CoreFolded> {
+  const own = (aggregate as FoldsStreams)[loadsItself];
+  if (own !== undefined) {
+    const folded = await connection.ask<CoreFolded>((core) => own(core, snapshots, streamId, atVersion, at, clock));
+    deepFreeze(folded.state);
+    return folded;
+  }
+  const name = snapshots === 0 ? "" : aggregate.name;
+  const { snapshot, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
+    core.load(streamId, name, snapshots, atVersion, at, clock),
+  );
+  const base = snapshot ?? { state: initialState(aggregate), version: 0 };
+  const events = recordedEvents(batch);
+  const state = foldRecorded(aggregate, deepFreeze(base.state), events);
+  return { snapshot, dropped, state, version: events.at(-1)?.version ?? base.version };
+}
+
+/** What an aggregate written in Rust has: it loads and folds without its events coming here. */
+export const loadsItself = Symbol("everfold.load");
+
+export interface FoldsStreams {
+  readonly [loadsItself]?: (
+    core: Core,
+    snapshots: number,
+    streamId: string,
+    atVersion: number,
+    at: number,
+    clock: Clock,
+  ) => Promise<string>;
 }
 
 /** The state before the first event, frozen. */

@@ -272,8 +272,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     rebuild: (projection: AnyProjection, options: RebuildOptions = {}) =>
       rebuildRows(engine, () => projectorBy(projection), options),
     project: whileOpen((projection: AnyProjection, options: ProjectOptions = {}) => {
-      projectorBy(projection);
-      return projectRows(engine, projection, options);
+      return projectRows(engine, projectorBy(projection).projection, options);
     }),
     sync: {
       status: () => syncOff,

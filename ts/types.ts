@@ -25,6 +25,14 @@ export type CommandOf<T> =
 
 // ---------------------------------------------------------------------------------------------- opening
 
+/** The glue of an engine of one's own, as wasm-pack and wasm-bindgen write it for the web. */
+export interface EngineModule {
+  // biome-ignore lint/suspicious/noExplicitAny: what wasm-bindgen writes differs from release to release
+  readonly default: (...input: any[]) => Promise<unknown>;
+  readonly Core: object;
+  readonly Definitions: object;
+}
+
 /** How `openStore` opens a store. */
 export interface StorageOptions {
   /** Names the database; two stores of one name in a page share one engine. */
@@ -40,6 +48,11 @@ export interface StorageOptions {
    * elsewhere. Not when a rebuild is taken up again. If it throws, the rebuild fails with nothing changed.
    */
   readonly onRebuildStart?: ((start: RebuildStart) => void | Promise<void>) | undefined;
+  /**
+   * An engine of one's own, with definitions written in Rust, in place of the published one: what
+   * `everfold::module!` made, `() => import("./pkg")`. Imported when a store is opened with it.
+   */
+  readonly engine?: (() => Promise<EngineModule>) | undefined;
   /** Where the engine comes from, if not from the file beside this module. */
   readonly wasm?: URL | Response | Promise<Response> | BufferSource | WebAssembly.Module | undefined;
   /** Sync comes in a later release. */

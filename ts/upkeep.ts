@@ -30,7 +30,7 @@ export async function statsOf(engine: Engine, projections: readonly AnyProjectio
     projections: projections.map((projection) => {
       const projector = engine.projectorBy(projection);
       const checkpoint = projector?.checkpoint() ?? 0;
-      const { name, version } = projection;
+      const { name, version } = projector?.projection ?? projection;
       return { name, version, checkpoint, lag: Math.max(0, end - checkpoint), failed: projector?.failure() ?? null };
     }),
     pending: 0,

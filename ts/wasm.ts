@@ -1,108 +1,158 @@
 /**
- * The wasm core, loaded once a page, and what happens when it traps.
+ * Engines in wasm, each loaded once a page, and what happens when one traps.
  *
+ * A page has the published engine, and perhaps modules of its own with definitions written in Rust.
  * A trap leaves memory half changed and promises that never settle, so the whole instance is given
  * up: everyone who uses it hears of it, and the next one to ask gets a fresh instance. All durable
  * truth is in IndexedDB. Three traps within a minute mean that starting afresh does not help: then
- * the core is dead for as long as the page lives.
+ * the engine is dead for as long as the page lives, as is at once one whose glue cannot start afresh.
  *
  * The only file that knows the generated glue.
  */
 import init, { __wbg_reset_state, Core } from "../pkg/everfold.js";
-import type { CoreClass } from "./core.js";
-import { EverfoldError } from "./errors.js";
-import type { StorageOptions } from "./types.js";
+import type { CoreModule } from "./core.js";
+import { EverfoldError, invalidArgument } from "./errors.js";
+import type { EngineModule, StorageOptions } from "./types.js";
 
-/** Where the wasm comes from. */
-export type WasmSource = NonNullable<StorageOptions["wasm"]>;
+/** Where the wasm comes from; undefined: from where the glue of a module of the app's own knows it to be. */
+export type WasmSource = StorageOptions["wasm"];
 
 const trapsAllowed = 3;
 const trapWindowMs = 60_000;
 
-const core = Core as unknown as CoreClass;
-const watchers = new Set<(error: EverfoldError) => void>();
-const trapTimes: number[] = [];
-let loading: Promise<CoreClass> | undefined;
-let trapped: EverfoldError | undefined;
-
-/** The core, of a fresh instance if the last one trapped. Only the first call's `source` counts. */
-export async function loadCore(source: () => WasmSource): Promise<CoreClass> {
-  if (loading === undefined) {
-    loading = instantiate(source);
-    loading.catch(() => {
-      loading = undefined;
-    });
-  }
-  await loading;
-  if (trapped !== undefined) {
-    if (isDead()) {
-      throw trapped;
-    }
-    __wbg_reset_state();
-    trapped = undefined;
-    core.onPanic(onPanic);
-  }
-  return core;
+/** One engine of the page. */
+export interface WasmRuntime {
+  /** Its classes, of a fresh instance if the last one trapped. Only the first call's `source` counts. */
+  load(source: () => WasmSource): Promise<CoreModule>;
+  /** Calls what answers at once. Throws `wasm-failed` if the instance traps, and what the engine throws otherwise. */
+  now<T>(use: (module: CoreModule) => T): T;
+  /** Calls `watcher` when the instance traps. Returns what ends that. */
+  watchTraps(watcher: (error: EverfoldError) => void): () => void;
+  /** Whether it will not be started again. */
+  isDead(): boolean;
+  /** To be told of whatever a call of the engine threw: a trap ends the instance. */
+  noteThrown(thrown: unknown): void;
 }
 
-/** Calls `watcher` when the instance traps. Returns what ends that. */
-export function watchTraps(watcher: (error: EverfoldError) => void): () => void {
-  watchers.add(watcher);
-  return () => watchers.delete(watcher);
-}
+/** The engine of this package. */
+export const publishedRuntime = runtimeOf({ default: init, Core, __wbg_reset_state } as unknown as CoreModule);
 
-/** Whether it trapped too often to be started again. */
-export function isDead(): boolean {
-  return trapTimes.length >= trapsAllowed;
-}
+const runtimes = new WeakMap<object, WasmRuntime>();
 
-/** To be told of whatever a call of the core threw: a trap ends the instance. */
-export function noteThrown(thrown: unknown): void {
-  if (thrown instanceof WebAssembly.RuntimeError) {
-    onTrap(thrown.message, thrown);
-  }
-}
-
-async function instantiate(source: () => WasmSource): Promise<CoreClass> {
+/** The engine of the app's own that `load` imports. */
+export async function loadModule(load: () => Promise<EngineModule>): Promise<WasmRuntime> {
+  let module: EngineModule;
   try {
-    await init({ module_or_path: source() });
+    module = await load();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new EverfoldError("wasm-failed", `the engine could not be loaded: ${reason}`, { reason }, { cause });
+    throw notLoaded(cause);
   }
-  core.onPanic(onPanic);
-  // A trap that is no panic (memory used up) in a microtask or an IndexedDB handler reaches no caller.
-  if (typeof addEventListener === "function") {
-    addEventListener("error", (event) => noteUncaught(event.error));
-    addEventListener("unhandledrejection", (event) => noteUncaught(event.reason));
+  const { default: start, Core: core, Definitions } = (module ?? {}) as Partial<EngineModule>;
+  if (![start, core, Definitions].every((part) => typeof part === "function")) {
+    throw invalidArgument("engine", 'engine must import what `everfold::module!` made: `() => import("./pkg")`');
   }
-  return core;
+  let runtime = runtimes.get(module);
+  if (runtime === undefined) {
+    runtime = runtimeOf(module as unknown as CoreModule);
+    runtimes.set(module, runtime);
+  }
+  return runtime;
 }
 
-function noteUncaught(thrown: unknown): void {
-  // Another library's wasm may trap too; only a stack through our glue or file is ours.
-  if (thrown instanceof WebAssembly.RuntimeError && thrown.stack?.includes("everfold")) {
-    onTrap(thrown.message, thrown);
+function runtimeOf(module: CoreModule): WasmRuntime {
+  const watchers = new Set<(error: EverfoldError) => void>();
+  const trapTimes: number[] = [];
+  let loading: Promise<void> | undefined;
+  let trapped: EverfoldError | undefined;
+
+  const isDead = () => trapTimes.length >= (module.__wbg_reset_state === undefined ? 1 : trapsAllowed);
+
+  async function instantiate(source: WasmSource): Promise<void> {
+    try {
+      await module.default(source && { module_or_path: source });
+    } catch (cause) {
+      throw notLoaded(cause);
+    }
+    module.Core.onPanic(onTrap);
+    // A trap that is no panic (memory used up) in a microtask or an IndexedDB handler reaches no caller.
+    if (typeof addEventListener === "function") {
+      addEventListener("error", (event) => noteUncaught(event.error));
+      addEventListener("unhandledrejection", (event) => noteUncaught(event.reason));
+    }
   }
+
+  /** Starts afresh if the last instance trapped. */
+  function revive(): CoreModule {
+    if (trapped !== undefined) {
+      if (isDead()) {
+        throw trapped;
+      }
+      module.__wbg_reset_state?.();
+      trapped = undefined;
+      module.Core.onPanic(onTrap);
+    }
+    return module;
+  }
+
+  function noteThrown(thrown: unknown): void {
+    if (thrown instanceof WebAssembly.RuntimeError) {
+      onTrap(thrown.message, thrown);
+    }
+  }
+
+  function noteUncaught(thrown: unknown): void {
+    // Another library's wasm may trap too; only a stack through our glue or file is ours.
+    if (thrown instanceof WebAssembly.RuntimeError && thrown.stack?.includes("everfold")) {
+      onTrap(thrown.message, thrown);
+    }
+  }
+
+  /** A panic is heard of twice, from its hook and as the trap that follows: the second time nothing is left to do. */
+  function onTrap(reason: string, cause?: unknown): void {
+    if (trapped !== undefined) {
+      return;
+    }
+    const now = Date.now();
+    while (trapTimes[0] !== undefined && trapTimes[0] < now - trapWindowMs) {
+      trapTimes.shift();
+    }
+    trapTimes.push(now);
+    const fate = isDead() ? "and will not be started again: reload the page" : "and is started afresh";
+    trapped = new EverfoldError("wasm-failed", `the engine stopped ${fate}: ${reason}`, { reason }, { cause });
+    for (const watcher of watchers) {
+      watcher(trapped);
+    }
+  }
+
+  return {
+    async load(source) {
+      if (loading === undefined) {
+        loading = instantiate(source());
+        loading.catch(() => {
+          loading = undefined;
+        });
+      }
+      await loading;
+      return revive();
+    },
+    now(use) {
+      try {
+        return use(revive());
+      } catch (thrown) {
+        noteThrown(thrown);
+        throw trapped ?? thrown;
+      }
+    },
+    watchTraps(watcher) {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
+    isDead,
+    noteThrown,
+  };
 }
 
-function onPanic(message: string): void {
-  onTrap(message);
-}
-
-/** A panic is heard of twice, from its hook and as the trap that follows: the second time nothing is left to do. */
-function onTrap(reason: string, cause?: unknown): void {
-  if (trapped !== undefined) {
-    return;
-  }
-  const now = Date.now();
-  while (trapTimes[0] !== undefined && trapTimes[0] < now - trapWindowMs) {
-    trapTimes.shift();
-  }
-  trapTimes.push(now);
-  const fate = isDead() ? "and will not be started again: reload the page" : "and is started afresh";
-  trapped = new EverfoldError("wasm-failed", `the engine stopped ${fate}: ${reason}`, { reason }, { cause });
-  for (const watcher of watchers) {
-    watcher(trapped);
-  }
+function notLoaded(cause: unknown): EverfoldError<"wasm-failed"> {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EverfoldError("wasm-failed", `the engine could not be loaded: ${reason}`, { reason }, { cause });
 }

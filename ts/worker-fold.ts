@@ -10,6 +10,8 @@ import { EverfoldError, errorFromCore } from "./errors.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { projectionQuery } from "./row-fold.js";
+import { publishedRuntime } from "./wasm.js";
+import { wasmFile } from "./wasm-file.js";
 import type { FoldAnswers, FoldQuestion, FoldReply, FoldTask } from "./worker-messages.js";
 
 /** Positions that the workers fold before they wait for each other. */
@@ -124,7 +126,8 @@ export async function foldInWorkers(
   };
 }
 
-function sendable({ wasm }: Engine): FoldTask["wasm"] {
-  const source = wasm();
+function sendable({ runtime, wasm }: Engine): FoldTask["wasm"] {
+  // Workers fold by the published engine, whatever the page has.
+  const source = (runtime === publishedRuntime && wasm()) || wasmFile();
   return source instanceof URL ? source.href : source instanceof Response ? source.url : source;
 }

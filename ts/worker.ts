@@ -20,6 +20,7 @@ import { foldLog, type LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import type { KnownRows } from "./row-fold.js";
 import { storedRows } from "./row-table.js";
+import { publishedRuntime } from "./wasm.js";
 import type { FoldAnswers, FoldQuestion, FoldReply, FoldTask } from "./worker-messages.js";
 
 /** Answers the page's rebuild with these definitions: what a module exports, by whatever names. */
@@ -80,6 +81,7 @@ async function begin(task: FoldTask, definitions: object, known: KnownRows) {
   }
   const engine = await startEngine({
     ...{ name, durability, storage: "indexeddb", environment: realEnvironment },
+    runtime: publishedRuntime,
     wasm: () => wasm,
   });
   const aggregates = new Set<AnyAggregate>([...exported.filter(isAggregate), ...(projection.from ?? [])]);

@@ -34,6 +34,8 @@ describe.each([
       "deleteStore",
       "isEverfoldError",
       "openStore",
+      "rustAggregate",
+      "rustProjection",
     ],
   ],
   ["testing", ["fakeClock", "given", "openTestStore", "seededIds"]],

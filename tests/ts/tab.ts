@@ -12,8 +12,9 @@ import type { AnyProjection } from "../../ts/projection.js";
 import { storeHandle } from "../../ts/store.js";
 import { fakeClock, seededIds } from "../../ts/testing/clock.js";
 import type { Problem, Store } from "../../ts/types.js";
+import { publishedRuntime } from "../../ts/wasm.js";
 
-const wasm = readFileSync(new URL("../../dist/everfold.wasm", import.meta.url));
+const wasmSource = readFileSync(new URL("../../dist/everfold.wasm", import.meta.url));
 const open: (() => Promise<void>)[] = [];
 let tabs = 0;
 let databases = 0;
@@ -41,7 +42,8 @@ export async function tab<
     name,
     storage: "memory",
     durability: "strict",
-    wasm: () => wasm,
+    runtime: publishedRuntime,
+    wasm: () => wasmSource,
     environment: {
       now: clock.now,
       newId: seededIds(++tabs),

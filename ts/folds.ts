@@ -1,0 +1,71 @@
+/**
+ * Who folds a projection: its functions here, or the engine if they are written in Rust.
+ *
+ * Three kinds of folds, each driven by who knows where the rows end up: live ones go on from stored rows
+ * (`projector.ts`), builds make all anew (`build.ts`), and some rows stay in memory (`project.ts`).
+ */
+import type { CoreQuery } from "./core.js";
+import type { Engine } from "./engine.js";
+import { foldLive, type LiveFold } from "./live-fold.js";
+import { foldLog, type LogFold } from "./log-fold.js";
+import type { AnyProjection } from "./projection.js";
+import type { KnownRow, KnownRows } from "./row-fold.js";
+import { memoryRows, type RowReader } from "./row-table.js";
+
+/** Where a build goes on: rows of a generation that nobody reads yet. */
+export interface BuildSource {
+  readonly generation: number;
+  /** Begins after `afterPosition`, where the generation's rows stand. */
+  readonly query: CoreQuery;
+  readonly signal: AbortSignal | undefined;
+  /** Finds rows of the generation. */
+  readonly rows: Pick<RowReader, "rows">;
+}
+
+/** Rows that stay in memory. */
+export interface MemoryFold extends Pick<LogFold, "position" | "advance"> {
+  /** What has been folded so far. */
+  readonly rows: RowReader;
+  /** Every row that some event was about, deleted ones as undefined. */
+  all(): Promise<readonly Pick<KnownRow, "key" | "row">[]>;
+  /** The rows are not needed any more. */
+  end(): void;
+}
+
+/** See the module. */
+export interface Folds {
+  live(engine: Engine, projection: AnyProjection): LiveFold;
+  build(engine: Engine, projection: AnyProjection, source: BuildSource): LogFold;
+  inMemory(engine: Engine, projection: AnyProjection, query: CoreQuery, signal: AbortSignal | undefined): MemoryFold;
+}
+
+/** What a projection has that does not fold by its own functions. */
+export const ownFolds = Symbol("everfold.folds");
+
+/** How a projection is folded. */
+export function foldsOf(projection: AnyProjection): Folds {
+  return (projection as { readonly [ownFolds]?: Folds })[ownFolds] ?? foldsHere;
+}
+
+/** Whether it is folded by other means than its functions. */
+export function foldsItself(projection: AnyProjection): boolean {
+  return ownFolds in projection;
+}
+
+const foldsHere: Folds = {
+  live: foldLive,
+  build: (engine, projection, { query, signal, rows }) => foldLog(engine, { projection, query, signal, rows }),
+  inMemory(engine, projection, query, signal) {
+    const rows = memoryRows(projection);
+    const known: KnownRows = rows.known;
+    return {
+      ...foldLog(engine, { projection, query, signal, known }),
+      rows,
+      all: async () => [...known.values()],
+      end() {
+        known.clear();
+        rows.changed();
+      },
+    };
+  },
+};

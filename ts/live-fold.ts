@@ -1,0 +1,100 @@
+/**
+ * Folding the log into the live rows of a projection, a page at a time: what is read here is known to the
+ * projector, which says where to go on and writes each page before it asks for the next.
+ */
+import type { CoreProjection, CoreRowWrite } from "./core.js";
+import type { Engine } from "./engine.js";
+import type { RecordedEvent } from "./event.js";
+import type { AnyProjection } from "./projection.js";
+import { readPages } from "./read.js";
+import { foldRows, type KnownRow, type KnownRows, keyEvents, know, projectionQuery, unknownKeys } from "./row-fold.js";
+import { memoryRows, type RowReader, rowChanges, settle, storedRows } from "./row-table.js";
+
+/** One page of the log, folded into rows that are not written yet. */
+export interface FoldedPage {
+  /** Every event up to here is in the rows. */
+  readonly position: number;
+  /** How many rows have changed. */
+  readonly changed: number;
+  /** Their keys. */
+  keys(): ReadonlySet<string>;
+  /** Writes them with what `head` says, whose list of rows is empty. False as `Core.writeRows`. */
+  write(head: CoreRowWrite): Promise<boolean>;
+  /** They are where they belong. */
+  settle(): void;
+}
+
+/** See the module. */
+export interface LiveFold {
+  /** Pages of the log, folded into stored rows or, with null, into `memory`. Gives null if the stored rows are gone. */
+  pages(stored: CoreProjection | null, after: number, until: number): AsyncIterable<FoldedPage | null>;
+  /** What is kept of stored rows may not be what is stored. */
+  forget(): void;
+  /** Rows in memory begin anew. */
+  restart(): void;
+  readonly memory: RowReader;
+  /** Nobody will fold any more. */
+  end(): void;
+}
+
+/** Rows kept for the next page. */
+const rowsKept = 20_000;
+
+/** Folds through the projection's own functions. */
+export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
+  const query = projectionQuery(projection);
+  const kept: KnownRows = new Map();
+  const memory = memoryRows(projection);
+
+  /** Null if the stored rows are gone. */
+  async function fold(stored: CoreProjection | null, events: readonly RecordedEvent[]): Promise<KnownRow[] | null> {
+    const keys = keyEvents(projection, events);
+    const rows = stored === null ? memory.known : kept;
+    if (stored) {
+      const unknown = unknownKeys(keys, kept);
+      if (unknown.length > 0) {
+        const found = await storedRows(engine.connection, stored.generation).rows(unknown);
+        if (found === null) {
+          return null;
+        }
+        for (const [index, key] of unknown.entries()) {
+          know(kept, key, found[index] ?? undefined);
+        }
+      }
+    }
+    const changed: KnownRow[] = [];
+    foldRows(projection, events, keys, rows, changed);
+    return changed;
+  }
+
+  return {
+    async *pages(stored, after, until) {
+      for await (const page of readPages(engine, { ...query, afterPosition: after, untilPosition: until })) {
+        const changed = await fold(stored, page.events);
+        yield changed && {
+          position: page.position,
+          changed: changed.length,
+          keys: () => new Set(changed.map(({ key }) => key)),
+          write(head) {
+            const write = { ...head, rows: rowChanges(projection, changed) };
+            return engine.connection.call((core) => core.writeRows(JSON.stringify(write)));
+          },
+          settle() {
+            settle(changed);
+            memory.changed();
+            if (kept.size > rowsKept) {
+              kept.clear();
+            }
+          },
+        };
+      }
+    },
+    forget: () => kept.clear(),
+    restart() {
+      memory.known.clear();
+      memory.changed();
+    },
+    memory,
+    end() {},
+  };
+}

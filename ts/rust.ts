@@ -1,0 +1,158 @@
+/**
+ * Definitions written in Rust, named here and found in the engine that a store is opened with.
+ *
+ * What these functions return says only a name; opened with `engine`, a store makes of it a definition
+ * whose functions are those of the module. Commands, states and rows cross as JSON, events of a stream or of
+ * the log that are folded there do not cross at all.
+ */
+import { type Aggregate, type AnyAggregate, defineAggregate } from "./aggregate.js";
+import type { Core, CoreDecided, CoreDefinitionList, CoreDefinitions, IndexValue } from "./core.js";
+import { NotDecided } from "./decide.js";
+import { bind } from "./definition.js";
+import { errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
+import type { AnyEvent } from "./event.js";
+import { ownFolds } from "./folds.js";
+import { type AnyProjection, defineProjection, type Projection } from "./projection.js";
+import { rustFolds } from "./rust-fold.js";
+import { type FoldsStreams, loadsItself } from "./states.js";
+import type { Clock } from "./types.js";
+import type { WasmRuntime } from "./wasm.js";
+
+/**
+ * An aggregate whose decider is written in Rust; its version and how often snapshots are kept are said there.
+ * A refusal is `refused`, with what the decider refused with, as JSON, as its cause.
+ *
+ * ```ts
+ * const workflow = rustAggregate<Workflow, WorkflowCommand, WorkflowEvent>("workflow");
+ * const store = await openStore({ name: "app", engine: () => import("./pkg"), aggregates: [workflow] });
+ * ```
+ */
+export function rustAggregate<S, C, E extends AnyEvent>(name: string): Aggregate<string, S, C, E> {
+  const boundTo = once((runtime) => aggregateOf(name, runtime));
+  const unbound = () => {
+    throw invalidArgument("engine", `aggregate ${name} is written in Rust: open the store with its engine`);
+  };
+  const functions = { initialState: unbound, decide: unbound, evolve: unbound };
+  const { ref, ...handle } = defineAggregate<string, S, C, E>({ name, version: 1, ...functions });
+  const self: Aggregate<string, S, C, E> = Object.freeze({
+    ...handle,
+    ref: (id: string) => Object.freeze({ ...ref(id), aggregate: self }),
+    [bind]: boundTo,
+  });
+  return self;
+}
+
+/**
+ * A projection written in Rust; its version, events and indexes are said there. It folds without entering
+ * JavaScript; a row does when it is read.
+ *
+ * ```ts
+ * const executions = rustProjection<ExecutionRow>("executions");
+ * ```
+ */
+export function rustProjection<Row, I extends string = string>(name: string): Projection<string, Row, AnyEvent, I> {
+  const boundTo = once((runtime) => projectionOf(name, runtime));
+  const unbound = () => {
+    throw invalidArgument("engine", `projection ${name} is written in Rust: open the store with its engine`);
+  };
+  const handle = defineProjection({ name, version: 1, key: unbound, evolve: unbound });
+  return Object.freeze({ ...handle, [bind]: boundTo }) as unknown as Projection<string, Row, AnyEvent, I>;
+}
+
+/** One bound definition for each engine: stores that share an engine share what they keep for it. */
+function once<T>(make: (runtime: WasmRuntime) => T): (runtime: WasmRuntime) => T {
+  const made = new WeakMap<WasmRuntime, T>();
+  return (runtime) => {
+    let found = made.get(runtime);
+    if (found === undefined) {
+      found = make(runtime);
+      made.set(runtime, found);
+    }
+    return found;
+  };
+}
+
+function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsStreams {
+  const { version, snapshotEvery } = described("aggregates", name, runtime);
+  const ask = <T>(use: (definitions: CoreDefinitions) => string) => answer<T>(runtime, use);
+  const aggregate = defineAggregate<string, unknown, unknown, AnyEvent>({
+    name,
+    version,
+    snapshotEvery,
+    initialState: () => ask((rust) => rust.initialState(name)),
+    decide(command, state) {
+      let decided: CoreDecided;
+      try {
+        decided = ask((rust) => rust.decide(name, JSON.stringify(command), JSON.stringify(state)));
+      } catch (error) {
+        throw new NotDecided(errorFromCore(error));
+      }
+      if ("refused" in decided) {
+        throw decided.refused;
+      }
+      return decided.events as readonly AnyEvent[];
+    },
+    evolve: (state, event) => ask((rust) => rust.evolve(name, JSON.stringify(state), JSON.stringify(event))),
+    isRefusal: () => true,
+  });
+  const load = (core: Core, snapshots: number, streamId: string, atVersion: number, at: number, clock: Clock) =>
+    runtime.now((module) => definitionsOf(module).load(core, name, snapshots, streamId, atVersion, at, clock));
+  return Object.freeze({ ...aggregate, [loadsItself]: load });
+}
+
+function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {
+  const { version, indexes, partition } = described("projections", name, runtime);
+  const never = () => {
+    throw new TypeError(`projection ${name} is folded in Rust`);
+  };
+  const projection = defineProjection({
+    name,
+    version,
+    partition: partition === "stream" ? "stream" : undefined,
+    key: never,
+    evolve: never,
+    indexes: Object.fromEntries(
+      indexes.map((index, number) => [
+        index,
+        (row: unknown) =>
+          answer<IndexValue | null>(runtime, (rust) => rust.indexValue(name, number, JSON.stringify(row))) ?? undefined,
+      ]),
+    ),
+  });
+  return Object.freeze({
+    ...projection,
+    [ownFolds]: rustFolds(() => runtime.now(definitionsOf)),
+  }) as unknown as AnyProjection;
+}
+
+function described<K extends keyof CoreDefinitionList>(
+  kind: K,
+  name: string,
+  runtime: WasmRuntime,
+): CoreDefinitionList[K][number] {
+  const list = answer<CoreDefinitionList>(runtime, (rust) => rust.describe());
+  const found = list[kind].find((definition) => definition.name === name);
+  if (found === undefined) {
+    const names = list[kind].map((definition) => definition.name).join(", ");
+    throw invalidArgument(
+      kind,
+      `the engine that the store is opened with has none of its ${kind} named ${name}; it has ${names || "none"}`,
+    );
+  }
+  return found;
+}
+
+function answer<T>(runtime: WasmRuntime, use: (definitions: CoreDefinitions) => string): T {
+  try {
+    return JSON.parse(runtime.now((module) => use(definitionsOf(module)))) as T;
+  } catch (error) {
+    throw isEverfoldError(error) ? error : errorFromCore(error);
+  }
+}
+
+function definitionsOf({ Definitions }: { readonly Definitions?: CoreDefinitions }): CoreDefinitions {
+  if (Definitions === undefined) {
+    throw invalidArgument("engine", "definitions written in Rust need the engine that has them: openStore({ engine })");
+  }
+  return Definitions;
+}
