@@ -306,13 +306,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
-  /** Rows of older versions go when no tab of that version is open, those of a rebuild when none is running. */
+  /** Rows of older versions go when no tab of that version is open; those of its own that were replaced, at once. */
   async function dropStale({ stale }: CoreProjection): Promise<void> {
     for (const old of stale) {
-      const lock = old.version === version ? rebuildLock(engine, name) : rowsLock(engine, name, old.version);
-      await withLock(lock, async () => {
-        await dropGeneration(engine, old.generation);
-      });
+      const drop = () => dropGeneration(engine, old.generation);
+      await (old.version === version ? drop() : withLock(rowsLock(engine, name, old.version), drop));
     }
   }
 

@@ -2,7 +2,7 @@
  * Rebuilding as users have it: paused, ended, taken up again, of some streams, failing at any storage
  * call; the rows are always those of a plain fold.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { isEverfoldError } from "../../ts/errors.js";
 import { defineProjection } from "../../ts/projection.js";
 import type { StorageFault } from "../../ts/testing/test-store.js";
@@ -81,6 +81,27 @@ describe("a rebuild", () => {
     await second.store.rebuild(counts, { onProgress: (progress) => processed.push(progress.processed) });
 
     expect(processed[0]).toBeGreaterThan(checkpoint);
+    expect(await rowsOf(second.store)).toEqual(before);
+  });
+
+  test("may begin while a tab that was just opened drops rows that nobody reads any more", async () => {
+    const database = newDatabase();
+    const first = await tab(database, definitions);
+    await first.store.ingest(history(200));
+    await first.store.rebuild(counts);
+    const before = await rowsOf(first.store);
+    await first.store.close();
+    const second = await tab(database, definitions);
+    let drop = () => {};
+    const held = new Promise<void>((resolve) => {
+      drop = resolve;
+    });
+    const dropping = vi.spyOn(second.core, "dropGeneration").mockImplementationOnce(() => held.then(() => true));
+    await until(() => dropping.mock.calls.length > 0);
+
+    await second.store.rebuild(counts);
+    drop();
+
     expect(await rowsOf(second.store)).toEqual(before);
   });
 
