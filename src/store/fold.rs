@@ -5,6 +5,8 @@
 //! the checkpoint that they stand for, in one transaction that is refused if another tab has moved the
 //! checkpoint meanwhile. When, and how much at once, is its owner's business.
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 
 use super::known_rows::{Changed, KnownRows, Rows};
@@ -298,10 +300,15 @@ impl Fold {
     /// What is asked for, as far as the projection wants it and has not folded it.
     fn narrowed<'q>(&self, query: &Query<'q>, until: Position) -> Query<'q> {
         let mut query = query.clone();
-        query.after_position = Some(self.position);
+        query.after_position = query.after_position.max(Some(self.position));
         query.until_position = Some(until);
         if let [aggregate] = self.wanted.aggregates {
-            query.prefix = Some(format!("{aggregate}-").into());
+            let own = format!("{aggregate}-");
+            let asked = query.prefix.take().unwrap_or_default();
+            if !own.starts_with(&*asked) && !asked.starts_with(&own) {
+                query.streams = Some(HashSet::new());
+            }
+            query.prefix = Some(if asked.len() > own.len() { asked } else { own.into() });
         }
         if !self.wanted.events.is_empty() {
             let wanted = self.wanted.events.iter().map(|event| (*event).to_owned());

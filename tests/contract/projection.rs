@@ -25,6 +25,7 @@ macro_rules! projection_sentences {
             a_stored_row_of_another_shape_is_told_by_its_key
             a_rebuild_gives_the_rows_of_a_plain_fold
             rows_as_of_a_time_leave_the_stored_ones_alone
+            a_filter_and_what_a_projection_wants_are_both_kept
         }
     };
 }
@@ -355,4 +356,47 @@ pub(crate) async fn rows_as_of_a_time_leave_the_stored_ones_alone(tabs: &impl Ta
 
     assert_eq!(then.get("nail").map(|row| row.amount), Some(2));
     assert_eq!(amount(&store, "nail").await, Some(3));
+}
+
+/// Found by a law: a position to begin after, and a prefix beside the only aggregate, were overwritten by
+/// what the projection itself reads.
+pub(crate) async fn a_filter_and_what_a_projection_wants_are_both_kept(tabs: &impl Tabs) {
+    struct Visits;
+    impl Projection for Visits {
+        const NAME: &'static str = "visits";
+        const VERSION: u32 = 1;
+        const AGGREGATES: &'static [&'static str] = &["room"];
+        type Event = Value;
+        type Row = u32;
+
+        fn keys<'e>(event: &'e RecordedEvent<'_, Value>) -> Keys<'e> {
+            event.stream_id.into()
+        }
+
+        fn evolve(row: Option<u32>, _event: &RecordedEvent<'_, Value>, _key: &str) -> Option<u32> {
+            Some(row.unwrap_or(0) + 1)
+        }
+    }
+    let store = open(tabs).await;
+    for (id, stream) in [("c1", "room-1"), ("c2", "hall-1"), ("c3", "room-1"), ("c4", "room-20")] {
+        appended(&store, &[event(id, stream, "visited", &json!({}))]).await;
+    }
+    let rows = async |query: Query<'_>| {
+        let rows = store.project::<Visits>(&query).await.expect("folds");
+        rows.into_iter().collect::<Vec<_>>()
+    };
+    let with_prefix = |prefix: &'static str| Query {
+        prefix: Some(prefix.into()),
+        ..Query::default()
+    };
+    let after = Query {
+        after_position: Some(Position(1)),
+        ..Query::default()
+    };
+    let row = |stream: &str, visits| (stream.to_owned(), visits);
+
+    assert_eq!(rows(after).await, [row("room-1", 1), row("room-20", 1)]);
+    assert_eq!(rows(with_prefix("room-2")).await, [row("room-20", 1)]);
+    assert_eq!(rows(with_prefix("ro")).await, [row("room-1", 2), row("room-20", 1)]);
+    assert_eq!(rows(with_prefix("hall-")).await, []);
 }
