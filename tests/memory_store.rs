@@ -6,10 +6,18 @@ mod contention;
 mod contract;
 #[path = "memory/faults.rs"]
 mod faults;
+#[path = "memory/filter.rs"]
+mod filter;
 #[path = "memory/fixtures.rs"]
 mod fixtures;
+#[path = "memory/history.rs"]
+mod history;
 #[path = "memory/laws.rs"]
 mod laws;
+#[path = "memory/row_laws.rs"]
+mod row_laws;
+#[path = "memory/tally.rs"]
+mod tally;
 
 use everfold::store::{MemoryDatabase, MemoryStorage};
 
