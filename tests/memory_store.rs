@@ -10,10 +10,14 @@ mod faults;
 mod filter;
 #[path = "memory/fixtures.rs"]
 mod fixtures;
+#[path = "memory/frozen.rs"]
+mod frozen;
 #[path = "memory/history.rs"]
 mod history;
 #[path = "memory/laws.rs"]
 mod laws;
+#[path = "memory/meddling.rs"]
+mod meddling;
 #[path = "memory/row_laws.rs"]
 mod row_laws;
 #[path = "memory/tally.rs"]
