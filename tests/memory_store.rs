@@ -18,6 +18,8 @@ mod history;
 mod laws;
 #[path = "memory/meddling.rs"]
 mod meddling;
+#[path = "memory/rebuilding.rs"]
+mod rebuilding;
 #[path = "memory/row_laws.rs"]
 mod row_laws;
 #[path = "memory/tally.rs"]

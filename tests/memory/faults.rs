@@ -6,15 +6,20 @@
 use std::collections::BTreeMap;
 
 use everfold::position::Position;
+use everfold::projection::Projection;
 use everfold::store::{
-    Change, Fault, Faults, Faulty, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read, RowWrite,
-    Storage, StorageError, Store, Table, When, Write, Written, check_export,
+    Change, Fault, Faults, Faulty, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read,
+    RowWrite, Storage, StorageError, Store, Table, When, Write, Written, check_export,
 };
 use everfold::stream::Version;
 use serde_json::json;
 
 use crate::contract::ingest::{BulkCommit, try_ingest};
-use crate::contract::log::{any, commit, events_of, over, read_all, try_append, try_open};
+use crate::contract::log::{any, append, commit, events_of, over, read_all, try_append, try_open};
+use crate::contract::{all, keys};
+use crate::history::assert_sound;
+use crate::rebuilding::{drop_rows, try_rebuild};
+use crate::tally::{ByStream, assert_replayed};
 
 #[test]
 fn each_of_three_appends_is_failed_in_each_way() {
@@ -115,12 +120,7 @@ fn nothing_acknowledged_is_lost_or_doubled_whichever_call_of_a_store_fails() {
         let loaded = loaded.expect("loads");
         let base = loaded.snapshot.map_or(0, |snapshot| snapshot.version.0);
         assert_eq!(base + events_of(&loaded.batch).len() as u64, 8, "{fault:?}");
-        let mut after = Some(Position(0));
-        while let Some(position) = after {
-            let report = fresh.verify(position).await.expect("verifies");
-            assert_eq!(report.problems, [], "{fault:?}");
-            after = report.next;
-        }
+        assert_sound(&fresh).await;
         check_rows(&fresh, fault).await;
         if let Some(file) = file {
             assert_eq!(check_export(&file).expect("is whole").commits, 16);
@@ -183,15 +183,119 @@ fn nothing_ingested_is_lost_or_doubled_whichever_call_fails() {
             (commit.id.to_owned(), events)
         });
         assert_eq!(found, expected.collect(), "{fault:?}");
-        let mut after = Some(Position(0));
-        while let Some(position) = after {
-            let report = fresh.verify(position).await.expect("verifies");
-            assert_eq!(report.problems, [], "{fault:?}");
-            after = report.next;
-        }
+        assert_sound(&fresh).await;
+        assert_no_block_without_segment(&database, fault).await;
     }));
 
     assert!(runs > 30, "{runs} runs");
+}
+
+/// Small segments that become one, whichever call fails; after each error it is asked for again.
+#[test]
+fn nothing_is_lost_or_left_behind_whichever_call_of_a_merge_fails() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = in_small_segments().await;
+        let storage = || MemoryStorage::open(&database);
+        let before = read_all(&over(storage()).await).await;
+        let faulty = || Faulty::new(storage(), faults.clone());
+        let store = match try_open(faulty()).await {
+            Ok(store) => store,
+            Err(_) => over(faulty()).await,
+        };
+        let mut tries = 0;
+
+        while !matches!(store.compact(2).await, Ok(false)) {
+            tries += 1;
+            assert!(tries < 4, "it fails once: {fault:?}");
+            let fresh = over(storage()).await;
+            assert_eq!(read_all(&fresh).await, before, "{fault:?}");
+        }
+        let after = [any("after", "s-0")];
+        if try_append(&store, &after).await.is_err() {
+            append(&store, &after).await;
+        }
+
+        let fresh = over(storage()).await;
+        assert_eq!(read_all(&fresh).await[..before.len()], before, "{fault:?}");
+        assert_eq!(fresh.stats().await.expect("counts").segments, 1, "{fault:?}");
+        assert_sound(&fresh).await;
+        assert_no_block_without_segment(&database, fault).await;
+    }));
+
+    assert!(runs >= 12, "{runs} runs");
+}
+
+/// A rebuild that puts rows aside, writes them and switches: after each error it is taken up, as after a
+/// reload, and the old rows are read until then.
+#[test]
+fn rows_are_those_of_a_plain_replay_whichever_call_of_a_rebuild_fails() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = in_small_segments().await;
+        let storage = || MemoryStorage::open(&database);
+        let events = read_all(&over(storage()).await).await;
+        over(storage()).await.view::<ByStream>().count().await.expect("folds");
+        let mut tries = 0;
+
+        loop {
+            let opened = try_open(Faulty::new(storage(), faults.clone())).await;
+            if let Ok(store) = opened
+                && let Ok(switched) = try_rebuild::<ByStream, _>(&store, tries > 0, events.len() as u64).await
+            {
+                assert!(switched, "nobody else rebuilds: {fault:?}");
+                break;
+            }
+            tries += 1;
+            assert!(tries < 3, "it fails once: {fault:?}");
+            assert_replayed::<ByStream, _>(&over(storage()).await, &database, &events).await;
+        }
+
+        let fresh = over(storage()).await;
+        assert_replayed::<ByStream, _>(&fresh, &database, &events).await;
+        let report = fresh
+            .projection(ByStream::NAME, ByStream::VERSION)
+            .await
+            .expect("reads");
+        for old in report.stale {
+            drop_rows(&fresh, old.generation).await.expect("drops");
+        }
+        let rows = all(&storage(), Table::Rows).await.len() as u64;
+        let live = fresh.count_rows(report.state.generation).await.expect("counts");
+        assert_eq!(live, Some(rows), "rows of no generation are left: {fault:?}");
+    }));
+
+    assert!(runs > 60, "{runs} runs");
+}
+
+/// Four small segments and a tail.
+async fn in_small_segments() -> MemoryDatabase {
+    let database = MemoryDatabase::new();
+    let store = over(MemoryStorage::open(&database)).await;
+    for number in 0..5 {
+        for stream in ["s-0", "s-1", "t-0"] {
+            append(&store, &[any(&format!("{number} {stream}"), stream)]).await;
+        }
+        if number < 4 {
+            store.seal().await.expect("seals");
+        }
+    }
+    database
+}
+
+/// The space of what was replaced has come back.
+async fn assert_no_block_without_segment(database: &MemoryDatabase, fault: &Fault) {
+    let storage = MemoryStorage::open(database);
+    let segments = keys(&all(&storage, Table::Segments).await);
+    let mut of_blocks: Vec<_> = keys(&all(&storage, Table::Blocks).await)
+        .into_iter()
+        .map(|key| match key {
+            Key::List(mut parts) => (parts.swap_remove(0), parts.swap_remove(1)),
+            key => panic!("{key:?} is no key of a block"),
+        })
+        .collect();
+    of_blocks.dedup();
+
+    let owners: Vec<_> = of_blocks.into_iter().map(|(first, _)| first).collect();
+    assert_eq!(owners, segments, "{fault:?}");
 }
 
 /// Writes a row that is the checkpoint it was written with.

@@ -8,16 +8,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use everfold::position::Position;
-use everfold::projection::Projection;
-use everfold::store::{
-    Advanced, Fold, LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Query, Storage, Store, StoredRows, When,
-};
+use everfold::store::{LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Query, Storage, Store, When};
 use everfold::stream::Version;
 
 use crate::contract::ingest::{BulkCommit, try_ingest};
 use crate::contract::log::{any, append, events_of, over, read, read_all};
 use crate::history::assert_sound;
 use crate::meddling::Meddling;
+use crate::rebuilding::try_rebuild;
 use crate::tally::{ByStream, assert_replayed};
 
 /// What the frozen tab is about, and what it got done of it: ids of commits that it was told are stored.
@@ -80,53 +78,10 @@ async fn compacted<S: Storage>(store: &Store<S>) {
     while store.compact(2).await.expect("compacts") {}
 }
 
-/// A rebuild as `ts/build.ts` drives it: taken up if one is under way, given up if another tab changed the rows.
 async fn rebuilt<S: Storage>(store: &Store<S>, resume: bool) {
-    let (name, version) = (ByStream::NAME, ByStream::VERSION);
-    let before = store.begin_rebuild(name, version, resume).await.expect("begins").state;
-    let rebuild = before.rebuild.expect("is under way");
-    let generation = rebuild.generation;
-    let flush = async || while !store.flush_rows(name, version, generation).await.expect("writes") {};
-    flush().await;
-    let mut fold = Fold::new::<ByStream>(StoredRows {
-        generation,
-        checkpoint: rebuild.checkpoint,
-        revision: 0,
-    });
-    let switched = loop {
-        let budget = if fold.position().0 < PREPARED { 5 } else { 4_096 };
-        let advanced = fold
-            .advance(store, store, &Query::default(), budget)
-            .await
-            .expect("folds");
-        if advanced == Advanced::Gone || !fold.stage(store).await.expect("stages") {
-            break false;
-        }
-        if advanced == Advanced::Done {
-            flush().await;
-            fold.forget();
-            if store
-                .switch_generation(name, version, generation)
-                .await
-                .expect("switches")
-            {
-                break true;
-            }
-            store.catch_up().await.expect("catches up");
-            if fold.position() >= store.position() {
-                break false;
-            }
-        }
-    };
-    let state = store.projection(name, version).await.expect("reads").state;
-    let dropped = match state.rebuild {
-        _ if switched => Some(before.generation),
-        Some(rebuild) if rebuild.generation == generation => Some(generation),
-        _ => None,
-    };
-    if let Some(dropped) = dropped {
-        while !store.drop_generation(dropped, 2).await.expect("drops") {}
-    }
+    try_rebuild::<ByStream, S>(store, resume, PREPARED)
+        .await
+        .expect("rebuilds");
 }
 
 impl Meanwhile {
