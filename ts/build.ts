@@ -100,13 +100,21 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
     await drive(engine, projection, fold, generation, control);
   } catch (error) {
     if (!isEverfoldError(error, "store-closed")) {
-      await dropGeneration(engine, generation).catch(() => undefined);
+      await abandon(engine, projection, generation).catch(() => undefined);
     }
     throw error;
   } finally {
     fold?.end?.();
   }
   engine.idle.later(`old rows of ${name}`, () => dropGeneration(engine, before.generation));
+}
+
+/** Drops a rebuild that failed, unless only the answer was lost and its rows are the live ones now. */
+async function abandon(engine: Engine, projection: AnyProjection, generation: number): Promise<void> {
+  const { rebuild } = await projectionState(engine.connection, projection);
+  if (rebuild?.generation === generation) {
+    await dropGeneration(engine, generation);
+  }
 }
 
 /** Folds to the end of the log, writes, switches. */

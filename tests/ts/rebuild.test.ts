@@ -122,6 +122,25 @@ describe("a rebuild", () => {
     expect(await rowsOf(store)).toEqual(before);
   });
 
+  // Found by freezing tabs: what failed was the answer, the rows were switched to, and then deleted as
+  // those of a failed rebuild. Every tab folded the whole log in memory from then on.
+  test("whose switch was done but not answered keeps the rows that it switched to", async () => {
+    const { store, core } = await tab(newDatabase(), definitions);
+    await store.ingest(history(200));
+    const before = await rowsOf(store);
+    const switchGeneration = core.switchGeneration.bind(core);
+    vi.spyOn(core, "switchGeneration").mockImplementationOnce(async (...rebuilt) => {
+      await switchGeneration(...rebuilt);
+      throw { code: "storage-unavailable", message: "the answer was lost", details: { reason: "lost" } };
+    });
+
+    await expect(store.rebuild(counts)).rejects.toMatchObject({ code: "storage-unavailable" });
+
+    const { generation } = JSON.parse(await core.projection("counts", 1));
+    expect(await core.countRows(generation)).toBe(10);
+    expect(await rowsOf(store)).toEqual(before);
+  });
+
   test("begins by asking whoever keeps something elsewhere, who may refuse", async () => {
     const starts: RebuildStart[] = [];
     let refuses = false;
