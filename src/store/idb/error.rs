@@ -2,8 +2,6 @@
 //!
 //! Browsers agree on few of the names and on none of the texts; those here were seen.
 
-use indexed_db_futures::error::{Error, OpenDbError};
-use indexed_db_futures::internals::SystemRepr;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DomException;
 
@@ -36,33 +34,23 @@ pub(super) fn aborted(error: Option<&DomException>) -> StorageError {
     }
 }
 
-/// Why a database does not open.
-pub(super) fn opening(error: &OpenDbError) -> StorageError {
-    match exception(error) {
+/// Why a database does not open, or is not deleted.
+pub(super) fn opening(error: Option<DomException>) -> StorageError {
+    match error {
         Some(exception) if exception.name() == "QuotaExceededError" => StorageError::QuotaExceeded,
         Some(exception) => StorageError::Unavailable(exception.message()),
-        None => StorageError::Unavailable(match error {
-            OpenDbError::UnsupportedEnvironment | OpenDbError::NullFactory => "there is no IndexedDB here".to_owned(),
-            // What `indexed_db_futures` makes of every exception that `open` throws. Ours is not 0, so this
-            // is a page that may not use storage, such as a sandboxed frame.
-            OpenDbError::VersionZero => "this page may not use IndexedDB".to_owned(),
-            OpenDbError::Base(Error::Unknown(error)) => error.to_string(),
-            // Of values read and written, for which we do not use `indexed_db_futures`.
-            OpenDbError::Base(_) => "it does not open".to_owned(),
-        }),
+        None => StorageError::Unavailable("it does not open".to_owned()),
     }
 }
 
-/// Whether opening failed because the database has a higher version than was asked for.
-pub(super) fn is_version_error(error: &OpenDbError) -> bool {
-    exception(error).is_some_and(|exception| exception.name() == "VersionError")
-}
-
-fn exception(error: &OpenDbError) -> Option<&DomException> {
-    match error {
-        OpenDbError::Base(Error::DomException(exception)) => Some(exception.as_sys()),
-        _ => None,
-    }
+/// Why a database cannot even be asked for: there is nothing to ask, or it refuses, as it does in a sandboxed frame.
+pub(super) fn asking(thrown: &JsValue) -> StorageError {
+    let reason = if thrown.is_instance_of::<DomException>() {
+        "this page may not use IndexedDB"
+    } else {
+        "there is no IndexedDB here"
+    };
+    StorageError::Unavailable(reason.to_owned())
 }
 
 fn meaning(exception: &DomException) -> StorageError {

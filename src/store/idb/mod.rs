@@ -4,13 +4,14 @@
 //! (when a transaction commits by itself, what throws, what closes a connection behind our back) so
 //! that nothing above has to; what the bytes mean is not known here.
 //!
-//! Opening, upgrading and deleting go through `indexed_db_futures`. Transactions do not: its `commit`
-//! drops the reason of an abort, so a full disk could not be told from any other failure, and a
-//! record that lost a race must be aborted inside its own request's handler, not by a future that an
-//! executor polls later. They are made of web-sys calls in `transaction.rs`.
+//! It is made of web-sys calls, not of a library's futures. Those that we tried drop the reason of an
+//! abort, so a full disk could not be told from any other failure; a record that lost a race must be
+//! aborted inside its own request's handler, not by a future that an executor polls later; and to
+//! open and delete alone they were 10 KB.
 
 mod connection;
 mod error;
+mod factory;
 mod key;
 mod read;
 mod schema;
@@ -23,11 +24,6 @@ use std::rc::Rc;
 
 use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
-use indexed_db_futures::database::{Database, VersionChangeEvent};
-use indexed_db_futures::error::OpenDbError;
-use indexed_db_futures::factory::DBFactory;
-use indexed_db_futures::internals::SystemRepr;
-use indexed_db_futures::prelude::Build;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{IdbDatabase, IdbVersionChangeEvent};
@@ -59,15 +55,7 @@ impl IdbStorage {
     pub async fn open(name: &str) -> Result<Self, StorageError> {
         let blocked = Rc::new(Cell::new(false));
         let on_blocked = Rc::clone(&blocked);
-        let opening = Database::open(name)
-            .with_version(schema::VERSION)
-            .with_on_blocked(move |_| {
-                on_blocked.set(true);
-                Ok(())
-            })
-            .with_on_upgrade_needed(|event: VersionChangeEvent, database: Database| schema::migrate(&event, &database))
-            .build()
-            .map_err(|error| error::opening(&error))?;
+        let opening = factory::open(name, move || on_blocked.set(true))?;
 
         let timer = pin!(async {
             TimeoutFuture::new(BLOCKED_AFTER).await;
@@ -76,14 +64,14 @@ impl IdbStorage {
             }
         });
         let database = match select(opening, timer).await {
-            Either::Left((Ok(database), _)) => database,
-            Either::Left((Err(error), _)) if error::is_version_error(&error) => return Err(newer(name).await),
-            Either::Left((Err(error), _)) => return Err(error::opening(&error)),
+            Either::Left((Ok(database), _)) => database.unchecked_into::<IdbDatabase>(),
+            Either::Left((Err(Some(error)), _)) if error.name() == "VersionError" => return Err(newer(name).await),
+            Either::Left((Err(error), _)) => return Err(error::opening(error)),
             Either::Right(((), opening)) => {
                 // It may open after all, and a connection that nobody holds would block every other.
                 wasm_bindgen_futures::spawn_local(async {
                     if let Ok(late) = opening.await {
-                        late.close();
+                        late.unchecked_into::<IdbDatabase>().close();
                     }
                 });
                 return Err(StorageError::Blocked(
@@ -96,8 +84,8 @@ impl IdbStorage {
                 ));
             }
         };
-        let storage = Self::over(database.as_sys().clone().unchecked_into());
-        schema::verify(&database)?;
+        let storage = Self::over(database);
+        schema::verify(&storage.connection.database)?;
         Ok(storage)
     }
 
@@ -136,12 +124,8 @@ impl IdbStorage {
 /// Connections of this library close at once. Fails with [`StorageError::Blocked`] after 5 seconds
 /// if something else holds it open; the browser then deletes it when that lets go.
 pub async fn delete_database(name: &str) -> Result<(), StorageError> {
-    let deletion = DBFactory::new()
-        .map_err(|error| error::opening(&error))?
-        .delete_db(name)
-        .map_err(|error| error::opening(&OpenDbError::Base(error)))?;
-    match select(deletion, TimeoutFuture::new(BLOCKED_AFTER)).await {
-        Either::Left((deleted, _)) => deleted.map_err(|error| error::opening(&OpenDbError::Base(error))),
+    match select(factory::delete(name)?, TimeoutFuture::new(BLOCKED_AFTER)).await {
+        Either::Left((deleted, _)) => deleted.map(drop).map_err(error::opening),
         Either::Right(_) => Err(StorageError::Blocked(
             "another tab holds the database open, so it is deleted later".to_owned(),
         )),
@@ -150,26 +134,25 @@ pub async fn delete_database(name: &str) -> Result<(), StorageError> {
 
 /// Looks which version is there, without a change.
 async fn newer(name: &str) -> StorageError {
-    let opening = Database::open(name).build();
-    match opening {
-        Ok(opening) => match opening.await {
-            Ok(database) => {
-                let found = database.version();
-                database.close();
-                StorageError::Newer {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        clippy::cast_sign_loss,
-                        reason = "a version is a whole number from 1 to 2^53"
-                    )]
-                    found: found as u64,
-                    known: u64::from(schema::VERSION),
-                }
-            }
-            Err(error) => error::opening(&error),
+    match look(name).await {
+        Ok(found) => StorageError::Newer {
+            found,
+            known: u64::from(schema::VERSION),
         },
-        Err(error) => error::opening(&error),
+        Err(error) => error,
     }
+}
+
+async fn look(name: &str) -> Result<u64, StorageError> {
+    let database = factory::open_as_it_is(name)?.await.map_err(error::opening)?;
+    let database: IdbDatabase = database.unchecked_into();
+    database.close();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a version is a whole number from 1 to 2^53"
+    )]
+    Ok(database.version() as u64)
 }
 
 impl Storage for IdbStorage {

@@ -3,8 +3,8 @@
 //! A change of shape adds a step here and only ever adds stores, so that a tab with the version
 //! before keeps working until it is reloaded. Steps are never edited: databases that took them exist.
 
-use indexed_db_futures::database::{Database, VersionChangeEvent};
-use indexed_db_futures::prelude::Build;
+use wasm_bindgen::JsValue;
+use web_sys::{IdbDatabase, IdbObjectStoreParameters};
 
 use crate::store::{StorageError, Table};
 
@@ -22,24 +22,23 @@ pub(super) const TURN: &str = "turn";
 
 /// Takes every step from the version that is there to [`VERSION`], in the upgrade's transaction: an
 /// error takes none of them.
-pub(super) fn migrate(event: &VersionChangeEvent, database: &Database) -> indexed_db_futures::Result<()> {
-    if event.old_version() < 1.0 {
+pub(super) fn migrate(old_version: f64, database: &IdbDatabase) -> Result<(), JsValue> {
+    if old_version < 1.0 {
         for table in Table::ALL {
-            database
-                .create_object_store(table.name())
-                .with_auto_increment(table == Table::Journal)
-                .build()?;
+            let parameters = IdbObjectStoreParameters::new();
+            parameters.set_auto_increment(table == Table::Journal);
+            database.create_object_store_with_optional_parameters(table.name(), &parameters)?;
         }
-        database.create_object_store(TURN).build()?;
+        database.create_object_store(TURN)?;
     }
     Ok(())
 }
 
 /// Refuses a database of the same name that something else has made.
-pub(super) fn verify(database: &Database) -> Result<(), StorageError> {
-    let found: Vec<String> = database.object_store_names().collect();
+pub(super) fn verify(database: &IdbDatabase) -> Result<(), StorageError> {
+    let found = database.object_store_names();
     let mut needed = Table::ALL.iter().map(|table| table.name()).chain([TURN]);
-    match needed.find(|needed| !found.iter().any(|name| name == needed)) {
+    match needed.find(|needed| !found.contains(needed)) {
         None => Ok(()),
         Some(missing) => Err(StorageError::Unavailable(format!(
             "a database of this name exists and is not a store, as it has no {missing}"
