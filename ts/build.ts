@@ -40,7 +40,7 @@ const rowsAside = 30_000;
 const progressMs = 50;
 /** A paused one looks so often whether it has been ended. */
 const lookMs = 100;
-const dropAtOnce = 1_000;
+const dropAtOnce = 5_000;
 
 /**
  * Builds and switches. Rejects with `rebuild-running` if that is under way, here or in another tab; ended by its signal

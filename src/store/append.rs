@@ -242,7 +242,7 @@ impl<S: Storage> Store<S> {
 
     /// Reads directories and journal anew.
     async fn reload(&self) -> Result<(), StoreError> {
-        let mut log = super::open::read_log(&self.storage).await?;
+        let mut log = super::open::read_log(&*self.storage).await?;
         log.foreign = Foreign::All;
         self.commit_filters.borrow_mut().clear();
         *self.log.borrow_mut() = log;

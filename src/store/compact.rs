@@ -73,7 +73,7 @@ impl<S: Storage> Store<S> {
             let blocks: Vec<_> = (0..segment.first_stream_block())
                 .map(|number| BlockId::new(segment, number))
                 .collect();
-            contents.push(self.blocks.get(&self.storage, &blocks).await?);
+            contents.push(self.blocks.get(&*self.storage, &blocks).await?);
         }
         let (mut events, mut commits) = (Vec::new(), Vec::new());
         for (segment, contents) in old.iter().zip(&contents) {

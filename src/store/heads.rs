@@ -47,7 +47,7 @@ impl<S: Storage> Store<S> {
             }
             let round: Vec<BlockId> = wanted.keys().copied().collect();
             for blocks in round.chunks(BLOCKS_AT_ONCE) {
-                let contents = self.blocks.get(&self.storage, blocks).await?;
+                let contents = self.blocks.get(&*self.storage, blocks).await?;
                 for (block, content) in blocks.iter().zip(contents) {
                     if let Some(places) = wanted.get(block) {
                         last_versions(&content, places, &mut heads)?;

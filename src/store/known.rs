@@ -70,7 +70,7 @@ impl<S: Storage> Store<S> {
         let blocks: Vec<BlockId> = (segment.first_commit_block()..segment.first_stream_block())
             .map(|number| BlockId::new(segment, number))
             .collect();
-        for content in self.blocks.get(&self.storage, &blocks).await? {
+        for content in self.blocks.get(&*self.storage, &blocks).await? {
             let commits = read_commits(&content).map_err(|reason| StoreError::format("a block of commits", reason))?;
             for commit in &commits {
                 let id = read_commit(commit.header)

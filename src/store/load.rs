@@ -113,7 +113,7 @@ impl<S: Storage> Store<S> {
         let eager = all_blocks.len() <= EAGER_BLOCKS;
         let now = if eager { all_blocks.as_slice() } else { &[] };
         let reads = query.definition.map(|_| snapshots_of(stream)).into_iter().collect();
-        let (found, contents) = self.blocks.get_with(&self.storage, now, reads).await?;
+        let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
         let snapshots = match query.definition {
             Some((definition, version)) => self.sift_snapshots(found, definition, version).await?,
             None => FoundSnapshots::default(),
@@ -124,7 +124,7 @@ impl<S: Storage> Store<S> {
             contents
         } else {
             let needed = self.blocks_from(stream, from, &all_blocks, &tail);
-            self.blocks.get(&self.storage, &needed).await?
+            self.blocks.get(&*self.storage, &needed).await?
         };
         sink.begin(snapshot.as_ref());
         let last = collect(stream, from, query, &contents, &tail, sink)?;
@@ -150,7 +150,7 @@ impl<S: Storage> Store<S> {
         let (contents, tail) = self
             .with_blocks(async || {
                 let (blocks, tail) = self.parts_of(stream, from);
-                Ok((self.blocks.get(&self.storage, &blocks).await?, tail))
+                Ok((self.blocks.get(&*self.storage, &blocks).await?, tail))
             })
             .await?;
         for content in &contents {

@@ -4,6 +4,7 @@
 //! (`plan`), the tail in memory (`tail`), sealing (`append`), reading in pages (`read`), loading a
 //! stream (`load`), rows and their checkpoints (`projections`, `rows`).
 
+mod ahead;
 mod append;
 mod batch;
 mod blocks;
@@ -43,6 +44,7 @@ mod view;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use futures_util::lock::Mutex;
 
@@ -82,13 +84,14 @@ use crate::stream::Version;
 /// wait for one another. Several stores, in tabs or processes, may share one database.
 #[derive(Debug)]
 pub struct Store<S> {
-    storage: S,
+    storage: Rc<S>,
     identity: meta::Identity,
     durability: Durability,
     log: RefCell<log::Log>,
     blocks: blocks::BlockCache,
     /// The segment in which the next page of a reader probably goes on.
-    sorted: RefCell<Option<std::rc::Rc<sorted::Sorted>>>,
+    sorted: RefCell<Option<Rc<sorted::Sorted>>>,
+    ahead: ahead::ReadAhead,
     /// Filters of commit ids, read when first asked for.
     commit_filters: RefCell<HashMap<blocks::BlockId, Vec<u8>>>,
     /// Where projections stand, as last seen.

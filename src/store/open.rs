@@ -2,9 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use futures_util::lock::Mutex;
 
+use super::ahead::ReadAhead;
 use super::blocks::BlockCache;
 use super::log::Log;
 use super::meta::{Floor, Identity};
@@ -52,7 +54,8 @@ impl<S: Storage> Store<S> {
         let identity =
             identity.ok_or_else(|| StoreError::format("the store's identity", FormatError::Missing("replica")))?;
         Ok(Self {
-            storage,
+            storage: Rc::new(storage),
+            ahead: ReadAhead::default(),
             identity,
             durability: options.durability,
             doubtful: Cell::new(log.unread.is_some()),
@@ -71,6 +74,7 @@ impl<S: Storage> Store<S> {
     /// Closes the store. Calls under way finish, later ones fail.
     pub fn close(&self) {
         self.closed.set(true);
+        self.ahead.forget();
         self.storage.close();
     }
 

@@ -96,24 +96,18 @@ impl<S: Storage> Store<S> {
             segments.reverse();
         }
         let mut rest = segments.as_slice();
-        while let Some((first, others)) = rest.split_first() {
+        let mut group = scan.query.group(&mut rest);
+        while !group.is_empty() {
             if scan.is_over() {
                 return Ok(());
             }
-            let mut group = vec![(first, scan.query.blocks_of(first))];
-            rest = others;
-            let mut blocks = group.iter().map(|(_, ids)| ids.len()).sum::<usize>();
-            while let Some((segment, others)) = rest.split_first() {
-                let ids = scan.query.blocks_of(segment);
-                blocks += ids.len();
-                if blocks > AHEAD_BLOCKS {
-                    break;
-                }
-                group.push((segment, ids));
-                rest = others;
-            }
-            group.retain(|(_, ids)| !ids.is_empty());
-            for (segment, sorted) in self.sorted(group).await? {
+            let next = scan.query.group(&mut rest);
+            let ahead = if scan.query.limit.is_none() {
+                ids_of(&next)
+            } else {
+                Vec::new()
+            };
+            for (segment, sorted) in self.sorted(group, ahead).await? {
                 if scan.is_over() {
                     return Ok(());
                 }
@@ -121,6 +115,7 @@ impl<S: Storage> Store<S> {
                 // The next page goes on in it.
                 *self.sorted.borrow_mut() = scan.stopped.map(|_| sorted);
             }
+            group = next;
         }
         if forward && !scan.is_over() {
             let log = self.log.borrow();
@@ -134,26 +129,29 @@ impl<S: Storage> Store<S> {
         Ok(())
     }
 
-    /// Blocks of segments, read in one transaction and put into order.
+    /// Blocks of segments, read in one transaction and put into order, while those of `ahead` are being read.
     async fn sorted<'s>(
         &self,
-        group: Vec<(&'s Rc<Directory>, Vec<BlockId>)>,
+        group: Group<'s>,
+        ahead: Vec<BlockId>,
     ) -> Result<Vec<(&'s Directory, Rc<Sorted>)>, BlocksError> {
         let kept = self.sorted.borrow_mut().take();
         let known = |ids: &[BlockId]| kept.as_ref().filter(|sorted| sorted.holds(ids));
-        let mut reads = Vec::new();
-        for (_, ids) in &group {
-            if known(ids).is_none() {
-                reads_of(ids, &mut reads);
+        let unknown = group.iter().filter(|(_, ids)| known(ids).is_none());
+        let unknown: Vec<_> = unknown.flat_map(|(_, ids)| ids).copied().collect();
+        let found = match self.ahead.take(&unknown).await {
+            Some(found) => found,
+            None if unknown.is_empty() => Vec::new(),
+            None => {
+                let mut reads = Vec::new();
+                reads_of(&unknown, &mut reads);
+                self.storage.read(reads).await.map_err(StoreError::from)?
             }
+        };
+        if !ahead.is_empty() {
+            self.ahead.begin(&self.storage, ahead);
         }
-        let mut found = if reads.is_empty() {
-            Vec::new()
-        } else {
-            self.storage.read(reads).await.map_err(StoreError::from)?
-        }
-        .into_iter()
-        .flatten();
+        let mut found = found.into_iter().flatten();
         group
             .into_iter()
             .map(|(segment, ids)| {
@@ -197,7 +195,7 @@ impl<S: Storage> Store<S> {
             let mut found = Vec::new();
             for number in start..segment.stream_blocks.len() {
                 let id = BlockId::new(segment, segment.first_stream_block() + number);
-                for content in self.blocks.get(&self.storage, &[id]).await? {
+                for content in self.blocks.get(&*self.storage, &[id]).await? {
                     let streams =
                         read_streams(&content).map_err(|reason| StoreError::format("a block of streams", reason))?;
                     found.extend(streams.into_iter().filter(|id| wanted(id)).map(str::to_owned));
@@ -215,6 +213,33 @@ impl<S: Storage> Store<S> {
         }
         ids.truncate(limit);
         Ok(ids)
+    }
+}
+
+/// Segments whose blocks are read together, each with those of its blocks that are wanted.
+type Group<'s> = Vec<(&'s Rc<Directory>, Vec<BlockId>)>;
+
+fn ids_of(group: &Group<'_>) -> Vec<BlockId> {
+    group.iter().flat_map(|(_, ids)| ids).copied().collect()
+}
+
+impl Query<'_> {
+    /// Takes the next segments of which something is wanted; none at the end.
+    fn group<'s>(&self, rest: &mut &'s [Rc<Directory>]) -> Group<'s> {
+        let mut group = Group::new();
+        let mut blocks = 0;
+        while let Some((segment, others)) = rest.split_first() {
+            let ids = self.blocks_of(segment);
+            blocks += ids.len();
+            if blocks > AHEAD_BLOCKS && !group.is_empty() {
+                break;
+            }
+            if !ids.is_empty() {
+                group.push((segment, ids));
+            }
+            *rest = others;
+        }
+        group
     }
 }
 

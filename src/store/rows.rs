@@ -1,7 +1,9 @@
 //! Rows of projections: written with their checkpoint, read by key, by range or through an index.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
+use super::ahead::Begun;
 use super::batch::put_text;
 use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
@@ -10,6 +12,9 @@ use crate::json::{FromJson, JsonReader, RawJson, parse};
 use crate::log::FormatError;
 use crate::position::Position;
 use crate::projection::IndexValue;
+
+/// So many parts are read at once to be flushed: some 100 KiB.
+const PARTS_AT_ONCE: u32 = 8;
 
 /// The value as a part of a key of the index.
 fn index_key(value: &IndexValue<'_>) -> Key {
@@ -240,8 +245,8 @@ impl<S: Storage> Store<S> {
         Ok(done)
     }
 
-    /// Writes the rows of one staged part where they belong and forgets the part, in one transaction. True when none is
-    /// left, or when the rebuild is not under way any more.
+    /// Writes the rows of some staged parts where they belong and forgets these parts, each in a transaction of its own.
+    /// True when none is left, or when the rebuild is not under way any more.
     pub async fn flush_rows(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
         let key = (name.to_owned(), version);
         let known = self.projections.borrow().get(&key).cloned();
@@ -249,34 +254,41 @@ impl<S: Storage> Store<S> {
             Some(state) => state,
             None => self.projection(name, version).await?.state,
         };
-        let part = Read::Scan {
+        let parts = Read::Scan {
             table: Table::Rows,
             range: staged(generation),
             order: Order::Ascending,
-            limit: Some(1),
+            limit: Some(PARTS_AT_ONCE),
         };
-        let found = self.storage.read(vec![part]).await?.into_iter().flatten().next();
-        let Some(part) = found.filter(|_| state.rebuild.is_some_and(|rebuild| rebuild.generation == generation)) else {
-            return Ok(true);
-        };
-        let malformed = || StoreError::format("staged rows", FormatError::Malformed("rows"));
-        let rows = str::from_utf8(&part.value).map_err(|_| malformed())?;
-        let rows: Vec<RowChange<'_>> = parse(rows).map_err(|_| malformed())?;
-        let mut transaction = Write {
-            durability: Durability::Relaxed,
-            ..Write::default()
-        };
-        Self::change_projection(&mut transaction, name, version, &state, &state);
-        for row in &rows {
-            put_row(&mut transaction.changes, generation, row);
+        let parts = self.storage.read(vec![parts]).await?.into_iter().flatten();
+        let parts: Vec<Entry> = parts
+            .filter(|_| state.rebuild.is_some_and(|rebuild| rebuild.generation == generation))
+            .collect();
+        let done = parts.is_empty();
+        let mut before: Option<Begun<Written>> = None;
+        let mut written = true;
+        for part in parts {
+            let mut write = Write {
+                durability: Durability::Relaxed,
+                ..Write::default()
+            };
+            Self::change_projection(&mut write, name, version, &state, &state);
+            flush_part(&mut write.changes, generation, part)?;
+            let storage = Rc::clone(&self.storage);
+            // One is made while another one is written.
+            let begun = Begun::new(async move { storage.write(write).await });
+            if let Some(before) = before.replace(begun) {
+                written &= before.answer().await? == Written::Done;
+            }
         }
-        let range = KeyRange::only(part.key);
-        transaction.changes.push(Change::Delete(Table::Rows, range));
-        if self.storage.write(transaction).await? != Written::Done {
+        if let Some(last) = before {
+            written &= last.answer().await? == Written::Done;
+        }
+        if !written {
             // Somebody changed the projection: the next call sees how.
             self.projections.borrow_mut().remove(&key);
         }
-        Ok(false)
+        Ok(done)
     }
 
     /// Rows by key, a JSON list with null for what is missing; none if the generation is gone.
@@ -402,6 +414,18 @@ fn advance(write: &RowWrite<'_>, before: &ProjectionState) -> Option<ProjectionS
         }),
         ..before.clone()
     })
+}
+
+/// Puts the rows of one staged part where they belong, and deletes the part.
+fn flush_part(changes: &mut Vec<Change>, generation: u64, part: Entry) -> Result<(), StoreError> {
+    let malformed = || StoreError::format("staged rows", FormatError::Malformed("rows"));
+    let rows = str::from_utf8(&part.value).map_err(|_| malformed())?;
+    let rows: Vec<RowChange<'_>> = parse(rows).map_err(|_| malformed())?;
+    for row in &rows {
+        put_row(changes, generation, row);
+    }
+    changes.push(Change::Delete(Table::Rows, KeyRange::only(part.key)));
+    Ok(())
 }
 
 fn put_row(changes: &mut Vec<Change>, generation: u64, RowChange(key, row, before, after): &RowChange<'_>) {

@@ -375,7 +375,7 @@ pub enum StorageError {
 }
 
 /// Keeps tables of bytes. Cheap to share: all methods take `&self`, several calls may be under way.
-pub trait Storage {
+pub trait Storage: 'static {
     /// Answers all of `reads` from one instant, in their order.
     fn read(&self, reads: Vec<Read>) -> impl Future<Output = Result<Vec<Vec<Entry>>, StorageError>>;
 

@@ -156,7 +156,7 @@ impl<S: Storage> Store<S> {
         let blocks: Vec<_> = (0..segment.first_stream_block())
             .map(|number| BlockId::new(&segment, number))
             .collect();
-        let contents = self.blocks.get(&self.storage, &blocks).await?;
+        let contents = self.blocks.get(&*self.storage, &blocks).await?;
         read_segment(&segment, &contents)
             .and_then(|(events, commits)| export.put_commits(&mut content, &commits, &events, segment.first))
             .map_err(|reason| StoreError::format(format!("segment {}", segment.first.0), reason))?;

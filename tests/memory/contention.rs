@@ -17,7 +17,7 @@ fn bulk_gets_through_in_smaller_parts_when_another_tab_is_always_first() {
         let times = Cell::new(3);
         let meddling = Meddling {
             storage: MemoryStorage::open(&database),
-            meddle: async |call, when| {
+            meddle: async move |call, when| {
                 if times.get() > 0 && (call, when) == (Call::Append, When::Before) {
                     times.set(times.get() - 1);
                     appended(&other, &[any(&format!("other {}", times.get()), "shared")]).await;

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use everfold::position::Position;
 use everfold::store::{LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Query, Storage, Store, When};
@@ -112,32 +113,45 @@ impl Meanwhile {
     }
 }
 
+/// How a tab comes to be frozen.
+#[derive(Default)]
+struct Sleep {
+    /// Whether it has begun to work.
+    awake: Cell<bool>,
+    /// Moments before and after calls that it has come to.
+    moments: Cell<u64>,
+    /// How many events were added while it slept.
+    added: Cell<Option<u64>>,
+}
+
 /// Freezes `work` at each of its calls. Returns how many there were.
 async fn frozen_at_each_call(work: impl Work, meanwhile: Meanwhile) -> u64 {
     for moment in 1.. {
         let database = prepared().await;
-        let (moments, added) = (Cell::new(0), Cell::new(None));
-        let awake = Cell::new(false);
+        let sleep = Rc::new(Sleep::default());
         let storage = Meddling {
             storage: MemoryStorage::open(&database),
-            meddle: async |_, when: When| {
-                if awake.get() {
-                    moments.set(moments.get() + 1);
-                    if moments.get() == moment {
-                        added.set(Some(meanwhile.happens(&database).await));
-                        println!("frozen at moment {moment}, {when:?}, {meanwhile:?}");
+            meddle: {
+                let (sleep, database) = (Rc::clone(&sleep), database.clone());
+                async move |_, when: When| {
+                    if sleep.awake.get() {
+                        sleep.moments.set(sleep.moments.get() + 1);
+                        if sleep.moments.get() == moment {
+                            sleep.added.set(Some(meanwhile.happens(&database).await));
+                            println!("frozen at moment {moment}, {when:?}, {meanwhile:?}");
+                        }
                     }
                 }
             },
         };
         let tab = over(storage).await;
         tab.catch_up().await.expect("catches up");
-        awake.set(true);
+        sleep.awake.set(true);
 
         let own = work.of(&tab).await;
 
-        awake.set(false);
-        let Some(added) = added.get() else {
+        sleep.awake.set(false);
+        let Some(added) = sleep.added.get() else {
             return moment - 1;
         };
         let other = over(MemoryStorage::open(&database)).await;

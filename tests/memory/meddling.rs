@@ -17,7 +17,7 @@ pub(crate) struct Meddling<F> {
     pub(crate) meddle: F,
 }
 
-impl<F: AsyncFn(Call, When)> Storage for Meddling<F> {
+impl<F: AsyncFn(Call, When) + 'static> Storage for Meddling<F> {
     async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
         (self.meddle)(Call::Read, When::Before).await;
         let found = self.storage.read(reads).await;

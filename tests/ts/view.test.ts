@@ -243,7 +243,7 @@ describe("rebuilding", () => {
 
     const rebuilding = store.rebuild(balances, {
       onProgress: ({ processed, total, phase }) => {
-        expect(total).toBe(2_001);
+        expect([2_001, 2_002]).toContain(total);
         progress.push(processed);
         phases.add(phase);
       },
@@ -254,7 +254,8 @@ describe("rebuilding", () => {
 
     expect(await view.get("account-a")).toEqual({ owner: "Ann", balance: 2_005 });
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
-    expect(progress.at(-1)).toBe(2_001);
+    // With the deposit, if the live rows had it before the switch.
+    expect([2_001, 2_002]).toContain(progress.at(-1));
     expect(phases.has("folding")).toBe(true);
   });
 
