@@ -3,6 +3,7 @@
 // `page` and `context` are Playwright's names, so tests read as usual; `launch` starts the same profile again, for
 // tests that close or kill the browser.
 
+import { readlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +21,13 @@ export async function launch(profile: string, serverUrl?: string): Promise<Brows
     ...(executablePath === undefined ? {} : { executablePath }),
     ...(serverUrl === undefined ? {} : { baseURL: serverUrl }),
   });
+}
+
+/** SIGKILL for the browser of a profile: the profile's lock is a link to a name that ends in its process id. */
+export async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
+  const holder = readlinkSync(join(profile, "SingletonLock"));
+  process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
+  await context.close().catch(() => undefined);
 }
 
 interface Fixtures {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { test as base } from "../chromium.ts";
 
-export { expect, launch } from "../chromium.ts";
+export { expect, killBrowser, launch } from "../chromium.ts";
 export type { Bank } from "./page.ts";
 
 const root = join(import.meta.dirname, "..", "..");

@@ -1,8 +1,6 @@
 // The browser killed in the middle of a rebuild, again and again on one profile.
 
-import { readlinkSync } from "node:fs";
-import { join } from "node:path";
-import { expect, launch, test } from "./bank.ts";
+import { expect, killBrowser, launch, test } from "./bank.ts";
 
 const KILLS = 10;
 
@@ -47,9 +45,7 @@ test("a browser killed ten times in mid-rebuild has its rows, and takes the rebu
     });
     rebuilding.catch(() => undefined);
     await expect.poll(() => phase, { intervals: [5] }).toBe(wanted);
-    const holder = readlinkSync(join(profile, "SingletonLock"));
-    process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
-    await context.close().catch(() => undefined);
+    await killBrowser(context, profile);
   }
 
   const context = await launch(profile, serverUrl);

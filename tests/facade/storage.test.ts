@@ -1,9 +1,7 @@
 /**
  * The store on IndexedDB, as a page uses it: reloads, kills, a full disk, deleted databases, a trap.
  */
-import { readlinkSync } from "node:fs";
-import { join } from "node:path";
-import { expect, launch, test } from "./bank.ts";
+import { expect, killBrowser, launch, test } from "./bank.ts";
 
 test("what was written is there after a reload, with rows and snapshots", async ({ page }) => {
   await page.evaluate(async () => {
@@ -63,8 +61,7 @@ test("a killed browser loses nothing that was acknowledged", async ({ profile, s
     });
     writing.catch(() => undefined);
     await expect.poll(() => acknowledged).toBeGreaterThan(start + 100);
-    killBrowser(profile);
-    await context.close().catch(() => undefined);
+    await killBrowser(context, profile);
   }
 
   const context = await launch(profile, serverUrl);
@@ -216,9 +213,3 @@ test("where IndexedDB fails, opening says so", async ({ page }) => {
   // A full disk while opening is mostly trouble of another kind (it is seen at 0 % use), so it is no quota-exceeded.
   expect(codes).toEqual(["storage-unavailable", "storage-unavailable", "storage-unavailable", "done"]);
 });
-
-/** SIGKILL for the browser of a profile: the profile's lock is a link to a name that ends in its process id. */
-function killBrowser(profile: string): void {
-  const holder = readlinkSync(join(profile, "SingletonLock"));
-  process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
-}

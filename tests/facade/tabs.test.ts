@@ -42,6 +42,88 @@ test("two tabs racing on the same accounts lose no update", async ({ context, pa
   }
 });
 
+test("one tab ingests in bulk while the other appends, and all of it is there", async ({ context, page }) => {
+  const bulk = await openTab(context, "bulk", page);
+  const other = await openTab(context, "bulk");
+  await bulk.evaluate(() => window.store.append("account-shared", [window.bank.opened("Ann")]));
+
+  const ingesting = bulk.evaluate(async () => {
+    const { deposited } = window.bank;
+    let told = 0;
+    for (let round = 0; round < 4; round += 1) {
+      const batches = Array.from({ length: 100 }, (_, batch) => ({
+        commitId: `bulk ${round} ${batch}`,
+        events: Array.from({ length: 100 }, (_, event) => ({
+          streamId: event % 2 === 0 ? "account-shared" : `account-${event}`,
+          ...deposited(1),
+        })),
+      }));
+      await window.store.ingest(batches, {
+        onProgress: ({ events }) => {
+          told = round * 10_000 + events;
+        },
+      });
+    }
+    return told;
+  });
+  const appended = await other.evaluate(async () => {
+    const { account, codeOf, deposit, deposited } = window.bank;
+    let [deposits, conflicts, rounds] = [0, 0, 0];
+    // An event of account 99 is in each batch of the bulk: it goes on until the last one is there.
+    while ((await window.store.load(account, "99", { fresh: true })).version < 400) {
+      await Promise.all(["shared", "own"].map((id) => window.store.execute(account, id, deposit(1))));
+      rounds += 1;
+      deposits += 1;
+      // What it knows of the stream may be out of date: then it is told, and nothing is written.
+      const { version } = await window.store.load(account, "shared");
+      const code = await codeOf(
+        window.store.append("account-shared", [deposited(1)], {
+          expectedVersion: version,
+          commitId: `exact ${rounds}`,
+        }),
+      );
+      if (code === "done") {
+        deposits += 1;
+      } else {
+        conflicts += 1;
+        if (code !== "conflict") {
+          throw new Error(code);
+        }
+      }
+    }
+    return { deposits, conflicts, rounds };
+  });
+  const told = await ingesting;
+
+  expect(appended.deposits + appended.conflicts).toBe(2 * appended.rounds);
+  expect(appended.rounds).toBeGreaterThan(1);
+  expect(told).toBe(40_000);
+  for (const tab of [bulk, other]) {
+    const found = await tab.evaluate(async () => {
+      const { account } = window.bank;
+      const shared = await window.store.load(account, "shared", { fresh: true });
+      const own = await window.store.load(account, "own");
+      const { streams, events } = await window.store.stats();
+      const row = await window.store.view(window.bank.balances).get("account-shared");
+      return {
+        shared: [shared.version, shared.state.balance, row?.balance],
+        own: [own.version, own.state.balance],
+        streams,
+        events,
+        verified: await window.store.verify(),
+      };
+    });
+    const shared = 20_000 + appended.deposits;
+    expect(found).toEqual({
+      shared: [shared + 1, shared, shared],
+      own: [appended.rounds, appended.rounds],
+      streams: 52,
+      events: 40_001 + appended.deposits + appended.rounds,
+      verified: { ok: true, problems: [] },
+    });
+  }
+});
+
 test("a tab shows what another one wrote, within a moment", async ({ context, page }) => {
   const one = await openTab(context, "news", page);
   const two = await openTab(context, "news");
