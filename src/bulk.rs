@@ -51,9 +51,8 @@ pub(crate) struct BulkEvent<'a> {
 pub struct InvalidBulk(usize);
 
 impl<'a> Bulk<'a> {
-    /// Reads the text, UTF-8. What stands where JSON should be is taken as it is.
-    pub fn parse(text: &'a [u8]) -> Result<Self, InvalidBulk> {
-        let text = std::str::from_utf8(text).map_err(|_| InvalidBulk(0))?;
+    /// Reads the text. What stands where JSON should be is taken as it is.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidBulk> {
         let mut lines = Lines { rest: text, read: 0 };
         let mut types = Vec::new();
         let mut bulk = Self::default();
@@ -144,7 +143,7 @@ mod tests {
     fn a_bulk_is_read_line_by_line() {
         let text = "t\"a\\n\"\nsone two\nc5 id with spaces\ne0 0 2 -7\n{\"b\":1}\nk6 given\n[]\nm0 0 1 0\n{}\n\n";
 
-        let bulk = Bulk::parse(text.as_bytes()).unwrap();
+        let bulk = Bulk::parse(text).unwrap();
 
         assert_eq!(bulk.streams, ["one two"]);
         let ids: Vec<_> = bulk.commits.iter().map(|commit| commit.id).collect();
@@ -170,7 +169,7 @@ mod tests {
             ("c5 id\ne0 0 1 0\n{}\n", 2),
             ("\n", 1),
         ] {
-            assert_eq!(Bulk::parse(text.as_bytes()).unwrap_err(), InvalidBulk(line), "{text}");
+            assert_eq!(Bulk::parse(text).unwrap_err(), InvalidBulk(line), "{text}");
         }
     }
 }

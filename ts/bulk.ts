@@ -24,7 +24,7 @@ export interface Bulk {
   textOf(event: StreamEvent, where: string): string;
   /** Adds a commit: the texts of its events, one after the other. With `content`, the caller gave the id. */
   commit(commitId: string, events: number, texts: string, content?: string): void;
-  bytes(): Uint8Array;
+  text(): string;
 }
 
 interface KnownStream {
@@ -75,6 +75,6 @@ export function newBulk(engine: Engine, now: number): Bulk {
       commitIds.push(commitId);
       events += count;
     },
-    bytes: () => new TextEncoder().encode(text),
+    text: () => text,
   };
 }

@@ -264,12 +264,12 @@ export interface Core {
   append(group: string): Promise<string>;
   /**
    * Writes commits of a bulk, from number `from` on, in one transaction and in their order: all of them,
-   * or fewer; it ends before the first that is refused, or leaves out those. `CoreIngested`. A bulk is UTF-8, lines, each ended by a line feed, by their first character: `t`
+   * or fewer; it ends before the first that is refused, or leaves out those. `CoreIngested`. A bulk is lines, each ended by a line feed, by their first character: `t`
    * a type as JSON, `s` a stream id, `c` a commit (recordedAt, a space, a new id), `k` the same with an id
    * that was given and its content on the next line, `e` an event (numbers of stream and type, schema
    * version, occurredAt) with its data on the next line, `m` the same with metadata on a line before.
    */
-  ingest(bulk: Uint8Array, from: number, passOver: boolean): Promise<string>;
+  ingest(bulk: string, from: number, passOver: boolean): Promise<string>;
   /** Reads what other tabs wrote. `CoreProgress`. */
   catchUp(): Promise<string>;
   /** Makes a segment of the journal's tail; false if it is empty. */

@@ -40,15 +40,16 @@ export async function ingestFacts(
     position: log.position(),
   };
   let writing: Promise<void> = Promise.resolve();
+  let before = writing;
   let block = newBulk(engine, environment.now());
   let written: ReadonlySet<string> | undefined;
 
   async function write(bulk: Bulk): Promise<void> {
-    const bytes = bulk.bytes();
+    const text = bulk.text();
     const streams = bulk.streams();
     for (let from = 0; from < bulk.commitIds.length; ) {
       checkAborted(signal);
-      const done = await log.ingest(bytes, from, onRefused !== undefined, streams);
+      const done = await log.ingest(text, from, onRefused !== undefined, streams);
       from = done.next;
       if (done.commits > done.knownCommits) {
         written = streams;
@@ -74,21 +75,26 @@ export async function ingestFacts(
     }
   }
 
-  /** Writes the block, if it is full, once the one before is on disk. */
+  /** Hands the block over, if it is full. */
   async function handOver(): Promise<void> {
     if (block.events() >= blockEvents || block.characters() >= blockCharacters) {
       await next();
     }
   }
 
-  /** The core's part and the making of a block are turns of their own. */
+  /**
+   * The block is written when the one before is on disk, while the next is made: one is written, one waits.
+   * The core's part and the making of a block are turns of their own.
+   */
   async function next(): Promise<void> {
     await nextTask();
-    await writing;
+    await before;
     checkAborted(signal);
     engine.check();
-    writing = queue.alongside(write(block));
-    // It is awaited before the next block, or at the end.
+    const bulk = block;
+    before = writing;
+    writing = queue.alongside(before.then(() => write(bulk)));
+    // It is awaited before the block after the next, or at the end.
     writing.catch(() => undefined);
     block = newBulk(engine, environment.now());
     await nextTask();

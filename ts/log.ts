@@ -40,7 +40,7 @@ export interface Log {
    * Writes commits of a bulk as `Core.ingest` does. States of its `streams`, as of foreign ones, are out of
    * date once it resolves; call `grown` after that.
    */
-  ingest(bulk: Uint8Array, from: number, passOver: boolean, streams: ReadonlySet<string>): Promise<CoreIngested>;
+  ingest(bulk: string, from: number, passOver: boolean, streams: ReadonlySet<string>): Promise<CoreIngested>;
   /** Tells the followers of own writes and of foreign ones that were found on the way. */
   grown(touched: ReadonlySet<string>, more?: boolean): void;
   /** Takes in what other tabs wrote until now. */

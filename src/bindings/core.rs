@@ -173,7 +173,7 @@ impl Core {
     }
 
     /// Writes commits of a bulk, from number `from` on.
-    pub fn ingest(&self, bulk: Vec<u8>, from: u32, pass_over: bool) -> Promise {
+    pub fn ingest(&self, bulk: String, from: u32, pass_over: bool) -> Promise {
         let store = self.store();
         promise(async move {
             let bulk = Bulk::parse(&bulk).map_err(|error| CoreError::argument(&error))?;

@@ -68,7 +68,7 @@ pub(crate) async fn try_ingest<S: Storage>(
 ) -> Result<Ingested, StoreError> {
     let text = bulk_text(commits);
     store
-        .ingest(&Bulk::parse(text.as_bytes()).expect("is a bulk"), from, OnRefused::Stop)
+        .ingest(&Bulk::parse(&text).expect("is a bulk"), from, OnRefused::Stop)
         .await
 }
 
@@ -252,7 +252,7 @@ pub(crate) async fn bulk_may_pass_over_commits_that_are_refused<T: Tabs>(tabs: &
         used(),
     ];
     let text = bulk_text(&commits);
-    let bulk = Bulk::parse(text.as_bytes()).expect("is a bulk");
+    let bulk = Bulk::parse(&text).expect("is a bulk");
 
     let ingested = store.ingest(&bulk, 0, OnRefused::PassOver).await.expect("ingests");
 
@@ -266,7 +266,7 @@ pub(crate) async fn a_commit_of_bulk_has_the_limits_of_any_commit<T: Tabs>(tabs:
     let store = open(tabs).await;
     let size = |length: usize| format!("t\"t\"\nsa\nc1 c\ne0 0 1 0\n\"{}\"\n", "x".repeat(length));
     let refused = async |text: &str| {
-        let bulk = Bulk::parse(text.as_bytes()).expect("is a bulk");
+        let bulk = Bulk::parse(text).expect("is a bulk");
         let ingested = store.ingest(&bulk, 0, OnRefused::Stop).await.expect("ingests");
         !ingested.refused.is_empty()
     };
