@@ -24,6 +24,7 @@ export async function bundleStore(bench, store) {
     minify: true,
     format: "esm",
     target: "es2022",
+    external: ["./rust_module.js"],
     logLevel: "error",
   });
   return new Map(outputFiles.map(({ path, contents }) => [path.split(/[\\/]/).at(-1), contents]));
@@ -33,4 +34,7 @@ export async function bundleStore(bench, store) {
 export const sqliteWasm = (bench) => join(bench, "node_modules/@sqlite.org/sqlite-wasm/dist/sqlite3.wasm");
 
 /** What everfold's bundled code looks for beside itself. */
-export const everfoldFiles = ["everfold.wasm", "rebuild-worker.js"].map((name) => [name, join(root, "dist", name)]);
+export const everfoldFiles = [
+  ...["everfold.wasm", "rebuild-worker.js"].map((name) => [name, join(root, "dist", name)]),
+  ...["rust_module.js", "rust_module_bg.wasm"].map((name) => [name, join(root, "examples/rust-module/pkg", name)]),
+];

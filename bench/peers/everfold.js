@@ -1,14 +1,19 @@
 // everfold through its public API only, as its users have it.
 
-import { openStore } from "everfold";
+import { openStore, rustAggregate, rustProjection } from "everfold";
 import { evolveBalance } from "../ledger/account.js";
-import { account, balances } from "./everfold-definitions.js";
+import * as definitions from "./everfold-definitions.js";
+
+// `examples/rust-module`, whose balances are those of the definitions in JavaScript.
+const inRust = { account: rustAggregate("account"), balances: rustProjection("balances") };
 
 const factsOf = (events) => events.map(({ type, data, occurredAt }) => ({ type, data, occurredAt }));
 
 /** @type {import("./store").Open} */
-export async function open({ database, durability, projection }) {
+export async function open({ database, durability, projection, rust = false }) {
+  const { account, balances } = rust ? inRust : definitions;
   const store = await openStore({
+    ...(rust && { engine: () => import("./rust_module.js") }),
     name: database,
     aggregates: [account],
     projections: projection ? [balances] : [],

@@ -18,6 +18,8 @@ export type OpenOptions = {
   readonly durability: "relaxed" | "strict";
   /** Keep the balances projection and its checkpoint up to date, on disk. */
   readonly projection: boolean;
+  /** With definitions in Rust, where a store has them. */
+  readonly rust?: boolean;
 };
 
 /** Each `peers/<name>.js` exports this function as `open`. */
