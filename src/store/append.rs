@@ -207,10 +207,7 @@ impl<S: Storage> Store<S> {
 
     /// Brings the log up to what is stored.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        let (number, floor) = {
-            let log = self.log.borrow();
-            (log.tail.number(), log.floor)
-        };
+        let number = self.log.borrow().tail.number();
         let journal = Read::Scan {
             table: Table::Journal,
             range: KeyRange::after(Key::from(number)),
@@ -224,7 +221,7 @@ impl<S: Storage> Store<S> {
             .into_iter();
         let stored = found.next().unwrap_or_default();
         let unmoved = match stored.first() {
-            Some(entry) => entry.value == floor.encode(),
+            Some(entry) => entry.value == self.log.borrow().stored_floor,
             None => false,
         };
         if unmoved {
@@ -317,7 +314,7 @@ pub(crate) fn seal(log: &Log, more: Option<&Packed<'_>>, write: &mut Write) -> R
     write.checks.push(Check {
         table: Table::Meta,
         key: Floor::key(),
-        expected: Some(log.floor.encode()),
+        expected: Some(log.stored_floor.clone()),
     });
     put_segment(write, &directory, blocks);
     write

@@ -39,7 +39,10 @@ impl<S: Storage> Store<S> {
                     continue;
                 }
             };
-            let before = self.log.borrow().floor;
+            let (before, stored) = {
+                let log = self.log.borrow();
+                (log.floor, log.stored_floor.clone())
+            };
             let floor = Floor {
                 changes: before.changes + 1,
                 ..before
@@ -47,12 +50,12 @@ impl<S: Storage> Store<S> {
             let directory = merged.directory.clone();
             match self
                 .storage
-                .write(replacing(old, merged, before, floor, self.durability))
+                .write(replacing(old, merged, stored, floor, self.durability))
                 .await
             {
                 Ok(Written::Done) => {
                     let mut log = self.log.borrow_mut();
-                    log.floor = floor;
+                    log.move_floor(floor);
                     log.segments.splice(range, [Rc::new(directory)]);
                     return Ok(true);
                 }
@@ -108,14 +111,14 @@ fn small_run(segments: &[Rc<Directory>], length: usize) -> Option<Range<usize>> 
 fn replacing(
     old: &[Rc<Directory>],
     merged: Segment,
-    before: Floor,
+    before: Vec<u8>,
     after: Floor,
     durability: super::Durability,
 ) -> Write {
     let check = Check {
         table: Table::Meta,
         key: Floor::key(),
-        expected: Some(before.encode()),
+        expected: Some(before),
     };
     let mut write = Write {
         checks: vec![check],

@@ -45,6 +45,9 @@ pub(crate) struct Unread {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) floor: Floor,
+    /// Its bytes as they are stored, which a transaction compares: an earlier format's are others than those that
+    /// this release writes, and so are those with a field that it does not know.
+    pub(crate) stored_floor: Vec<u8>,
     pub(crate) segments: Vec<Rc<Directory>>,
     pub(crate) tail: Tail,
     /// Where the log ends, as long as the tail is not read: start-up looks at the last record only.
@@ -107,14 +110,14 @@ impl Log {
         let mut found = found.into_iter();
         let mut next = || found.next().unwrap_or_default();
         let (floor, segments, journal) = (next(), next(), next());
-        let floor = match floor.first() {
-            Some(entry) => {
-                Floor::decode(&entry.value).map_err(|reason| StoreError::format("the journal's floor", reason))?
-            }
-            None => Floor::default(),
+        let stored_floor = match floor.into_iter().next() {
+            Some(entry) => entry.value,
+            None => Floor::default().encode(),
         };
+        let floor = Floor::decode(&stored_floor).map_err(|reason| StoreError::format("the journal's floor", reason))?;
         let mut log = Self {
             floor,
+            stored_floor,
             tail: Tail::new(floor.position, floor.number),
             ..Self::default()
         };
@@ -213,7 +216,13 @@ impl Log {
             self.keep_head(stream, version);
         }
         self.segments.push(Rc::new(directory));
+        self.move_floor(floor);
+    }
+
+    /// The floor is stored there now.
+    pub(crate) fn move_floor(&mut self, floor: Floor) {
         self.floor = floor;
+        self.stored_floor = floor.encode();
     }
 }
 

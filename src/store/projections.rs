@@ -207,13 +207,29 @@ impl<S: Storage> Store<S> {
         let states = found.next().unwrap_or_default();
         let mut newest_version = 0;
         let mut own = None;
-        for (_, other, state) in listed(&states)? {
+        for ((_, other, state), entry) in listed(&states)?.into_iter().zip(states) {
             newest_version = newest_version.max(other);
             if other == version {
-                own = Some(state);
+                own = Some((state, entry));
             }
         }
-        let Some(state) = own else { return Ok(None) };
+        let Some((state, stored)) = own else { return Ok(None) };
+        let encoded = state.encode();
+        if stored.value != encoded {
+            // An earlier format's, or with a field that this release does not know: who changes it compares with
+            // what this release writes.
+            let check = Check {
+                table: Table::Meta,
+                key: stored.key.clone(),
+                expected: Some(stored.value),
+            };
+            let write = Write {
+                checks: vec![check],
+                changes: vec![Change::Put(Table::Meta, stored.key, encoded)],
+                durability: Durability::Relaxed,
+            };
+            self.storage.write(write).await?;
+        }
         let mut stale = Vec::new();
         let mut resumable = false;
         for entry in found.next().unwrap_or_default() {

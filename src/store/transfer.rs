@@ -239,7 +239,7 @@ impl<S: Storage> Store<S> {
             write.checks.push(Check {
                 table: Table::Meta,
                 key: Floor::key(),
-                expected: Some(log.floor.encode()),
+                expected: Some(log.stored_floor.clone()),
             });
             log.floor
         } else {

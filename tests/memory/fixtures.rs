@@ -1,20 +1,28 @@
 //! What was ever stored is read for ever.
 //!
 //! `tests/fixtures/format-N` holds a whole store of each format, table by table, and what it must
-//! read as. To write the files of a new format: `EVERFOLD_FIXTURES=write cargo test fixtures`.
+//! read as. To write those of the present one: `EVERFOLD_FIXTURES=write cargo test --test memory_store fixtures`.
+#![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use everfold::position::Position;
+use everfold::projection::Projection;
 use everfold::store::{
-    Change, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Read, RowQuery, Storage, Store, Table,
-    Write,
+    Change, Fold, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Query, Read, RowQuery, Storage,
+    Store, StoredRows, Table, Write,
 };
 use everfold::stream::Version;
 use serde_json::{Value, json};
 use xxhash_rust::xxh64::xxh64;
 
+use crate::contract::ingest::{BulkCommit, ingested};
 use crate::contract::log::{any, appended, commit, events_of, over, read_all};
+use crate::contract::{all, done, keys};
+use crate::history::assert_sound;
+use crate::rebuilding::try_rebuild;
+use crate::tally::{ByStream, assert_replayed};
 
 fn folder(format: u64) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/format-{format}"))
@@ -72,6 +80,17 @@ async fn dump(storage: &impl Storage) -> Value {
     tables
 }
 
+/// A dump as text, one entry a line.
+fn lines(tables: &Value) -> String {
+    let tables = tables.as_object().expect("is an object").iter();
+    let tables = tables.map(|(name, entries)| {
+        let entries = entries.as_array().expect("is a list").iter().map(Value::to_string);
+        let entries: Vec<_> = entries.map(|entry| format!("    {entry}")).collect();
+        format!("  \"{name}\": [\n{}\n  ]", entries.join(",\n"))
+    });
+    format!("{{\n{}\n}}\n", tables.collect::<Vec<_>>().join(",\n"))
+}
+
 /// A database with the content of a dump.
 async fn restore(tables: &Value) -> MemoryDatabase {
     let database = MemoryDatabase::new();
@@ -118,9 +137,9 @@ async fn restore(tables: &Value) -> MemoryDatabase {
     database
 }
 
-/// Everything that the store of a fixture answers.
+/// Everything that the store of a fixture answers. Events of bulk are told by their number and a digest.
 async fn answers<S: Storage>(store: &Store<S>) -> Value {
-    let events: Vec<Value> = read_all(store)
+    let (bulk, events): (Vec<_>, Vec<_>) = read_all(store)
         .await
         .into_iter()
         .map(|event| {
@@ -135,7 +154,7 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
                 event.data,
             ])
         })
-        .collect();
+        .partition(|event| event[1].as_str().is_some_and(|stream| stream.starts_with("bulk-")));
     let query = LoadQuery {
         definition: Some(("account", 3)),
         ..LoadQuery::default()
@@ -143,12 +162,15 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
     let loaded = store.load("one", query).await.expect("loads");
     let snapshot = loaded.snapshot.expect("has a snapshot");
     let state = store.projection("balances", 1).await.expect("reads").state;
-    let query = RowQuery {
-        generation: state.generation,
-        index: Some(0),
-        ..RowQuery::default()
+    let rows = async |index| {
+        let query = RowQuery {
+            generation: state.generation,
+            index: Some(index),
+            ..RowQuery::default()
+        };
+        let rows = store.list_rows(&query).await.expect("lists").expect("is there");
+        serde_json::from_str::<Value>(&rows).expect("is JSON")
     };
-    let rows = store.list_rows(&query).await.expect("lists").expect("is there");
     let mut problems = Vec::new();
     let mut after = Some(Position(0));
     while let Some(position) = after {
@@ -156,22 +178,65 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
         problems.extend(report.problems.into_iter().map(|problem| problem.message));
         after = report.next;
     }
-    json!({
+    let mut answers = json!({
         "replica": store.replica(),
         "events": events,
         "snapshot": [snapshot.version.0, snapshot.occurred_at, snapshot.recorded_at, snapshot.state],
         "afterSnapshot": events_of(&loaded.batch).len(),
         "checkpoint": state.checkpoint,
-        "rows": serde_json::from_str::<Value>(&rows).expect("is JSON"),
+        "rows": rows(0).await,
         "knownCommit": store.find_commit("c1").await.expect("finds").map(|receipt| receipt.position),
         "problems": problems,
-    })
+    });
+    if let Some(rebuild) = rebuild_of(store).await {
+        let digest = xxh64(Value::from(bulk.clone()).to_string().as_bytes(), 0);
+        answers["bulk"] = json!([bulk.len(), format!("{digest:016x}")]);
+        answers["rowsByName"] = rows(1).await;
+        answers["failedAt"] = json!(state.failed_at);
+        answers["revision"] = json!(state.revision);
+        answers["rebuiltUpTo"] = json!(rebuild);
+    }
+    answers
 }
 
-/// A store with something in every table: a segment, a tail with a lost race, a snapshot, rows, an index.
+/// Up to where the rebuild under way has folded.
+async fn rebuild_of<S: Storage>(store: &Store<S>) -> Option<Position> {
+    let report = store
+        .projection(ByStream::NAME, ByStream::VERSION)
+        .await
+        .expect("reads");
+    report.state.rebuild.map(|rebuild| rebuild.checkpoint)
+}
+
+/// A store with everything that a release writes: segments that were sealed, merged and ingested, a tail with a
+/// commit that has all that a caller may give and with a record that lost its race, snapshots, rows with
+/// indexes, and a rebuild under way with rows written and rows put aside.
 async fn example() -> MemoryDatabase {
     let database = MemoryDatabase::new();
     let store = over(MemoryStorage::open(&database)).await;
+    appended(&store, &[any("merged", "bulk-0")]).await;
+    store.seal().await.expect("seals");
+    let streams: Vec<_> = (0..300).map(|number| format!("bulk-{number}")).collect();
+    let ids: Vec<_> = (0..10).map(|number| format!("bulk {number}")).collect();
+    let events: Vec<Vec<_>> = (0..10)
+        .map(|number| {
+            (0..100)
+                .map(|event| (&*streams[(number * 100 + event) % 300], 1))
+                .collect()
+        })
+        .collect();
+    let bulk: Vec<_> = ids
+        .iter()
+        .zip(&events)
+        .map(|(id, events)| BulkCommit {
+            id,
+            content: Some(id),
+            events,
+        })
+        .collect();
+    ingested(&store, &bulk).await;
+    store.compact(2).await.expect("merges");
+    ingested(&store, &bulk_of_others(&[("more bulk", 500), ("and more", 500)])).await;
     appended(
         &store,
         &[
@@ -181,12 +246,23 @@ async fn example() -> MemoryDatabase {
     )
     .await;
     appended(&store, &[any("0123456789abcdef0123456789abcdef", "three ü")]).await;
-    store
-        .put_snapshot("one", ("account", 3), Version(2), "{\"balance\":2}", 2)
-        .await
-        .expect("keeps");
+    for (version, state) in [(1, "{\"balance\":1}"), (2, "{\"balance\":2}")] {
+        store
+            .put_snapshot("one", ("account", 3), Version(version), state, 2)
+            .await
+            .expect("keeps");
+    }
     store.seal().await.expect("seals");
-    appended(&store, &[any("c2", "one")]).await;
+    let decided = json!({
+        "commitId": "c2", "known": true, "recordedAt": 2_000, "mode": "intent", "content": "Deposit 3",
+        "command": { "type": "Deposit", "data": 3 }, "definition": { "name": "account", "version": 3 },
+        "reads": [{ "streamId": "two", "version": 1 }], "causationId": "cause", "correlationId": "conversation",
+        "streams": [{ "streamId": "one", "expectedVersion": 2, "events": [{
+            "type": "changed", "schemaVersion": 2, "occurredAt": -1_000, "data": { "number": 3 },
+            "metadata": { "zone": "Europe/Prague" },
+        }]}],
+    });
+    appended(&store, &[decided]).await;
     let lagging = over(MemoryStorage::open(&database)).await;
     lagging.catch_up().await.expect("catches up");
     appended(&store, &[any("c3", "two")]).await;
@@ -196,12 +272,52 @@ async fn example() -> MemoryDatabase {
     let state = store.projection("balances", 1).await.expect("makes").state;
     let write = json!({
         "name": "balances", "version": 1, "generation": state.generation, "expectedCheckpoint": 0, "checkpoint": 5,
-        "rows": [["one", { "balance": 2 }, [], [2]], ["two", { "balance": 1 }, [], [1]]],
+        "rows": [
+            ["one", { "balance": 2 }, [], [2, "Ann"]], ["two", { "balance": 1 }, [], [1, null]],
+            ["three ü", { "balance": 0 }, [], [null, "Bob"]],
+        ],
+        "failedAt": 6, "replaces": true,
     })
     .to_string();
     let write = everfold::json::parse(&write).expect("is a write");
     assert!(store.write_rows(&write).await.expect("writes"));
+    store.view::<ByStream>().count().await.expect("folds");
+    begin_rebuild(&store).await;
     database
+}
+
+/// Rows of 300 streams, of which the first are where they are read and all the others aside, in two parts.
+async fn begin_rebuild<S: Storage>(store: &Store<S>) {
+    let (name, version) = (ByStream::NAME, ByStream::VERSION);
+    let begun = store.begin_rebuild(name, version, false).await.expect("begins");
+    let generation = begun.state.rebuild.expect("is under way").generation;
+    let mut fold = Fold::new::<ByStream>(StoredRows {
+        generation,
+        checkpoint: Position(0),
+        revision: 0,
+    });
+    for (until, writes) in [(Position(6), true), (Position(900), false)] {
+        let query = Query {
+            until_position: Some(until),
+            ..Query::default()
+        };
+        fold.advance(store, store, &query, usize::MAX).await.expect("folds");
+        assert!(fold.stage(store).await.expect("stages"));
+        if writes {
+            while !store.flush_rows(name, version, generation).await.expect("writes") {}
+            fold.forget();
+        }
+    }
+}
+
+/// Commits of so many events of one stream.
+fn bulk_of_others<'a>(commits: &'a [(&'a str, u64)]) -> Vec<BulkCommit<'a>> {
+    let commit = |(id, _): &'a (&'a str, u64)| BulkCommit {
+        id,
+        content: None,
+        events: &[("bulk-300", 500)],
+    };
+    commits.iter().map(commit).collect()
 }
 
 #[test]
@@ -212,7 +328,7 @@ fn a_store_of_every_format_reads_as_it_did() {
             if format == everfold::FORMAT && std::env::var("EVERFOLD_FIXTURES").is_ok() {
                 let database = example().await;
                 let tables = dump(&MemoryStorage::open(&database)).await;
-                std::fs::write(&store, format!("{tables:#}\n")).expect("writes");
+                std::fs::write(&store, lines(&tables)).expect("writes");
                 let answers = answers(&over(MemoryStorage::open(&database)).await).await;
                 std::fs::write(&expected, format!("{answers:#}\n")).expect("writes");
             }
@@ -220,12 +336,59 @@ fn a_store_of_every_format_reads_as_it_did() {
                 |path| -> Value { serde_json::from_slice(&std::fs::read(path).expect("is there")).expect("is JSON") };
 
             let database = restore(&read(store)).await;
+            let store = over(MemoryStorage::open(&database)).await;
 
-            assert_eq!(
-                answers(&over(MemoryStorage::open(&database)).await).await,
-                read(expected)
-            );
+            assert_eq!(answers(&store).await, read(expected), "format {format}");
+            goes_on(&store, &database).await;
         }
+    });
+}
+
+/// This release appends to it, takes up its rebuild, seals and merges it, and nothing is lost.
+async fn goes_on<S: Storage>(store: &Store<S>, database: &MemoryDatabase) {
+    appended(store, &[any("later", "one")]).await;
+    let events = read_all(store).await;
+    assert_replayed::<ByStream, _>(store, database, &events).await;
+    try_rebuild::<ByStream, _>(store, true, 0).await.expect("rebuilds");
+    assert_replayed::<ByStream, _>(store, database, &events).await;
+    store.seal().await.expect("seals");
+    while store.compact(2).await.expect("merges") {}
+    assert_eq!(read_all(&over(MemoryStorage::open(database)).await).await, events);
+    assert_sound(store).await;
+}
+
+#[test]
+fn the_example_of_this_format_has_every_form_that_is_written() {
+    pollster::block_on(async {
+        let database = example().await;
+        let storage = MemoryStorage::open(&database);
+        let of = async |table| keys(&all(&storage, table).await);
+        let last = |key: &Key| match key {
+            Key::List(parts) => parts.last().cloned().expect("has parts"),
+            key => key.clone(),
+        };
+        let aside = |key: &&Key| matches!(last(key), Key::Number(_));
+
+        let rows = of(Table::Rows).await;
+        assert!(rows.iter().filter(aside).count() >= 2, "parts that are aside");
+        let generations = rows.iter().filter(|key| !aside(key)).map(|key| match key {
+            Key::List(parts) => parts[0].clone(),
+            key => key.clone(),
+        });
+        assert_eq!(
+            generations.collect::<BTreeSet<_>>().len(),
+            3,
+            "rows live, live too, and of the rebuild"
+        );
+        let values = of(Table::Index).await;
+        let values = values.iter().map(|key| match key {
+            Key::List(parts) => matches!(parts[2], Key::Text(_)),
+            _ => false,
+        });
+        assert_eq!(values.collect::<BTreeSet<_>>().len(), 2, "numbers and texts");
+        assert_eq!(of(Table::Segments).await.len(), 3, "merged, ingested, sealed");
+        assert_eq!(of(Table::Snapshots).await.len(), 2);
+        assert_eq!(of(Table::Journal).await.len(), 4, "one of them lost its race");
     });
 }
 
@@ -349,11 +512,50 @@ fn every_field_of_the_format_is_read_and_unknown_ones_are_kept_through_sealing()
     });
 }
 
+/// What a later release of this format may have written: a field more, which this one passes over.
+fn with_unknown_field(mut frame: Vec<u8>) -> Vec<u8> {
+    frame.truncate(frame.len() - 8);
+    frame.extend(field(99, b"later"));
+    let checksum = xxh64(&frame, 0).to_le_bytes();
+    [frame, checksum.to_vec()].concat()
+}
+
+/// Found by going on with the fixtures: what was compared with the stored bytes was what this release would have
+/// written, so that a store of an earlier format could not be sealed, and its rows not be written.
+#[test]
+fn a_field_that_nobody_knows_in_what_is_compared_keeps_nobody_from_writing() {
+    pollster::block_on(async {
+        let database = example().await;
+        let storage = MemoryStorage::open(&database);
+        let store = over(MemoryStorage::open(&database)).await;
+        for entry in all(&storage, Table::Meta).await {
+            let put = Change::Put(Table::Meta, entry.key, with_unknown_field(entry.value));
+            done(&storage, vec![put]).await;
+        }
+
+        goes_on(&store, &database).await;
+        for entry in all(&storage, Table::Meta).await {
+            let put = Change::Put(Table::Meta, entry.key, with_unknown_field(entry.value));
+            done(&storage, vec![put]).await;
+        }
+        let opened = over(MemoryStorage::open(&database)).await;
+        appended(&opened, &[any("last", "one")]).await;
+
+        assert!(opened.seal().await.expect("seals"));
+        opened.view::<ByStream>().rebuild().await.expect("rebuilds");
+        assert_sound(&opened).await;
+    });
+}
+
 #[test]
 fn a_store_of_a_later_format_is_refused_untouched() {
     pollster::block_on(async {
         let database = example().await;
         let storage = MemoryStorage::open(&database);
+        let number = match keys(&all(&storage, Table::Journal).await).pop() {
+            Some(Key::Number(last)) => last as u64 + 1,
+            last => panic!("{last:?} is no number"),
+        };
         let mut later = record_with_every_field();
         later[2] = 3;
         let length = later.len() - 8;
@@ -361,7 +563,7 @@ fn a_store_of_a_later_format_is_refused_untouched() {
         later.splice(length.., checksum);
         let append = Change::Append {
             value: later,
-            expected: 7,
+            expected: number,
         };
         storage
             .write(Write {
@@ -378,7 +580,9 @@ fn a_store_of_a_later_format_is_refused_untouched() {
 
         assert_eq!(
             error.to_string(),
-            "journal record 7 was written by a later release: format 3 is newer than 2, which this release knows"
+            format!(
+                "journal record {number} was written by a later release: format 3 is newer than 2, which this release knows"
+            )
         );
         assert_eq!(dump(&storage).await, before);
     });

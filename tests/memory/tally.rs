@@ -66,6 +66,10 @@ impl Projection for ByStream {
         let (Happening::Happened { number } | Happening::Changed { number }) = event.event;
         Tally::after(row.as_ref(), event.position.0, number)
     }
+
+    fn schema_version(_event_type: &str) -> u32 {
+        2
+    }
 }
 
 impl Projection for Across {
