@@ -298,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn rows_folded_in_any_number_of_parts_are_those_of_a_plain_replay(steps in steps(0.5), count in 1..7_usize) {
+    fn rows_folded_in_any_number_of_parts_are_those_of_a_plain_replay(steps in steps(0.3), count in 1..7_usize) {
         pollster::block_on(async {
             let world = World::after(&steps).await;
             let events = world.check().await;
