@@ -207,11 +207,13 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
         Err(StoreError::Contended(MAX_TRIES).into())
     }
 
-    /// Builds all rows anew, beside the old ones, which are read until the new ones are complete.
+    /// Builds all rows anew, beside the old ones, which are read until the new ones are complete. Drops then what it
+    /// replaced, and what rebuilds that ended early left behind.
     pub async fn rebuild(&self) -> Result<(), FoldError> {
         let store = self.store;
         for _ in 0..MAX_TRIES {
-            let before = store.begin_rebuild(P::NAME, P::VERSION, false).await?.state;
+            let report = store.begin_rebuild(P::NAME, P::VERSION, false).await?;
+            let before = report.state;
             let generation = before.rebuild.map_or(before.generation, |rebuild| rebuild.generation);
             let mut fold = Fold::new::<P>(StoredRows {
                 generation,
@@ -223,7 +225,10 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
                 while !store.flush_rows(P::NAME, P::VERSION, generation).await? {}
                 if store.switch_generation(P::NAME, P::VERSION, generation).await? {
                     self.forget().await;
-                    while !store.drop_generation(before.generation, DROP_AT_ONCE).await? {}
+                    let abandoned = report.stale.iter().filter(|stale| stale.version == P::VERSION);
+                    for old in abandoned.map(|stale| stale.generation).chain([before.generation]) {
+                        while !store.drop_generation(old, DROP_AT_ONCE).await? {}
+                    }
                     return Ok(());
                 }
             }

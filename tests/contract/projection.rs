@@ -24,6 +24,7 @@ macro_rules! projection_sentences {
             an_event_of_a_later_schema_stops_a_projection
             a_stored_row_of_another_shape_is_told_by_its_key
             a_rebuild_gives_the_rows_of_a_plain_fold
+            a_rebuild_drops_what_one_that_ended_early_left_behind
             rows_as_of_a_time_leave_the_stored_ones_alone
             a_filter_and_what_a_projection_wants_are_both_kept
         }
@@ -316,6 +317,20 @@ pub(crate) async fn a_stored_row_of_another_shape_is_told_by_its_key(tabs: &impl
         failure.to_string(),
         "stocks: row \"nail\": missing field `item` at line 1 column 10; was its shape changed without a new version?"
     );
+}
+
+pub(crate) async fn a_rebuild_drops_what_one_that_ended_early_left_behind(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    let view = store.view::<Stocks>();
+    appended(&store, &[filled("1", "nail", 5)]).await;
+    for _ in 0..2 {
+        store.begin_rebuild("stocks", 1, false).await.expect("begins");
+    }
+
+    view.rebuild().await.expect("rebuilds");
+
+    assert_eq!(amount(&store, "nail").await, Some(5));
+    assert_eq!(store.projection("stocks", 1).await.expect("reads").stale, []);
 }
 
 pub(crate) async fn a_rebuild_gives_the_rows_of_a_plain_fold(tabs: &impl Tabs) {
