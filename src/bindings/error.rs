@@ -5,7 +5,7 @@ use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use super::text;
-use crate::store::{InvalidCommit, StorageError, StoreError};
+use crate::store::{InvalidCommit, StorageError, StoreError, StoreErrorKind};
 
 /// A `CoreError` of `ts/core.ts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,14 +62,16 @@ impl From<StorageError> for CoreError {
 impl From<StoreError> for CoreError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
-        let (code, record) = match error {
-            StoreError::Storage(error) => return error.into(),
-            StoreError::Corrupt { record, .. } | StoreError::Gap { record, .. } => ("storage-corrupt", Some(record)),
-            StoreError::Newer { record, .. } => ("storage-newer", Some(record)),
-            StoreError::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
-            StoreError::CommitIdReused(_) => ("commit-id-reused", None),
-            StoreError::Contended(_) => ("store-blocked", None),
-            StoreError::InvalidArgument(_) | StoreError::InvalidId(_) | StoreError::NotEmpty(_) => {
+        let (code, record) = match error.into_kind() {
+            StoreErrorKind::Storage(error) => return error.into(),
+            StoreErrorKind::Corrupt { record, .. } | StoreErrorKind::Gap { record, .. } => {
+                ("storage-corrupt", Some(record))
+            }
+            StoreErrorKind::Newer { record, .. } => ("storage-newer", Some(record)),
+            StoreErrorKind::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
+            StoreErrorKind::CommitIdReused(_) => ("commit-id-reused", None),
+            StoreErrorKind::Contended(_) => ("store-blocked", None),
+            StoreErrorKind::InvalidArgument(_) | StoreErrorKind::InvalidId(_) | StoreErrorKind::NotEmpty(_) => {
                 ("invalid-argument", None)
             }
         };

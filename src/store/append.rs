@@ -79,7 +79,7 @@ impl<S: Storage> Store<S> {
             }
             tries += 1;
             if tries == MAX_TRIES {
-                return Err(StoreError::Contended(tries));
+                return Err(StoreError::contended(tries));
             }
             self.refresh().await?;
             fresh = true;
@@ -189,7 +189,7 @@ impl<S: Storage> Store<S> {
             }
             self.refresh().await?;
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// For whoever looks into the log: reads the tail, if start-up left that for later.
@@ -260,7 +260,7 @@ impl<S: Storage> Store<S> {
                 Err(BlocksError::Vanished) => tries += 1,
             }
             if tries == MAX_TRIES {
-                return Err(StoreError::Contended(tries));
+                return Err(StoreError::contended(tries));
             }
             // The log is never replaced under a writer.
             let _writing = self.writing.lock().await;
@@ -277,10 +277,10 @@ impl<S: Storage> Store<S> {
         let changes = self.log.borrow().floor.changes;
         self.reload().await?;
         if self.log.borrow().floor.changes == changes {
-            return Err(StoreError::Corrupt {
-                record: "a segment".to_owned(),
-                reason: crate::log::FormatError::Missing("block"),
-            });
+            return Err(StoreError::format(
+                "a segment",
+                crate::log::FormatError::Missing("block"),
+            ));
         }
         Ok(())
     }

@@ -184,11 +184,11 @@ impl Sink for BatchWriter {
         status: CommitStatus,
     ) -> Result<(), StoreError> {
         if event.encoding != ENCODING_JSON {
-            return Err(StoreError::UnknownEncoding {
-                position: recorded.position.0,
-                stream: recorded.stream.to_owned(),
-                encoding: event.encoding,
-            });
+            return Err(StoreError::unknown_encoding(
+                recorded.position,
+                recorded.stream,
+                event.encoding,
+            ));
         }
         if self.commit_count == 0 || self.envelope != recorded.envelope {
             self.put_commit(recorded.envelope, status)

@@ -66,7 +66,7 @@ impl<S: Storage> Store<S> {
                 }
             }
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// One segment with everything that `old` hold.

@@ -1,16 +1,25 @@
 //! Why a store could not do what it was asked.
+//!
+//! An error is one pointer: nearly every function of the store hands one on, and what is as large as the largest reason
+//! would be copied and dropped in each of them.
 
 use super::StorageError;
 use crate::log::FormatError;
+use crate::position::Position;
 use crate::stream::InvalidId;
 
 /// An error of a store. Nothing was half-written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct StoreError(Box<StoreErrorKind>);
+
+/// What a [`StoreError`] is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum StoreError {
+pub enum StoreErrorKind {
     /// Storage refused.
     #[error(transparent)]
-    Storage(#[from] StorageError),
+    Storage(StorageError),
     /// A stored record is damaged. Everything else stays readable.
     #[error("{record} is damaged: {reason}")]
     Corrupt {
@@ -52,7 +61,7 @@ pub enum StoreError {
     InvalidArgument(String),
     /// The id of a stream or commit is not one.
     #[error(transparent)]
-    InvalidId(#[from] InvalidId),
+    InvalidId(InvalidId),
     /// The store has events and the import was not to be merged.
     #[error("the store holds {0} events; an import without merge needs an empty one")]
     NotEmpty(u64),
@@ -65,12 +74,82 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What it is about.
+    pub fn kind(&self) -> &StoreErrorKind {
+        &self.0
+    }
+
+    /// What it is about, to keep.
+    pub fn into_kind(self) -> StoreErrorKind {
+        *self.0
+    }
+
     /// The error of a record whose bytes are not right.
+    #[cold]
     pub(crate) fn format(record: impl Into<String>, reason: FormatError) -> Self {
-        let record = record.into();
-        match reason {
-            FormatError::Newer { .. } => Self::Newer { record, reason },
-            reason => Self::Corrupt { record, reason },
+        Self::format_of(record.into(), reason)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn format_of(record: String, reason: FormatError) -> Self {
+        let kind = match reason {
+            FormatError::Newer { .. } => StoreErrorKind::Newer { record, reason },
+            reason => StoreErrorKind::Corrupt { record, reason },
+        };
+        kind.into()
+    }
+
+    /// The error of a number that is not the one that was expected.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn gap(record: String, found: u64, expected: u64) -> Self {
+        StoreErrorKind::Gap {
+            record,
+            found,
+            expected,
         }
+        .into()
+    }
+
+    /// The error of an event in an unknown encoding.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unknown_encoding(position: Position, stream: &str, encoding: u64) -> Self {
+        StoreErrorKind::UnknownEncoding {
+            position: position.0,
+            stream: stream.to_owned(),
+            encoding,
+        }
+        .into()
+    }
+
+    /// The error of what was tried in vain again and again.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn contended(tries: u32) -> Self {
+        StoreErrorKind::Contended(tries).into()
+    }
+}
+
+impl From<StoreErrorKind> for StoreError {
+    #[cold]
+    #[inline(never)]
+    fn from(kind: StoreErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl From<StorageError> for StoreError {
+    #[cold]
+    #[inline(never)]
+    fn from(error: StorageError) -> Self {
+        StoreErrorKind::Storage(error).into()
+    }
+}
+
+impl From<InvalidId> for StoreError {
+    fn from(error: InvalidId) -> Self {
+        StoreErrorKind::InvalidId(error).into()
     }
 }

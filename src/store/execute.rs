@@ -169,7 +169,7 @@ impl<S: Storage> Store<S> {
                 _ => {}
             }
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 }
 

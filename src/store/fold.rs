@@ -156,11 +156,11 @@ pub(crate) fn typed_event<E: DeserializeOwned>(
 ) -> Result<E, FoldError> {
     let place = || Box::new(EventPlace::of(event, fields));
     if fields.encoding != ENCODING_JSON {
-        return Err(FoldError::Store(StoreError::UnknownEncoding {
-            position: event.position.0,
-            stream: event.stream.to_owned(),
-            encoding: fields.encoding,
-        }));
+        return Err(FoldError::Store(StoreError::unknown_encoding(
+            event.position,
+            event.stream,
+            fields.encoding,
+        )));
     }
     if fields.schema_version > known {
         return Err(FoldError::Outdated {

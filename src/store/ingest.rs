@@ -68,7 +68,7 @@ impl<S: Storage> Store<S> {
             part.events = packed.len() / 2;
             self.refresh().await?;
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     async fn pack<'a>(&self, bulk: &'a Bulk<'a>, part: Part) -> Result<Packed<'a>, BlocksError> {

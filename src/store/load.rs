@@ -211,11 +211,7 @@ fn collect(
         }
         if event.version != last.next() {
             let record = format!("stream {stream}");
-            return Err(StoreError::Gap {
-                record,
-                found: event.version.0,
-                expected: last.0 + 1,
-            });
+            return Err(StoreError::gap(record, event.version.0, last.0 + 1));
         }
         last = event.version;
         if passes(event, query)? {

@@ -127,22 +127,14 @@ impl Log {
             let directory =
                 Directory::decode(&entry.value).map_err(|reason| StoreError::format(record.as_str(), reason))?;
             if directory.first.0 != position + 1 {
-                return Err(StoreError::Gap {
-                    record,
-                    found: directory.first.0,
-                    expected: position + 1,
-                });
+                return Err(StoreError::gap(record, directory.first.0, position + 1));
             }
             position = directory.last().0;
             log.segments.push(Rc::new(directory));
         }
         if position != floor.position.0 {
             let record = "the journal's floor".to_owned();
-            return Err(StoreError::Gap {
-                record,
-                found: floor.position.0,
-                expected: position,
-            });
+            return Err(StoreError::gap(record, floor.position.0, position));
         }
         for entry in journal {
             log.tail.push(number(&entry.key), entry.value)?;
@@ -164,11 +156,9 @@ impl Log {
     /// The journal was read to its end: what start-up took from its last record must be there.
     pub(crate) fn tail_is_read(&mut self) -> Result<(), StoreError> {
         match self.unread {
-            Some(Unread { end, .. }) if self.tail.position() < end => Err(StoreError::Gap {
-                record: "the journal".to_owned(),
-                found: self.tail.position().0,
-                expected: end.0,
-            }),
+            Some(Unread { end, .. }) if self.tail.position() < end => {
+                Err(StoreError::gap("the journal".to_owned(), self.tail.position().0, end.0))
+            }
             _ => {
                 self.unread = None;
                 Ok(())

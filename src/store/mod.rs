@@ -51,7 +51,7 @@ use futures_util::lock::Mutex;
 pub use append::Progress;
 pub use batch::Batch;
 pub use closing::{Closed, ClosedBy};
-pub use error::StoreError;
+pub use error::{StoreError, StoreErrorKind};
 pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
 pub use faulty::{Fault, Faults, Faulty, When};
 pub use fold::{Advanced, EventPlace, Fold, FoldError, StoredRows};

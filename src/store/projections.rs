@@ -191,7 +191,7 @@ impl<S: Storage> Store<S> {
             write.changes.push(Change::Put(Table::Meta, key, state.encode()));
             self.storage.write(write).await?;
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     async fn find_projection(&self, name: &str, version: u32) -> Result<Option<ProjectionReport>, StoreError> {
@@ -294,7 +294,7 @@ impl<S: Storage> Store<S> {
                 return Ok(resumable);
             }
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// Makes the rebuilt generation the live one, unless the live one works and is ahead of it. False if

@@ -99,11 +99,7 @@ impl Tail {
     pub(crate) fn push(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
         let name = || format!("journal record {number}");
         if number != self.number + 1 {
-            return Err(StoreError::Gap {
-                record: name(),
-                found: number,
-                expected: self.number + 1,
-            });
+            return Err(StoreError::gap(name(), number, self.number + 1));
         }
         let record: Rc<[u8]> = record.into();
         let decoded = decode_record(&record).map_err(|reason| StoreError::format(name(), reason))?;

@@ -17,7 +17,7 @@ use super::compact::SEGMENT_EVENTS;
 use super::meta::Floor;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
 use super::tail::TailEvent;
-use super::{Store, StoreError};
+use super::{Store, StoreError, StoreErrorKind};
 use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, pack, read_commits, sort, unpack};
 use crate::log::bytes::{Reader, put_bytes, put_field, put_number};
@@ -176,7 +176,7 @@ impl<S: Storage> Store<S> {
             self.refresh().await?;
             let position = self.log.borrow().position();
             if !merge && position.0 > 0 {
-                return Err(StoreError::NotEmpty(position.0));
+                return Err(StoreErrorKind::NotEmpty(position.0).into());
             }
             let (commits, heads) = match self.new_commits(&contents).await {
                 Ok(new) => new,
@@ -224,7 +224,7 @@ impl<S: Storage> Store<S> {
                 }
             }
         }
-        Err(StoreError::Contended(MAX_TRIES))
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// A write that seals the tail, if there is one, and the floor above it. It fails if another tab
@@ -303,7 +303,7 @@ impl<S: Storage> Store<S> {
             }
         });
         match failed {
-            Some(id) => Err(StoreError::CommitIdReused(id).into()),
+            Some(id) => Err(StoreError::from(StoreErrorKind::CommitIdReused(id)).into()),
             None => Ok(()),
         }
     }

@@ -13,7 +13,7 @@ use super::known_rows::Changed;
 use super::query::Query;
 use super::rows::{After, RowQuery};
 use super::storage::Storage;
-use super::{Store, StoreError};
+use super::{Store, StoreError, StoreErrorKind};
 use crate::position::Position;
 use crate::projection::{IndexValue, Projection};
 
@@ -160,7 +160,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             }
             self.forget().await;
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 
     /// Rows with their keys, in the order of an index or of keys.
@@ -192,7 +192,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             }
             self.forget().await;
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 
     /// How many rows there are.
@@ -204,7 +204,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             }
             self.forget().await;
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 
     /// Builds all rows anew, beside the old ones, which are read until the new ones are complete. Drops then what it
@@ -234,7 +234,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             }
             store.catch_up().await?;
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 
     /// Folds to the end of the log. Returns the generation that has the rows.
@@ -257,7 +257,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
                 return Ok(generation);
             }
         }
-        Err(StoreError::Contended(MAX_TRIES).into())
+        Err(StoreError::contended(MAX_TRIES).into())
     }
 
     /// False if another tab moved the checkpoint or replaced the rows.
@@ -292,7 +292,12 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
 
 fn index_number<P: Projection>(name: &str) -> Result<u64, FoldError> {
     let number = P::INDEXES.iter().position(|index| index.name == name);
-    let unknown = || StoreError::InvalidArgument(format!("projection {} has no index {name:?}", P::NAME));
+    let unknown = || {
+        StoreError::from(StoreErrorKind::InvalidArgument(format!(
+            "projection {} has no index {name:?}",
+            P::NAME
+        )))
+    };
     Ok(number.ok_or_else(unknown)? as u64)
 }
 

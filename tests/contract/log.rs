@@ -7,7 +7,7 @@ use everfold::commit::NewCommit;
 use everfold::position::Position;
 use everfold::store::{
     Batch, Clock, Direction, ExportContent, Foreign, LoadQuery, OpenOptions, Outcome, Progress, Query, Storage, Store,
-    StoreError, check_export,
+    StoreError, StoreErrorKind, check_export,
 };
 use everfold::stream::{ExpectedVersion, Version};
 use serde_json::{Value, json};
@@ -988,7 +988,7 @@ pub(crate) async fn an_exported_log_is_imported_whole(tabs: &impl Tabs) {
     assert!(copy.find_commit("c7").await.expect("finds").is_some());
     assert_eq!(
         copy.import(&file, false).await,
-        Err(StoreError::NotEmpty(store.position().0))
+        Err(StoreErrorKind::NotEmpty(store.position().0).into())
     );
     appended(&copy, &[any("new", "bank")]).await;
 }
