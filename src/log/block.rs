@@ -102,20 +102,22 @@ pub(crate) fn unpack(block: &[u8]) -> Result<Vec<u8>, FormatError> {
 /// Appends the content of a block to `out`.
 pub(crate) fn unpack_into(out: &mut Vec<u8>, block: &[u8]) -> Result<(), FormatError> {
     let mut reader = Reader::new(frame::open(Kind::Block, block)?);
-    let compression = reader.varint()?;
+    let compression = reader.varint();
     if compression != LZ4 {
-        return Err(FormatError::Newer {
+        reader.fail(FormatError::Newer {
             found: compression,
             known: LZ4,
         });
     }
-    let length = reader.varint()?;
+    let length = reader.varint();
     if length > MAX_BLOCK_BYTES {
-        return Err(FormatError::Malformed("block length"));
+        reader.fail(FormatError::Malformed("block length"));
     }
+    let compressed = reader.all();
+    reader.end()?;
     let before = out.len();
     out.resize(before + length as usize, 0);
-    let written = decompress_into(reader.take(reader.len())?, out.get_mut(before..).unwrap_or_default())
+    let written = decompress_into(compressed, out.get_mut(before..).unwrap_or_default())
         .map_err(|_| FormatError::Malformed("compressed block"))?;
     if written as u64 == length {
         Ok(())
@@ -340,25 +342,21 @@ pub(crate) fn read_commits(content: &[u8]) -> Result<Vec<RecordedCommit<'_>>, Fo
     let mut reader = Reader::new(content);
     let mut commits = Vec::new();
     while !reader.is_empty() {
-        let position = Position(reader.varint()?);
-        let header = reader.bytes()?;
-        let count = reader.varint()?;
-        let streams = (0..count)
-            .map(|_| {
-                Ok(StreamSpan {
-                    stream: reader.text("streamId")?,
-                    first: Version(reader.varint()?),
-                    events: reader.varint()?,
-                })
-            })
-            .collect::<Result<_, FormatError>>()?;
+        let position = Position(reader.varint());
+        let header = reader.bytes();
+        let count = reader.varint();
+        let streams = reader.list(count, |reader| StreamSpan {
+            stream: reader.text("streamId"),
+            first: Version(reader.varint()),
+            events: reader.varint(),
+        });
         commits.push(RecordedCommit {
             position,
             header,
             streams,
         });
     }
-    Ok(commits)
+    reader.end().map(|()| commits)
 }
 
 /// The stream ids of a block.
@@ -366,7 +364,7 @@ pub(crate) fn read_streams(content: &[u8]) -> Result<Vec<&str>, FormatError> {
     let mut reader = Reader::new(content);
     let mut streams = Vec::new();
     while !reader.is_empty() {
-        streams.push(reader.text("streamId")?);
+        streams.push(reader.text("streamId"));
     }
-    Ok(streams)
+    reader.end().map(|()| streams)
 }

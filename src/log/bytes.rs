@@ -108,14 +108,75 @@ fn long_varint(bytes: &[u8], at: &mut usize) -> Result<u64, FormatError> {
 }
 
 /// Reads what the `put_` functions wrote.
-#[derive(Debug, Clone, Copy)]
+///
+/// The first error stays and ends the input; what is read after it is empty. Whoever has read all asks for it, once:
+/// see [`Reader::end`].
+#[derive(Debug)]
 pub(crate) struct Reader<'a> {
+    /// What is left; of the field, if fields are read.
     rest: &'a [u8],
+    /// The fields after this one.
+    after: &'a [u8],
+    /// The field as it stands.
+    field: &'a [u8],
+    failed: Option<FormatError>,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            after: &[],
+            field: &[],
+            failed: None,
+        }
+    }
+
+    /// Of tagged fields: [`Reader::next`] goes to the first one.
+    pub(crate) fn of_fields(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: &[],
+            after: bytes,
+            field: &[],
+            failed: None,
+        }
+    }
+
+    /// Goes to the next field and gives its tag; none at the end. What follows is read from that field.
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        if self.after.is_empty() {
+            return None;
+        }
+        let fields = self.after;
+        self.rest = fields;
+        let tag = self.varint();
+        let bytes = self.bytes();
+        if self.failed.is_some() {
+            return None;
+        }
+        self.after = self.rest;
+        self.rest = bytes;
+        self.field = fields.get(..fields.len() - self.after.len()).unwrap_or_default();
+        Some(tag)
+    }
+
+    /// Tag, length and bytes of the field as they stand, for copying.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        self.field
+    }
+
+    /// Ends the input with an error, unless it has one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(&mut self, error: FormatError) {
+        self.failed.get_or_insert(error);
+        self.rest = &[];
+        self.after = &[];
+    }
+
+    /// The first error.
+    pub(crate) fn end(self) -> Result<(), FormatError> {
+        self.failed.map_or(Ok(()), Err)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -127,84 +188,78 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    pub(crate) fn byte(&mut self) -> Result<u8, FormatError> {
-        let (first, rest) = self.rest.split_first().ok_or(FormatError::Cut)?;
-        self.rest = rest;
-        Ok(*first)
+    pub(crate) fn byte(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or_default()
     }
 
-    pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], FormatError> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(FormatError::Cut)?;
+    pub(crate) fn take(&mut self, length: usize) -> &'a [u8] {
+        let Some((taken, rest)) = self.rest.split_at_checked(length) else {
+            self.fail(FormatError::Cut);
+            return &[];
+        };
         self.rest = rest;
-        Ok(taken)
+        taken
     }
 
-    pub(crate) fn varint(&mut self) -> Result<u64, FormatError> {
+    /// All that is left.
+    pub(crate) fn all(&mut self) -> &'a [u8] {
+        self.take(self.rest.len())
+    }
+
+    pub(crate) fn varint(&mut self) -> u64 {
         let mut read = 0;
-        let value = long_varint(self.rest, &mut read)?;
-        self.rest = self.rest.get(read..).unwrap_or_default();
-        Ok(value)
-    }
-
-    pub(crate) fn signed(&mut self) -> Result<i64, FormatError> {
-        let value = self.varint()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], FormatError> {
-        let length = usize::try_from(self.varint()?).map_err(|_| FormatError::Cut)?;
-        self.take(length)
-    }
-
-    pub(crate) fn text(&mut self, name: &'static str) -> Result<&'a str, FormatError> {
-        text(self.bytes()?, name)
-    }
-
-    /// The next field, or none at the end.
-    pub(crate) fn field(&mut self) -> Result<Option<Field<'a>>, FormatError> {
-        if self.is_empty() {
-            return Ok(None);
+        match long_varint(self.rest, &mut read) {
+            Ok(value) => {
+                self.rest = self.rest.get(read..).unwrap_or_default();
+                value
+            }
+            Err(error) => {
+                self.fail(error);
+                0
+            }
         }
-        let start = self.rest;
-        let tag = self.varint()?;
-        let bytes = self.bytes()?;
-        let raw = start
-            .split_at_checked(start.len() - self.rest.len())
-            .ok_or(FormatError::Cut)?
-            .0;
-        Ok(Some(Field { tag, bytes, raw }))
-    }
-}
-
-/// One tagged field.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Field<'a> {
-    pub(crate) tag: u64,
-    pub(crate) bytes: &'a [u8],
-    /// Tag, length and bytes as they stand, for copying.
-    pub(crate) raw: &'a [u8],
-}
-
-impl<'a> Field<'a> {
-    pub(crate) fn reader(&self) -> Reader<'a> {
-        Reader::new(self.bytes)
     }
 
-    pub(crate) fn number(&self) -> Result<u64, FormatError> {
-        self.reader().varint()
+    pub(crate) fn signed(&mut self) -> i64 {
+        let value = self.varint();
+        (value >> 1) as i64 ^ -((value & 1) as i64)
     }
 
-    pub(crate) fn signed(&self) -> Result<i64, FormatError> {
-        self.reader().signed()
+    pub(crate) fn bytes(&mut self) -> &'a [u8] {
+        let length = self.varint();
+        self.take(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
-    pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, FormatError> {
-        text(self.bytes, name)
+    /// A text with its length.
+    pub(crate) fn text(&mut self, name: &'static str) -> &'a str {
+        let bytes = self.bytes();
+        self.utf8(bytes, name)
     }
-}
 
-fn text<'a>(bytes: &'a [u8], name: &'static str) -> Result<&'a str, FormatError> {
-    std::str::from_utf8(bytes).map_err(|_| FormatError::Malformed(name))
+    /// All that is left, as a text.
+    pub(crate) fn all_text(&mut self, name: &'static str) -> &'a str {
+        let bytes = self.all();
+        self.utf8(bytes, name)
+    }
+
+    /// So many of the same kind. The number is not believed: each takes at least a byte.
+    pub(crate) fn list<T>(&mut self, count: u64, item: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let mut items = Vec::new();
+        while (items.len() as u64) < count && !self.is_empty() {
+            items.push(item(self));
+        }
+        if (items.len() as u64) < count {
+            self.fail(FormatError::Cut);
+        }
+        items
+    }
+
+    fn utf8(&mut self, bytes: &'a [u8], name: &'static str) -> &'a str {
+        std::str::from_utf8(bytes).unwrap_or_else(|_| {
+            self.fail(FormatError::Malformed(name));
+            ""
+        })
+    }
 }
 
 // The browser's test build has no proptest, which wants randomness from the system.
@@ -221,16 +276,18 @@ mod tests {
             put_number(&mut out, 3, unsigned);
             put_signed_number(&mut out, 4, signed);
 
-            let mut reader = Reader::new(&out);
-            prop_assert_eq!(reader.field().unwrap().unwrap().number().unwrap(), unsigned);
-            prop_assert_eq!(reader.field().unwrap().unwrap().signed().unwrap(), signed);
-            prop_assert!(reader.field().unwrap().is_none());
+            let mut reader = Reader::of_fields(&out);
+            prop_assert_eq!((reader.next(), reader.varint()), (Some(3), unsigned));
+            prop_assert_eq!((reader.next(), reader.signed()), (Some(4), signed));
+            prop_assert_eq!((reader.next(), reader.end()), (None, Ok(())));
         }
 
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
-            let mut reader = Reader::new(&bytes);
-            while let Ok(Some(_)) = reader.field() {}
+            let mut reader = Reader::of_fields(&bytes);
+            while reader.next().is_some() {
+                reader.list(u64::MAX, Reader::bytes);
+            }
         }
     }
 
@@ -239,6 +296,22 @@ mod tests {
         let mut out = Vec::new();
         put_field(&mut out, 1, b"payload");
 
-        assert_eq!(Reader::new(&out[..4]).field().unwrap_err(), FormatError::Cut);
+        let mut reader = Reader::of_fields(&out[..4]);
+
+        assert_eq!(reader.next(), None);
+        assert_eq!(reader.end(), Err(FormatError::Cut));
+    }
+
+    #[test]
+    fn the_first_error_stays_and_ends_the_input() {
+        let mut out = Vec::new();
+        put_field(&mut out, 1, b"\xff");
+        put_field(&mut out, 2, b"");
+        let mut reader = Reader::of_fields(&out);
+
+        assert_eq!(reader.next(), Some(1));
+        assert_eq!(reader.all_text("name"), "");
+        assert_eq!((reader.varint(), reader.next()), (0, None));
+        assert_eq!(reader.end(), Err(FormatError::Malformed("name")));
     }
 }

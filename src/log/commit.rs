@@ -153,33 +153,34 @@ pub(crate) fn read_commit(header: &[u8]) -> Result<CommitFields<'_>, FormatError
         tags: Vec::new(),
         digest: &[],
     };
-    let mut reader = Reader::new(header);
-    while let Some(field) = reader.field()? {
-        match field.tag {
-            ID => commit.id = Cow::Borrowed(field.text("id")?),
-            PACKED_ID => commit.id = Cow::Owned(unpack_id(field.bytes)),
-            ATTEMPT => commit.attempt = field.number()?,
-            MODE => commit.mode = if field.number()? == 1 { Mode::Fact } else { Mode::Intent },
-            COMMAND => commit.command = Some(field.text("command")?),
-            DEFINITION_NAME => commit.definition = Some(field.text("definition")?),
-            DEFINITION_VERSION => commit.definition_version = field.number()?,
+    let mut reader = Reader::of_fields(header);
+    while let Some(tag) = reader.next() {
+        match tag {
+            ID => commit.id = Cow::Borrowed(reader.all_text("id")),
+            PACKED_ID => commit.id = Cow::Owned(unpack_id(reader.all())),
+            ATTEMPT => commit.attempt = reader.varint(),
+            MODE => commit.mode = if reader.varint() == 1 { Mode::Fact } else { Mode::Intent },
+            COMMAND => commit.command = Some(reader.all_text("command")),
+            DEFINITION_NAME => commit.definition = Some(reader.all_text("definition")),
+            DEFINITION_VERSION => commit.definition_version = reader.varint(),
             READ => {
-                let mut read = field.reader();
-                commit.reads.push((read.text("read")?, Version(read.varint()?)));
+                let stream = reader.text("read");
+                commit.reads.push((stream, Version(reader.varint())));
             }
-            SUBJECT => commit.subject = Some(field.text("subject")?),
-            ACTOR => commit.actor = Some(field.text("actor")?),
-            REPLICA => commit.replica = field.text("replica")?,
-            RECORDED_AT => commit.recorded_at = field.signed()?,
-            RECEIVED_AT => commit.received_at = Some(field.signed()?),
-            CAUSATION => commit.causation = Some(field.text("causationId")?),
-            CORRELATION => commit.correlation = Some(field.text("correlationId")?),
-            KEY => commit.key = Some(field.text("keyId")?),
-            TAG => commit.tags.push(field.text("tag")?),
-            DIGEST => commit.digest = field.bytes,
+            SUBJECT => commit.subject = Some(reader.all_text("subject")),
+            ACTOR => commit.actor = Some(reader.all_text("actor")),
+            REPLICA => commit.replica = reader.all_text("replica"),
+            RECORDED_AT => commit.recorded_at = reader.signed(),
+            RECEIVED_AT => commit.received_at = Some(reader.signed()),
+            CAUSATION => commit.causation = Some(reader.all_text("causationId")),
+            CORRELATION => commit.correlation = Some(reader.all_text("correlationId")),
+            KEY => commit.key = Some(reader.all_text("keyId")),
+            TAG => commit.tags.push(reader.all_text("tag")),
+            DIGEST => commit.digest = reader.all(),
             _ => {}
         }
     }
+    reader.end()?;
     if commit.id.is_empty() {
         return Err(FormatError::Missing("commitId"));
     }
@@ -189,24 +190,25 @@ pub(crate) fn read_commit(header: &[u8]) -> Result<CommitFields<'_>, FormatError
 /// Those fields of a header that travel with each event.
 pub(crate) fn envelope_of(header: &[u8]) -> Result<Vec<u8>, FormatError> {
     let mut envelope = Vec::new();
-    let mut reader = Reader::new(header);
-    while let Some(field) = reader.field()? {
-        if ENVELOPE.contains(&field.tag) {
-            envelope.extend_from_slice(field.raw);
+    let mut reader = Reader::of_fields(header);
+    while let Some(tag) = reader.next() {
+        if ENVELOPE.contains(&tag) {
+            envelope.extend_from_slice(reader.raw());
         }
     }
-    Ok(envelope)
+    reader.end().map(|()| envelope)
 }
 
 /// The time at which the commit of a header or envelope was recorded, and nothing else of it.
 pub(crate) fn read_recorded_at(header: &[u8]) -> Result<i64, FormatError> {
-    let mut reader = Reader::new(header);
-    while let Some(field) = reader.field()? {
-        if field.tag == RECORDED_AT {
-            return field.signed();
+    let mut reader = Reader::of_fields(header);
+    while let Some(tag) = reader.next() {
+        if tag == RECORDED_AT {
+            let recorded_at = reader.signed();
+            return reader.end().map(|()| recorded_at);
         }
     }
-    Ok(0)
+    reader.end().map(|()| 0)
 }
 
 /// The events that a commit writes to one stream.
@@ -235,23 +237,22 @@ pub(crate) fn split_commit(bytes: &[u8]) -> Result<CommitParts<'_>, FormatError>
         envelope: Vec::new(),
         streams: Vec::new(),
     };
-    let mut reader = Reader::new(bytes);
-    while let Some(field) = reader.field()? {
-        if field.tag == STREAM {
-            let mut stream = field.reader();
-            let name = stream.text("streamId")?;
-            let expected = read_expected(&mut stream)?;
-            let count = stream.varint()?;
-            let events = (0..count).map(|_| stream.bytes()).collect::<Result<_, _>>()?;
+    let mut reader = Reader::of_fields(bytes);
+    while let Some(tag) = reader.next() {
+        if tag == STREAM {
+            let stream = reader.text("streamId");
+            let expected = read_expected(&mut reader);
+            let count = reader.varint();
             parts.streams.push(StreamFields {
-                stream: name,
+                stream,
                 expected,
-                events,
+                events: reader.list(count, Reader::bytes),
             });
         } else {
-            parts.header.extend_from_slice(field.raw);
+            parts.header.extend_from_slice(reader.raw());
         }
     }
+    reader.end()?;
     parts.envelope = envelope_of(&parts.header)?;
     Ok(parts)
 }
@@ -287,13 +288,16 @@ fn put_expected(out: &mut Vec<u8>, expected: ExpectedVersion) {
     }
 }
 
-fn read_expected(reader: &mut Reader<'_>) -> Result<ExpectedVersion, FormatError> {
-    match reader.byte()? {
-        0 => Ok(ExpectedVersion::Any),
-        1 => Ok(ExpectedVersion::NoStream),
-        2 => Ok(ExpectedVersion::StreamExists),
-        3 => Ok(ExpectedVersion::Exact(Version(reader.varint()?))),
-        _ => Err(FormatError::Malformed("expectedVersion")),
+fn read_expected(reader: &mut Reader<'_>) -> ExpectedVersion {
+    match reader.byte() {
+        0 => ExpectedVersion::Any,
+        1 => ExpectedVersion::NoStream,
+        2 => ExpectedVersion::StreamExists,
+        3 => ExpectedVersion::Exact(Version(reader.varint())),
+        _ => {
+            reader.fail(FormatError::Malformed("expectedVersion"));
+            ExpectedVersion::Any
+        }
     }
 }
 

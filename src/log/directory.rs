@@ -49,11 +49,11 @@ impl TimeRange {
         put_signed(out, self.max);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, FormatError> {
-        Ok(Self {
-            min: reader.signed()?,
-            max: reader.signed()?,
-        })
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            min: reader.signed(),
+            max: reader.signed(),
+        }
     }
 }
 
@@ -196,29 +196,29 @@ impl Directory {
             streams_begun: 0,
             bytes: 0,
         };
-        let mut reader = Reader::new(frame::open(Kind::Directory, bytes)?);
-        while let Some(field) = reader.field()? {
-            let mut inside = field.reader();
-            match field.tag {
-                FIRST => directory.first = Position(field.number()?),
-                EVENTS => directory.events = field.number()?,
-                COMMITS => directory.commits = field.number()?,
-                OCCURRED => directory.occurred = TimeRange::read(&mut inside)?,
-                RECORDED => directory.recorded = TimeRange::read(&mut inside)?,
-                TYPE => directory.types.push(field.text("type")?.to_owned()),
+        let mut reader = Reader::of_fields(frame::open(Kind::Directory, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                FIRST => directory.first = Position(reader.varint()),
+                EVENTS => directory.events = reader.varint(),
+                COMMITS => directory.commits = reader.varint(),
+                OCCURRED => directory.occurred = TimeRange::read(&mut reader),
+                RECORDED => directory.recorded = TimeRange::read(&mut reader),
+                TYPE => directory.types.push(reader.all_text("type").to_owned()),
                 EVENT_BLOCK => directory.event_blocks.push(Fence {
-                    stream: inside.text("fence")?.to_owned(),
-                    version: Version(inside.varint()?),
-                    occurred: TimeRange::read(&mut inside)?,
+                    stream: reader.text("fence").to_owned(),
+                    version: Version(reader.varint()),
+                    occurred: TimeRange::read(&mut reader),
                 }),
-                COMMIT_BLOCK => directory.commit_blocks.push(Position(field.number()?)),
-                STREAM_BLOCK => directory.stream_blocks.push(field.text("stream")?.to_owned()),
-                STREAM_FILTER => field.bytes.clone_into(&mut directory.stream_filter),
-                STREAMS_BEGUN => directory.streams_begun = field.number()?,
-                BYTES => directory.bytes = field.number()?,
+                COMMIT_BLOCK => directory.commit_blocks.push(Position(reader.varint())),
+                STREAM_BLOCK => directory.stream_blocks.push(reader.all_text("stream").to_owned()),
+                STREAM_FILTER => reader.all().clone_into(&mut directory.stream_filter),
+                STREAMS_BEGUN => directory.streams_begun = reader.varint(),
+                BYTES => directory.bytes = reader.varint(),
                 _ => {}
             }
         }
+        reader.end()?;
         if directory.first.0 == 0 || directory.events == 0 || directory.event_blocks.is_empty() {
             return Err(FormatError::Missing("first position or events"));
         }

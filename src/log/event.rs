@@ -64,10 +64,10 @@ pub(crate) fn read_event(bytes: &[u8]) -> Result<EventFields<'_>, FormatError> {
         let field = bytes.get(at..end).ok_or(FormatError::Cut)?;
         match tag {
             TYPE => event.event_type = field,
-            SCHEMA_VERSION => event.schema_version = Reader::new(field).varint()?,
-            OCCURRED_AT => event.occurred_at = Reader::new(field).signed()?,
+            SCHEMA_VERSION => event.schema_version = number(field)?,
+            OCCURRED_AT => event.occurred_at = signed(field)?,
             METADATA => event.metadata = Some(field),
-            ENCODING => event.encoding = Reader::new(field).varint()?,
+            ENCODING => event.encoding = number(field)?,
             SALT => event.salt = field,
             DATA => event.data = Some(field),
             _ => {}
@@ -78,6 +78,18 @@ pub(crate) fn read_event(bytes: &[u8]) -> Result<EventFields<'_>, FormatError> {
         return Err(FormatError::Missing("type"));
     }
     Ok(event)
+}
+
+fn number(field: &[u8]) -> Result<u64, FormatError> {
+    let mut reader = Reader::new(field);
+    let number = reader.varint();
+    reader.end().map(|()| number)
+}
+
+fn signed(field: &[u8]) -> Result<i64, FormatError> {
+    let mut reader = Reader::new(field);
+    let number = reader.signed();
+    reader.end().map(|()| number)
 }
 
 impl<'a> EventFields<'a> {

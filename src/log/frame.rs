@@ -74,16 +74,17 @@ pub(crate) fn seal(mut out: Vec<u8>) -> Vec<u8> {
 /// The body of a frame, after its mark, format and checksum have been found right.
 pub(crate) fn open(kind: Kind, frame: &[u8]) -> Result<&[u8], FormatError> {
     let mut reader = Reader::new(frame);
-    if reader.byte()? != MARK || reader.byte()? != kind.letter() {
-        return Err(FormatError::Mark(kind.name()));
+    if (reader.byte(), reader.byte()) != (MARK, kind.letter()) {
+        reader.fail(FormatError::Mark(kind.name()));
     }
     // Before the checksum: a later format may have another one.
-    let found = reader.varint()?;
+    let found = reader.varint();
     if found > FORMAT {
-        return Err(FormatError::Newer { found, known: FORMAT });
+        reader.fail(FormatError::Newer { found, known: FORMAT });
     }
-    let body = reader.take(reader.len().checked_sub(CHECKSUM_BYTES).ok_or(FormatError::Cut)?)?;
-    let stored = reader.take(CHECKSUM_BYTES)?;
+    let body = reader.take(reader.len().saturating_sub(CHECKSUM_BYTES));
+    let stored = reader.take(CHECKSUM_BYTES);
+    reader.end()?;
     let (checked, _) = frame.split_at(frame.len() - CHECKSUM_BYTES);
     if xxh64(checked, 0).to_le_bytes() == stored {
         Ok(body)

@@ -63,17 +63,18 @@ pub(crate) fn decode_record(bytes: &[u8]) -> Result<JournalRecord<'_>, FormatErr
         commits: Vec::new(),
     };
     let mut kind = 0;
-    let mut reader = Reader::new(frame::open(Kind::JournalRecord, bytes)?);
-    while let Some(field) = reader.field()? {
-        match field.tag {
-            KIND => kind = field.number()?,
-            STATUS if field.number()? == 1 => record.status = CommitStatus::Confirmed,
-            NUMBER => record.number = Some(field.number()?),
-            END => record.end = Some(Position(field.number()?)),
-            COMMIT => record.commits.push(field.bytes),
+    let mut reader = Reader::of_fields(frame::open(Kind::JournalRecord, bytes)?);
+    while let Some(tag) = reader.next() {
+        match tag {
+            KIND => kind = reader.varint(),
+            STATUS if reader.varint() == 1 => record.status = CommitStatus::Confirmed,
+            NUMBER => record.number = Some(reader.varint()),
+            END => record.end = Some(Position(reader.varint())),
+            COMMIT => record.commits.push(reader.all()),
             _ => {}
         }
     }
+    reader.end()?;
     if kind == APPENDED {
         Ok(record)
     } else {

@@ -35,14 +35,15 @@ impl Identity {
             replica: String::new(),
             created_at: 0,
         };
-        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
-        while let Some(field) = reader.field()? {
-            match field.tag {
-                Self::REPLICA => field.text("replica")?.clone_into(&mut identity.replica),
-                Self::CREATED_AT => identity.created_at = field.signed()?,
+        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::REPLICA => reader.all_text("replica").clone_into(&mut identity.replica),
+                Self::CREATED_AT => identity.created_at = reader.signed(),
                 _ => {}
             }
         }
+        reader.end()?;
         if identity.replica.is_empty() {
             Err(FormatError::Missing("replica"))
         } else {
@@ -82,15 +83,15 @@ impl Floor {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let mut floor = Self::default();
-        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
-        while let Some(field) = reader.field()? {
-            match field.tag {
-                Self::NUMBER => floor.number = field.number()?,
-                Self::POSITION => floor.position = Position(field.number()?),
-                Self::CHANGES => floor.changes = field.number()?,
+        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::NUMBER => floor.number = reader.varint(),
+                Self::POSITION => floor.position = Position(reader.varint()),
+                Self::CHANGES => floor.changes = reader.varint(),
                 _ => {}
             }
         }
-        Ok(floor)
+        reader.end().map(|()| floor)
     }
 }

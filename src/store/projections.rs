@@ -77,18 +77,19 @@ impl ProjectionState {
             revision: 0,
         };
         let (mut generation, mut checkpoint) = (None, Position(0));
-        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
-        while let Some(field) = reader.field()? {
-            match field.tag {
-                Self::GENERATION => state.generation = field.number()?,
-                Self::CHECKPOINT => state.checkpoint = Position(field.number()?),
-                Self::FAILED_AT => state.failed_at = Some(Position(field.number()?)),
-                Self::REBUILD_GENERATION => generation = Some(field.number()?),
-                Self::REBUILD_CHECKPOINT => checkpoint = Position(field.number()?),
-                Self::REVISION => state.revision = field.number()?,
+        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::GENERATION => state.generation = reader.varint(),
+                Self::CHECKPOINT => state.checkpoint = Position(reader.varint()),
+                Self::FAILED_AT => state.failed_at = Some(Position(reader.varint())),
+                Self::REBUILD_GENERATION => generation = Some(reader.varint()),
+                Self::REBUILD_CHECKPOINT => checkpoint = Position(reader.varint()),
+                Self::REVISION => state.revision = reader.varint(),
                 _ => {}
             }
         }
+        reader.end()?;
         state.rebuild = generation.map(|generation| Rebuild { generation, checkpoint });
         Ok(state)
     }
@@ -117,15 +118,15 @@ impl Owner {
             name: String::new(),
             version: 0,
         };
-        let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
-        while let Some(field) = reader.field()? {
-            match field.tag {
-                Self::NAME => field.text("name")?.clone_into(&mut owner.name),
-                Self::VERSION => owner.version = field.number()? as u32,
+        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::NAME => reader.all_text("name").clone_into(&mut owner.name),
+                Self::VERSION => owner.version = reader.varint() as u32,
                 _ => {}
             }
         }
-        Ok(owner)
+        reader.end().map(|()| owner)
     }
 }
 
@@ -413,8 +414,12 @@ fn take_generation(counter: Option<Entry>, name: &str, version: u32) -> Result<(
 }
 
 fn decode_counter(bytes: &[u8]) -> Result<u64, FormatError> {
-    let mut reader = Reader::new(frame::open(Kind::Meta, bytes)?);
-    reader.field()?.ok_or(FormatError::Missing("generation"))?.number()
+    let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+    if reader.next().is_none() {
+        reader.fail(FormatError::Missing("generation"));
+    }
+    let counter = reader.varint();
+    reader.end().map(|()| counter)
 }
 
 fn scan(range: KeyRange) -> Read {

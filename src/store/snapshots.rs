@@ -54,18 +54,19 @@ impl Snapshot {
             recorded_at: 0,
             state: String::new(),
         };
-        let mut reader = Reader::new(frame::open(Kind::Snapshot, bytes)?);
-        while let Some(field) = reader.field()? {
-            match field.tag {
-                Self::DEFINITION => field.text("definition")?.clone_into(&mut snapshot.definition),
-                Self::DEFINITION_VERSION => snapshot.definition_version = field.number()?,
-                Self::VERSION => snapshot.version = Version(field.number()?),
-                Self::OCCURRED_AT => snapshot.occurred_at = field.signed()?,
-                Self::RECORDED_AT => snapshot.recorded_at = field.signed()?,
-                Self::STATE => field.text("state")?.clone_into(&mut snapshot.state),
+        let mut reader = Reader::of_fields(frame::open(Kind::Snapshot, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::DEFINITION => reader.all_text("definition").clone_into(&mut snapshot.definition),
+                Self::DEFINITION_VERSION => snapshot.definition_version = reader.varint(),
+                Self::VERSION => snapshot.version = Version(reader.varint()),
+                Self::OCCURRED_AT => snapshot.occurred_at = reader.signed(),
+                Self::RECORDED_AT => snapshot.recorded_at = reader.signed(),
+                Self::STATE => reader.all_text("state").clone_into(&mut snapshot.state),
                 _ => {}
             }
         }
+        reader.end()?;
         if snapshot.state.is_empty() {
             Err(FormatError::Missing("state"))
         } else {

@@ -325,7 +325,8 @@ impl ExportFile {
     fn commits(&self) -> impl Iterator<Item = Result<CommitParts<'_>, FormatError>> {
         self.parts.iter().flat_map(|part| {
             let mut reader = Reader::new(part);
-            std::iter::from_fn(move || (!reader.is_empty()).then(|| split_commit(reader.bytes()?)))
+            // Of a cut one nothing is left, and that is no commit.
+            std::iter::from_fn(move || (!reader.is_empty()).then(|| split_commit(reader.bytes())))
         })
     }
 }
@@ -339,8 +340,7 @@ fn read_file(file: &[u8]) -> Result<ExportFile, StoreError> {
     let mut kinds = Vec::new();
     let mut reader = Reader::new(file);
     while !reader.is_empty() {
-        let frame = reader.bytes().map_err(damaged)?;
-        kinds.push(read_part(frame, &mut content).map_err(damaged)?);
+        kinds.push(read_part(reader.bytes(), &mut content).map_err(damaged)?);
     }
     let whole = kinds.first() == Some(&HEADER) && kinds.last() == Some(&END);
     if !whole {
@@ -367,16 +367,17 @@ fn read_file(file: &[u8]) -> Result<ExportFile, StoreError> {
 /// Reads one frame of a file into `content` and says which kind it is.
 fn read_part(frame: &[u8], content: &mut ExportFile) -> Result<u64, FormatError> {
     let mut kind = 0;
-    let mut reader = Reader::new(frame::open(Kind::Export, frame)?);
-    while let Some(field) = reader.field()? {
-        match (kind, field.tag) {
-            (_, PART) => kind = field.number()?,
-            (BODY, COMMITS) => content.parts.push(unpack(field.bytes)?),
-            (END, EVENTS) => content.end.events = field.number()?,
-            (END, COMMITS) => content.end.commits = field.number()?,
+    let mut reader = Reader::of_fields(frame::open(Kind::Export, frame)?);
+    while let Some(tag) = reader.next() {
+        match (kind, tag) {
+            (_, PART) => kind = reader.varint(),
+            (BODY, COMMITS) => content.parts.push(unpack(reader.all())?),
+            (END, EVENTS) => content.end.events = reader.varint(),
+            (END, COMMITS) => content.end.commits = reader.varint(),
             _ => {}
         }
     }
+    reader.end()?;
     if (HEADER..=END).contains(&kind) {
         Ok(kind)
     } else {
