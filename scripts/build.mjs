@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
 import { setUp } from "./setup.mjs";
+import { renameInGlue, shortNames } from "./short-names.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
 
 const glue = join(root, "pkg");
@@ -20,7 +21,7 @@ const dist = join(root, "dist");
 /** Builds what is not up to date. */
 export async function build({ force = false } = {}) {
   await setUp();
-  const engine = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/build.mjs"]);
+  const engine = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/build.mjs", "scripts/short-names.mjs"]);
   if (force || readStamp(glue) !== engine) {
     rmSync(glue, { recursive: true, force: true });
     await step("engine (cargo, wasm-bindgen, wasm-opt)", buildEngine);
@@ -74,7 +75,8 @@ async function buildEngine() {
     { env },
   );
   const bound = join(glue, "everfold_bg.wasm");
-  await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
+  const names = ask(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, shortNames, "-o", bound]);
+  renameInGlue(join(glue, "everfold.js"), names);
 }
 
 // Panics name their source file: without this, where it lies on the machine that built it.
@@ -92,8 +94,11 @@ const resettable = "--experimental-reset-state-function";
 
 // Functions ordered by name have like beside like, which compresses better. The features are those that rustc's wasm32
 // target has on by default, all older than the browsers we support. The first KiB of memory is the last of the stack, so
-// no pointer that is computed with an offset begins there. Bodies copied into their one caller compress worse than calls.
+// no pointer that is computed with an offset begins there. Bodies copied into their one caller compress worse than calls;
+// control flow that is built anew, after rustc's own, compresses better.
 const optimisation = [
+  "--flatten",
+  "--rereloop",
   "-O3",
   "--low-memory-unused",
   "--one-caller-inline-max-function-size=30",
