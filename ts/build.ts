@@ -106,7 +106,7 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
   } finally {
     fold?.end?.();
   }
-  engine.idle.later(`old rows of ${name}`, () => dropGeneration(engine, before.generation));
+  engine.idle.later(`old rows of ${name}`, () => dropIdly(engine, before.generation));
 }
 
 /** Drops a rebuild that failed, unless only the answer was lost and its rows are the live ones now. */
@@ -128,6 +128,7 @@ async function drive(
   const { name, version } = projection;
   const { connection, log } = engine;
   const slice = timeSlices();
+  let release = engine.idle.hold();
   const from = fold.position();
   let checkpoint = from;
   let total = log.position();
@@ -145,9 +146,13 @@ async function drive(
 
   /** Waits while it is paused; what there is is put aside, in case the page is closed meanwhile. */
   async function rest(): Promise<void> {
-    if (paused?.() !== undefined && fold.position() > checkpoint) {
+    if (paused?.() === undefined) {
+      return;
+    }
+    if (fold.position() > checkpoint) {
       await putAside();
     }
+    release();
     for (let pause = paused?.(); pause !== undefined; pause = paused?.()) {
       const since = performance.now();
       await Promise.race([pause, new Promise((resolve) => setTimeout(resolve, lookMs))]);
@@ -155,6 +160,7 @@ async function drive(
       checkAborted(signal);
       check();
     }
+    release = engine.idle.hold();
   }
 
   function report(phase: RebuildPhase): void {
@@ -188,7 +194,7 @@ async function drive(
     await fold.forget();
   }
 
-  for (;;) {
+  async function toTheEnd(): Promise<void> {
     total = log.position();
     while (!(await fold.advance(total))) {
       report("folding");
@@ -205,16 +211,22 @@ async function drive(
     await write();
     report("switching");
     checkAborted(signal);
-    if (await connection.call((core) => core.switchGeneration(name, version, generation))) {
-      return;
+  }
+
+  try {
+    await toTheEnd();
+    while (!(await connection.call((core) => core.switchGeneration(name, version, generation)))) {
+      // The live rows are ahead: what was appended meanwhile is folded, too.
+      await log.catchUp();
+      if (checkpoint >= log.position()) {
+        throw notOurs(name);
+      }
+      began = performance.now();
+      pausedMs = 0;
+      await toTheEnd();
     }
-    // The live rows are ahead: what was appended meanwhile is folded, too.
-    await log.catchUp();
-    if (checkpoint >= log.position()) {
-      throw notOurs(name);
-    }
-    began = performance.now();
-    pausedMs = 0;
+  } finally {
+    release();
   }
 }
 
@@ -250,10 +262,14 @@ export function progressOf(
   };
 }
 
-/** Deletes the rows of a generation, a batch after the other. */
-export async function dropGeneration(engine: Engine, generation: number): Promise<void> {
+/** Deletes the rows of a generation, a batch after the other, each when there is nothing better to do. */
+export function dropIdly(engine: Engine, generation: number): Promise<void> {
+  return dropGeneration(engine, generation, engine.idle.turn);
+}
+
+async function dropGeneration(engine: Engine, generation: number, between?: () => Promise<void>): Promise<void> {
   while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
-    // One batch of rows after another.
+    await between?.();
   }
 }
 

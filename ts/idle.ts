@@ -7,6 +7,10 @@
 export interface IdleWork {
   /** Puts off `task`. One with the same key that has not begun is replaced. */
   later(key: string, task: () => Promise<void>): void;
+  /** Waits for the next idle moment, between two steps of a task. */
+  turn(): Promise<void>;
+  /** Somebody waits for long work: nothing is idle until the returned function is called. */
+  hold(): () => void;
   /** Drops what has not begun. */
   stop(): void;
 }
@@ -18,11 +22,22 @@ const pauseMs = 30;
 export function idleWork(): IdleWork {
   const tasks = new Map<string, () => Promise<void>>();
   let running = false;
+  let held = 0;
+  let waiting: (() => void)[] = [];
+
+  async function turn(): Promise<void> {
+    do {
+      while (held > 0) {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      }
+      await untilIdle();
+    } while (held > 0);
+  }
 
   async function run(): Promise<void> {
     running = true;
     while (tasks.size > 0) {
-      await untilIdle();
+      await turn();
       for (const [key, task] of tasks) {
         tasks.delete(key);
         await task().catch(() => undefined);
@@ -39,7 +54,31 @@ export function idleWork(): IdleWork {
         void run();
       }
     },
+    turn,
+    hold() {
+      held += 1;
+      return once(() => {
+        held -= 1;
+        if (held === 0) {
+          const resumed = waiting;
+          waiting = [];
+          for (const resume of resumed) {
+            resume();
+          }
+        }
+      });
+    },
     stop: () => tasks.clear(),
+  };
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) {
+      done = true;
+      action();
+    }
   };
 }
 

@@ -45,6 +45,15 @@ export async function ingestFacts(
   let written: ReadonlySet<string> | undefined;
 
   async function write(bulk: Bulk): Promise<void> {
+    const release = engine.idle.hold();
+    try {
+      await writeParts(bulk);
+    } finally {
+      release();
+    }
+  }
+
+  async function writeParts(bulk: Bulk): Promise<void> {
     const text = bulk.text();
     const streams = bulk.streams();
     for (let from = 0; from < bulk.commitIds.length; ) {

@@ -6,7 +6,7 @@
  * then it starts from there. Nobody waiting, it lets a few commits gather. A tab that is older than
  * the newest rows folds in memory and leaves the stored ones alone.
  */
-import { buildRows, dropGeneration, outdatedProjection, rebuildLock } from "./build.js";
+import { buildRows, dropIdly, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
@@ -309,7 +309,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** Rows of older versions go when no tab of that version is open; those of its own that were replaced, at once. */
   async function dropStale({ stale }: CoreProjection): Promise<void> {
     for (const old of stale) {
-      const drop = () => dropGeneration(engine, old.generation);
+      const drop = () => dropIdly(engine, old.generation);
       await (old.version === version ? drop() : withLock(rowsLock(engine, name, old.version), drop));
     }
   }
