@@ -56,7 +56,7 @@ async function buildModule(pkg) {
   const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "module", "rust_module.wasm");
   await run("wasm-bindgen", [built, "--target", "web", resettable, "--out-dir", pkg], { env });
   const bound = join(pkg, "rust_module_bg.wasm");
-  await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, "-o", bound]);
+  await run(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...forSpeed, "-o", bound]);
 }
 
 // `lto` works only when the cdylib is the one crate type, which is why this is not `wasm-pack build`.
@@ -75,7 +75,7 @@ async function buildEngine() {
     { env },
   );
   const bound = join(glue, "everfold_bg.wasm");
-  const names = ask(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...optimisation, shortNames, "-o", bound]);
+  const names = ask(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...forSize, shortNames, "-o", bound]);
   renameInGlue(join(glue, "everfold.js"), names);
 }
 
@@ -92,17 +92,11 @@ function withoutMachinePaths(env) {
 // ts/wasm.ts replaces an instance that trapped; the glue's part of that is still called experimental.
 const resettable = "--experimental-reset-state-function";
 
-// Functions ordered by name have like beside like, which compresses better. The features are those that rustc's wasm32
-// target has on by default, all older than the browsers we support. The first KiB of memory is the last of the stack, so
-// no pointer that is computed with an offset begins there. Bodies copied into their one caller compress worse than calls;
-// control flow that is built anew, after rustc's own, compresses better.
-const optimisation = [
-  "--flatten",
-  "--rereloop",
+// The features are those that rustc's wasm32 target has on by default, all older than the browsers we support. The first
+// KiB of memory is the last of the stack, so no pointer that is computed with an offset begins there.
+const forSpeed = [
   "-O3",
   "--low-memory-unused",
-  "--one-caller-inline-max-function-size=30",
-  "--reorder-functions-by-name",
   "--strip-producers",
   "--strip-target-features",
   "--enable-bulk-memory",
@@ -113,6 +107,15 @@ const optimisation = [
   "--enable-sign-ext",
 ];
 
+// Control flow that is built anew, after rustc's own, compresses better. Bodies copied into their one caller compress worse
+// than calls. Functions ordered by name have like beside like.
+const forSize = [
+  "--flatten",
+  "--rereloop",
+  ...forSpeed,
+  "--one-caller-inline-max-function-size=30",
+  "--reorder-functions-by-name",
+];
 async function buildApi() {
   const { build: bundle } = await import("esbuild");
   const entryPoints = ["index", "testing", "react"].map((name) => join(root, "ts", `${name}.ts`)).filter(existsSync);

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
+use foldhash::fast::FixedState;
+
 use super::batch::put_text;
 use super::fold::{FoldError, typed_event};
 use super::rows::RowChange;
@@ -100,7 +102,8 @@ const ROWS_KEPT: usize = 100_000;
 
 /// See the module.
 pub(crate) struct KnownRows<P: Projection> {
-    rows: HashMap<Rc<str>, Known<P::Row>>,
+    // Found once an event: the standard hasher took a seventh of a fold's time.
+    rows: HashMap<Rc<str>, Known<P::Row>, FixedState>,
     /// Whether what is not here is not stored either.
     complete: bool,
     changed: Vec<Rc<str>>,
@@ -137,7 +140,7 @@ impl<P: Projection> KnownRows<P> {
     /// No row is known; `complete` if none is stored.
     pub(crate) fn new(complete: bool) -> Self {
         Self {
-            rows: HashMap::new(),
+            rows: HashMap::default(),
             complete,
             changed: Vec::new(),
             waiting: Vec::new(),
@@ -147,16 +150,23 @@ impl<P: Projection> KnownRows<P> {
 
     fn fold(&mut self, event: &RecordedEvent<'_, P::Event>, keys: &Keys<'_>) {
         for key in keys.each_once() {
-            if !self.rows.contains_key(key) {
-                self.rows.insert(key.into(), Known::new(None));
+            if let Some(known) = self.rows.get_mut(key) {
+                if !known.changed {
+                    known.changed = true;
+                    known.stored = index_values::<P>(known.row.as_ref());
+                    self.changed.push(key.into());
+                }
+                known.row = P::evolve(known.row.take(), event, key);
+            } else {
+                let shared: Rc<str> = key.into();
+                let known = Known {
+                    row: P::evolve(None, event, key),
+                    changed: true,
+                    stored: index_values::<P>(None),
+                };
+                self.changed.push(Rc::clone(&shared));
+                self.rows.insert(shared, known);
             }
-            let Some(known) = self.rows.get_mut(key) else { continue };
-            if !known.changed {
-                known.changed = true;
-                known.stored = index_values::<P>(known.row.as_ref());
-                self.changed.push(key.into());
-            }
-            known.row = P::evolve(known.row.take(), event, key);
         }
     }
 }
