@@ -1,6 +1,6 @@
 //! Definitions: the aggregates and projections of an app behind one type each, found by their names.
 //!
-//! For a module that is an engine of one's own, see [`module!`](crate::module). Whoever asks knows names and
+//! For a module that is an engine of one's own, see [`module!`](crate::module!). Whoever asks knows names and
 //! JSON only.
 
 use std::fmt;

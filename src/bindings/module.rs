@@ -1,4 +1,4 @@
-//! What the classes of a module with definitions of its own do: see [`module!`](crate::module).
+//! What the classes of a module with definitions of its own do: see [`module!`](crate::module!).
 
 use std::future::Future;
 use std::pin::Pin;
