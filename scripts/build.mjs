@@ -40,7 +40,8 @@ export async function build({ force = false } = {}) {
 export async function buildExample() {
   await setUp();
   const pkg = join(root, "examples", "rust-module", "pkg");
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "examples/rust-module/Cargo.toml", exampleSource]);
+  const manifest = "examples/rust-module/Cargo.toml";
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", manifest, exampleSource, "scripts/build.mjs"]);
   if (readStamp(pkg) !== inputs) {
     rmSync(pkg, { recursive: true, force: true });
     await step("examples/rust-module (cargo, wasm-bindgen, wasm-opt)", () => buildModule(pkg));
