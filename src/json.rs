@@ -1,4 +1,4 @@
-//! Reading the JSON documents that TypeScript gives to the core.
+//! Reading the JSON documents that TypeScript and the server give to the core, and writing some.
 //!
 //! Written by hand because of its size: what serde derives for these few types is 45 KB of wasm. The
 //! first mistake is kept and told at the end, so that what reads a value only says what it expects;
@@ -6,11 +6,14 @@
 
 #[cfg_attr(target_arch = "wasm32", path = "json/number_in_browser.rs")]
 mod number;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::str::Chars;
+
+pub(crate) use write::{ObjectWriter, put_text};
 
 /// Why a text is not the document that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

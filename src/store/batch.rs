@@ -5,6 +5,7 @@
 
 use super::StoreError;
 use super::read::Sink;
+use crate::json::put_text;
 use crate::log::block::Recorded;
 use crate::log::commit::read_commit;
 use crate::log::event::{ENCODING_JSON, EventFields};
@@ -234,23 +235,4 @@ impl Sink for BatchWriter {
 fn put_number(out: &mut String, number: impl itoa::Integer) {
     out.push(',');
     out.push_str(itoa::Buffer::new().format(number));
-}
-
-/// Appends a JSON string.
-pub(crate) fn put_text(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            control if control < ' ' => {
-                out.push_str("\\u00");
-                for digit in [control as u32 >> 4, control as u32 & 15] {
-                    out.extend(char::from_digit(digit, 16));
-                }
-            }
-            other => out.push(other),
-        }
-    }
-    out.push('"');
 }

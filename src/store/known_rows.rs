@@ -10,11 +10,10 @@ use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 
-use super::batch::put_text;
 use super::fold::{FoldError, typed_event};
 use super::rows::RowChange;
 use crate::event::RecordedEvent;
-use crate::json::RawJson;
+use crate::json::{RawJson, put_text};
 use crate::log::FormatError;
 use crate::log::block::Recorded;
 use crate::log::event::EventFields;

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::ahead::Begun;
-use super::batch::put_text;
 use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
-use crate::json::{FromJson, JsonReader, RawJson, parse};
+use crate::json::{FromJson, JsonReader, RawJson, parse, put_text};
 use crate::log::FormatError;
 use crate::position::Position;
 use crate::projection::IndexValue;
