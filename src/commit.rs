@@ -17,6 +17,16 @@ pub enum Mode {
     Fact,
 }
 
+impl Mode {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Fact => "fact",
+        }
+    }
+}
+
 /// The definition that decided a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition<'a> {

@@ -86,5 +86,6 @@ pub mod position;
 pub mod projection;
 pub mod store;
 pub mod stream;
+pub mod sync;
 
 pub use log::{FORMAT, FormatError};
