@@ -24,6 +24,7 @@ use crate::store::{
     OnRefused, OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, check_export,
 };
 use crate::stream::Version;
+use crate::sync::{Input, Replica};
 
 thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
@@ -69,6 +70,7 @@ pub struct Core {
     store: Rc<Store<AnyStorage>>,
     faults: Faults,
     closed: Closed,
+    replica: RefCell<Replica>,
 }
 
 #[wasm_bindgen]
@@ -118,7 +120,14 @@ impl Core {
                 durability,
             };
             let store = Rc::new(Store::open(storage, options).await?);
-            Ok(Self { store, faults, closed }.into())
+            let replica = RefCell::default();
+            Ok(Self {
+                store,
+                faults,
+                closed,
+                replica,
+            }
+            .into())
         })
     }
 
@@ -417,6 +426,14 @@ impl Core {
     #[wasm_bindgen(js_name = streamBounds)]
     pub fn stream_bounds(&self, prefix: &str, count: u32) -> Result<String, JsValue> {
         Ok(text::json(&self.store.stream_bounds(prefix, count as usize))?)
+    }
+
+    /// What sync does next: `SyncOutput[]`, after a `SyncInput`.
+    pub fn replica(&self, input: &str, now: f64, random: f64) -> Result<String, JsValue> {
+        let input: Input<'_> = parse(input)?;
+        let mut replica = self.replica.borrow_mut();
+        replica.handle(input, now as i64, random);
+        Ok(replica.outputs())
     }
 
     /// Fails a storage call to come.
