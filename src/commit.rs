@@ -7,6 +7,11 @@ use crate::event::NewEvent;
 use crate::json::{FromJson, JsonReader, RawJson};
 use crate::stream::{ExpectedVersion, Version};
 
+/// Most bytes that an encoded commit may have, locally as on the wire.
+pub const MAX_COMMIT_BYTES: usize = 256 << 10;
+/// Most events that a commit may have, locally as on the wire.
+pub const MAX_COMMIT_EVENTS: usize = 1_000;
+
 /// How a commit is merged when history changes underneath it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {

@@ -48,6 +48,7 @@ use std::rc::Rc;
 
 use futures_util::lock::Mutex;
 
+pub use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS};
 pub use append::Progress;
 pub use batch::Batch;
 pub use closing::{Closed, ClosedBy};
@@ -62,7 +63,7 @@ pub use log::Foreign;
 pub use memory::{MemoryDatabase, MemoryStorage};
 pub use open::OpenOptions;
 pub use pack::{Counts, OnRefused};
-pub use plan::{InvalidCommit, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Outcome, Receipt};
+pub use plan::{InvalidCommit, Outcome, Receipt};
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
 pub use query::{Clock, Direction, Query};
 pub use read::Page;

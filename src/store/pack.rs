@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::plan::{InvalidCommit, MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Outcome, Receipt};
+use super::plan::{InvalidCommit, Outcome, Receipt};
 use crate::bulk::{Bulk, BulkCommit};
-use crate::commit::{Mode, NewCommit};
+use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, Mode, NewCommit};
 use crate::log::FormatError;
 use crate::log::block::{Recorded, RecordedCommit, StreamSpan, sort};
 use crate::log::bytes::put_bytes;

@@ -8,15 +8,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::commit::NewCommit;
+use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, NewCommit};
 use crate::log::commit::{digest, put_commit};
 use crate::position::Position;
 use crate::stream::{Conflict, ExpectedVersion, InvalidId, Version, check_id};
-
-/// Most bytes that an encoded commit may have, locally as on the wire.
-pub const MAX_COMMIT_BYTES: usize = 256 << 10;
-/// Most events that a commit may have, locally as on the wire.
-pub const MAX_COMMIT_EVENTS: usize = 1_000;
 
 /// A commit that the log holds already, as far as a repetition of its id needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
