@@ -299,34 +299,36 @@ impl<S: Storage> Store<S> {
     }
 
     /// Makes the rebuilt generation the live one, unless the live one works and is ahead of it. False if
-    /// so, or if another tab changed the projection.
+    /// so, or if another tab replaced the rebuild.
     pub async fn switch_generation(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
-        let Some(report) = self.find_projection(name, version).await? else {
-            return Ok(false);
-        };
-        let Some(rebuild) = report.state.rebuild.filter(|rebuild| rebuild.generation == generation) else {
-            return Ok(false);
-        };
-        if report.state.failed_at.is_none() && rebuild.checkpoint < report.state.checkpoint {
-            return Ok(false);
+        for _ in 0..MAX_TRIES {
+            let Some(report) = self.find_projection(name, version).await? else {
+                return Ok(false);
+            };
+            let Some(rebuild) = report.state.rebuild.filter(|rebuild| rebuild.generation == generation) else {
+                return Ok(false);
+            };
+            if report.state.failed_at.is_none() && rebuild.checkpoint < report.state.checkpoint {
+                return Ok(false);
+            }
+            let state = ProjectionState {
+                generation,
+                checkpoint: rebuild.checkpoint,
+                failed_at: None,
+                rebuild: None,
+                ..report.state
+            };
+            let mut write = Write {
+                durability: Durability::Relaxed,
+                ..Write::default()
+            };
+            change_state(&mut write, name, version, &report.state, &state);
+            if self.storage.write(write).await? == Written::Done {
+                self.projections.borrow_mut().insert((name.to_owned(), version), state);
+                return Ok(true);
+            }
         }
-        let state = ProjectionState {
-            generation,
-            checkpoint: rebuild.checkpoint,
-            failed_at: None,
-            rebuild: None,
-            ..report.state
-        };
-        let mut write = Write {
-            durability: Durability::Relaxed,
-            ..Write::default()
-        };
-        change_state(&mut write, name, version, &report.state, &state);
-        let done = self.storage.write(write).await? == Written::Done;
-        if done {
-            self.projections.borrow_mut().insert((name.to_owned(), version), state);
-        }
-        Ok(done)
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// Deletes a generation: its marker at once, so that nobody reads it, then its rows, at most

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::ahead::Begun;
+use super::append::MAX_TRIES;
 use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
@@ -218,30 +219,33 @@ impl<S: Storage> Store<S> {
     /// kept before, and the checkpoint that they bring it to. Storing a row by itself costs some 60 µs: so a checkpoint
     /// is cheap, and [`Store::flush_rows`] writes each row once. False as [`Store::write_rows`].
     pub async fn stage_rows(&self, write: &RowWrite<'_>, parts: &str) -> Result<bool, StoreError> {
-        let before = self.projection(&write.name, write.version).await?.state;
-        let is_rebuild = before
-            .rebuild
-            .is_some_and(|rebuild| rebuild.generation == write.generation);
-        let Some(after) = advance(write, &before).filter(|_| is_rebuild) else {
-            return Ok(false);
-        };
-        let mut transaction = Write {
-            durability: Durability::Relaxed,
-            ..Write::default()
-        };
-        Self::change_projection(&mut transaction, &write.name, write.version, &before, &after);
-        let changes = &mut transaction.changes;
-        changes.push(Change::Delete(Table::Rows, staged(write.generation)));
-        for (number, part) in parts.lines().enumerate() {
-            let key = Key::from([Key::from(write.generation), Key::from(number as u64)]);
-            changes.push(Change::Put(Table::Rows, key, part.as_bytes().to_vec()));
+        for _ in 0..MAX_TRIES {
+            let before = self.projection(&write.name, write.version).await?.state;
+            let is_rebuild = before
+                .rebuild
+                .is_some_and(|rebuild| rebuild.generation == write.generation);
+            let Some(after) = advance(write, &before).filter(|_| is_rebuild) else {
+                return Ok(false);
+            };
+            let mut transaction = Write {
+                durability: Durability::Relaxed,
+                ..Write::default()
+            };
+            Self::change_projection(&mut transaction, &write.name, write.version, &before, &after);
+            let changes = &mut transaction.changes;
+            changes.push(Change::Delete(Table::Rows, staged(write.generation)));
+            for (number, part) in parts.lines().enumerate() {
+                let key = Key::from([Key::from(write.generation), Key::from(number as u64)]);
+                changes.push(Change::Put(Table::Rows, key, part.as_bytes().to_vec()));
+            }
+            if self.storage.write(transaction).await? == Written::Done {
+                let key = (write.name.to_string(), write.version);
+                self.projections.borrow_mut().insert(key, after);
+                return Ok(true);
+            }
+            // The live rows, perhaps, were folded on meanwhile.
         }
-        let done = self.storage.write(transaction).await? == Written::Done;
-        if done {
-            let key = (write.name.to_string(), write.version);
-            self.projections.borrow_mut().insert(key, after);
-        }
-        Ok(done)
+        Err(StoreError::contended(MAX_TRIES))
     }
 
     /// Writes the rows of some staged parts where they belong and forgets these parts, each in a transaction of its own.
