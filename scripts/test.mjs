@@ -71,6 +71,7 @@ async function browser(words) {
 async function facade(words, slow) {
   await setUp({ browser: true });
   await build();
+  await buildExample();
   await playwright("tests/facade", words, slow);
 }
 

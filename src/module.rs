@@ -207,9 +207,9 @@ macro_rules! module_exports {
                     self.0.write(failed_at)
                 }
 
-                /// Puts aside what has changed in a rebuild; false if it may not be.
-                pub fn stage(&self) -> JsValue {
-                    self.0.stage()
+                /// What has changed, as `Core.stageRows` takes it.
+                pub fn parts(&self) -> JsValue {
+                    self.0.parts()
                 }
 
                 /// What has changed is where readers find it.

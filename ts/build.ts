@@ -173,18 +173,14 @@ async function drive(
 
   async function putAside(): Promise<void> {
     const since = performance.now();
-    if (!(await (fold.stage?.() ?? stage()))) {
+    const parts = await fold.parts(breathe);
+    const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
+    if (!(await connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts)))) {
       throw notOurs(name);
     }
     checkpoint = fold.position();
     lastCheckpoint = performance.now();
     checkpointTook = lastCheckpoint - since;
-  }
-
-  async function stage(): Promise<boolean> {
-    const parts = (await fold.parts(breathe)).join("\n");
-    const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
-    return connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts));
   }
 
   async function write(): Promise<void> {

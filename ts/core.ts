@@ -440,8 +440,8 @@ export interface CoreFolding {
   changed(): string;
   /** Writes them, with where it stands as checkpoint. False as `Core.writeRows`. `failedAt` is NaN if it did not fail. */
   write(failedAt: number): Promise<boolean>;
-  /** Puts them aside, as `Core.stageRows`. */
-  stage(): Promise<boolean>;
+  /** Those rows, as `Core.stageRows` takes them. */
+  parts(): Promise<string>;
   /** They are where readers find them. */
   forget(): void;
   /** Lets go of its rows. */

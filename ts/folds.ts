@@ -7,7 +7,7 @@
 import type { CoreQuery } from "./core.js";
 import type { Engine } from "./engine.js";
 import { foldLive, type LiveFold } from "./live-fold.js";
-import { foldLog, type LogFold } from "./log-fold.js";
+import { foldLog, type KeyedFold, type LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import type { KnownRow, KnownRows } from "./row-fold.js";
 import { memoryRows, type RowReader } from "./row-table.js";
@@ -35,7 +35,7 @@ export interface MemoryFold extends Pick<LogFold, "position" | "advance"> {
 /** See the module. */
 export interface Folds {
   live(engine: Engine, projection: AnyProjection): LiveFold;
-  build(engine: Engine, projection: AnyProjection, source: BuildSource): LogFold;
+  build(engine: Engine, projection: AnyProjection, source: BuildSource): KeyedFold;
   inMemory(engine: Engine, projection: AnyProjection, query: CoreQuery, signal: AbortSignal | undefined): MemoryFold;
 }
 

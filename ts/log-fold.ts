@@ -19,14 +19,18 @@ export interface LogFold {
   advance(until: number): Promise<boolean>;
   /** How many rows have changed since they were last forgotten. */
   changed(): number;
-  /** Those rows as `Core.stageRows` takes them. `breathe` is awaited now and then. */
-  parts(breathe: () => Promise<void>): Promise<string[]>;
-  /** Puts them aside as `Core.stageRows` does, if they are in the engine: then `parts` has none. */
-  stage?(): Promise<boolean>;
+  /** Those rows as `Core.stageRows` takes them: lines, each ended. `breathe` is awaited now and then. */
+  parts(breathe: () => Promise<void>): Promise<string>;
   /** Those rows are where `rows` will find them: they need not be kept. */
   forget(): void | Promise<void>;
   /** It is not needed any more. */
   end?(): void;
+}
+
+/** A fold that says of which rows its parts are. */
+export interface KeyedFold extends LogFold {
+  /** Keys of the rows that have changed since they were last forgotten. */
+  keys(): readonly string[];
 }
 
 /** What a fold in TypeScript is made of. */
@@ -47,7 +51,7 @@ const rowsKept = 100_000;
 const partCharacters = 16_000;
 
 /** A fold through the projection's own functions. */
-export function foldLog(engine: Engine, source: FoldSource): LogFold {
+export function foldLog(engine: Engine, source: FoldSource): KeyedFold {
   const { projection, query, signal, known = new Map() } = source;
   let position = query.afterPosition ?? 0;
   let pages: AsyncGenerator<EventPage, void> | undefined;
@@ -80,18 +84,19 @@ export function foldLog(engine: Engine, source: FoldSource): LogFold {
       return !more;
     },
     changed: () => changed.length,
+    keys: () => changed.map(({ key }) => key),
     async parts(breathe) {
-      const parts: string[] = [];
+      let parts = "";
       let part = "";
       for (const row of changed) {
         part += (part === "" ? "[" : ",") + JSON.stringify(rowChanges(projection, [row])[0]);
         if (part.length > partCharacters) {
-          parts.push(`${part}]`);
+          parts += `${part}]\n`;
           part = "";
           await breathe();
         }
       }
-      return part === "" ? parts : [...parts, `${part}]`];
+      return part === "" ? parts : `${parts}${part}]\n`;
     },
     forget() {
       settle(changed);

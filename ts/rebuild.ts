@@ -8,7 +8,7 @@ import type { CoreRowWrite } from "./core.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
-import { foldsItself, foldsOf } from "./folds.js";
+import { foldsOf } from "./folds.js";
 import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { checkAborted } from "./read.js";
@@ -92,9 +92,6 @@ function checkWorkers(engine: Engine, projection: AnyProjection, options: Rebuil
   checkPartition("workers", projection);
   if (streams !== undefined) {
     throw invalidArgument("workers", "single streams are rebuilt in the calling thread: leave out workers");
-  }
-  if (foldsItself(projection)) {
-    throw invalidArgument("workers", `projection ${projection.name} is written in Rust: leave out workers`);
   }
   if (engine.storage === "memory") {
     throw invalidArgument("workers", "a store in memory cannot be read by workers: leave out workers");

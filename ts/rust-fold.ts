@@ -10,7 +10,7 @@ import type { Engine } from "./engine.js";
 import { EverfoldError } from "./errors.js";
 import type { BuildSource, Folds, MemoryFold } from "./folds.js";
 import type { FoldedPage, LiveFold } from "./live-fold.js";
-import type { LogFold } from "./log-fold.js";
+import type { KeyedFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted } from "./read.js";
 import { type RowReader, storedRows } from "./row-table.js";
@@ -65,8 +65,8 @@ function folding(definitions: () => CoreDefinitions, engine: Engine, projection:
       return JSON.parse(advanced) as CoreAdvanced;
     },
     write: (failedAt: number | null) => use((fold) => fold.write(failedAt ?? Number.NaN)),
-    stage: () => use((fold) => fold.stage()),
-    changed: () => new Set<string>(under === undefined ? [] : JSON.parse(under.changed())),
+    parts: () => (under === undefined ? "" : use((fold) => fold.parts())),
+    changed: () => (under === undefined ? [] : (JSON.parse(under.changed()) as readonly string[])),
     forget: () => under?.forget(),
     end() {
       try {
@@ -88,7 +88,7 @@ function buildFold(
   engine: Engine,
   projection: AnyProjection,
   { generation, query, signal }: BuildSource,
-): LogFold {
+): KeyedFold {
   const fold = folding(definitions, engine, projection, query);
   let position = query.afterPosition ?? 0;
   let changed = 0;
@@ -108,8 +108,8 @@ function buildFold(
       return advanced.next === "done";
     },
     changed: () => changed,
-    parts: async () => [],
-    stage: fold.stage,
+    keys: fold.changed,
+    parts: async () => fold.parts(),
     forget() {
       fold.forget();
       changed = 0;
@@ -150,7 +150,7 @@ function liveFold(definitions: () => CoreDefinitions, engine: Engine, projection
         yield page(
           position,
           changed,
-          () => fold.changed(),
+          () => new Set(fold.changed()),
           ({ failedAt }) => fold.write(failedAt ?? null),
         );
       }

@@ -101,7 +101,7 @@ function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsSt
 }
 
 function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {
-  const { version, indexes, partition } = described("projections", name, runtime);
+  const { version, aggregates, events, indexes, partition } = described("projections", name, runtime);
   const never = () => {
     throw new TypeError(`projection ${name} is folded in Rust`);
   };
@@ -121,6 +121,9 @@ function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {
   });
   return Object.freeze({
     ...projection,
+    // By their names alone: nothing of these definitions is called.
+    ...(events.length > 0 && { events }),
+    ...(aggregates.length > 0 && { from: aggregates.map((aggregate) => ({ name: aggregate })) }),
     [ownFolds]: rustFolds(() => runtime.now(definitionsOf)),
   }) as unknown as AnyProjection;
 }

@@ -7,6 +7,7 @@
  */
 import type { Engine } from "./engine.js";
 import { EverfoldError, errorFromCore } from "./errors.js";
+import { foldsItself } from "./folds.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { projectionQuery } from "./row-fold.js";
@@ -37,6 +38,7 @@ export async function foldInWorkers(
   { workers, module, createWorker }: WorkerOptions,
 ): Promise<WorkerFold> {
   const { name, version } = projection;
+  const inRust = foldsItself(projection);
   const query = projectionQuery(projection);
   const bounds = await engine.connection.ask<string[]>(async (core) => core.streamBounds(query.prefix ?? "", workers));
   const threads: Worker[] = [];
@@ -75,8 +77,9 @@ export async function foldInWorkers(
   const task: Omit<FoldTask, "query"> = {
     name: engine.name,
     durability: engine.durability,
-    wasm: sendable(engine),
+    wasm: await sendable(engine, inRust),
     module: module === undefined ? undefined : new URL(module, location.href).href,
+    inRust,
     projection: { name, version },
     generation,
   };
@@ -116,7 +119,7 @@ export async function foldInWorkers(
           owners.set(key, place);
         }
       }
-      return answers.flatMap(({ parts }) => parts);
+      return answers.map(({ parts }) => parts).join("");
     },
     async forget() {
       await askAll({ ask: "forget" });
@@ -126,8 +129,8 @@ export async function foldInWorkers(
   };
 }
 
-function sendable({ runtime, wasm }: Engine): FoldTask["wasm"] {
-  // Workers fold by the published engine, whatever the page has.
-  const source = (runtime === publishedRuntime && wasm()) || wasmFile();
+async function sendable({ runtime, wasm }: Engine, inRust: boolean): Promise<FoldTask["wasm"]> {
+  // Definitions in TypeScript are folded by the published engine, whatever the page has.
+  const source = await (inRust || runtime === publishedRuntime ? wasm() : wasmFile());
   return source instanceof URL ? source.href : source instanceof Response ? source.url : source;
 }

@@ -7,10 +7,12 @@ import type { CoreError, CoreQuery } from "./core.js";
 export interface FoldTask {
   readonly name: string;
   readonly durability: "strict" | "relaxed";
-  /** Where the wasm comes from, as far as that can be sent. */
-  readonly wasm: string | BufferSource | WebAssembly.Module;
-  /** The module that exports the definitions; undefined for a worker that has them. */
+  /** Where the wasm comes from, as far as that can be sent; undefined: from where the glue of the module knows it to be. */
+  readonly wasm: string | BufferSource | WebAssembly.Module | undefined;
+  /** The module that exports the definitions, or is the engine that has them; undefined for a worker that has it. */
   readonly module: string | undefined;
+  /** Whether the projection is written in Rust. */
+  readonly inRust: boolean;
   readonly projection: { readonly name: string; readonly version: number };
   readonly query: CoreQuery;
   /** Where rows that it has forgotten are. */
@@ -29,8 +31,8 @@ export interface FoldAnswers {
   readonly begin: null;
   /** How many rows have changed. */
   readonly advance: number;
-  /** The rows that changed as `Core.stageRows` takes them, and the keys of all that it has. */
-  readonly parts: { readonly parts: readonly string[]; readonly keys: readonly string[] };
+  /** The rows that changed since they were last forgotten, as `Core.stageRows` takes them, and their keys. */
+  readonly parts: { readonly parts: string; readonly keys: readonly string[] };
   readonly forget: null;
 }
 

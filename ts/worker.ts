@@ -9,33 +9,39 @@
  * import * as definitions from "./definitions.js";
  * serveRebuild(definitions);
  * ```
+ *
+ * For a projection in Rust the definitions are the engine, what `openStore({ engine })` imports.
  */
 import type { AnyAggregate } from "./aggregate.js";
 import type { CoreError } from "./core.js";
+import { bound } from "./definition.js";
 import { knowing, startEngine } from "./engine.js";
 import { realEnvironment } from "./environment.js";
 import { EverfoldError, isEverfoldError } from "./errors.js";
+import { foldsOf } from "./folds.js";
 import type { Log } from "./log.js";
-import { foldLog, type LogFold } from "./log-fold.js";
+import type { KeyedFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
-import type { KnownRows } from "./row-fold.js";
 import { storedRows } from "./row-table.js";
-import { publishedRuntime } from "./wasm.js";
+import { rustProjection } from "./rust.js";
+import type { EngineModule } from "./types.js";
+import { loadModule, publishedRuntime, type WasmRuntime } from "./wasm.js";
 import type { FoldAnswers, FoldQuestion, FoldReply, FoldTask } from "./worker-messages.js";
 
-/** Answers the page's rebuild with these definitions: what a module exports, by whatever names. */
+/** Answers the page's rebuild with these definitions: what a module exports, by whatever names, or an engine. */
 export function serveRebuild(definitions: object): void {
   serve(async () => definitions);
 }
 
 /** As `serveRebuild`, with definitions that the task tells where to find. */
 export function serve(find: (task: FoldTask) => Promise<object>): void {
-  const known: KnownRows = new Map();
-  let begun: { readonly fold: LogFold; readonly log: Log } | undefined;
+  let begun: { readonly fold: KeyedFold; readonly log: Log } | undefined;
+  let projection = "";
 
   async function answer(question: FoldQuestion): Promise<FoldAnswers[keyof FoldAnswers]> {
     if (question.ask === "begin") {
-      begun = await begin(question.task, await find(question.task), known);
+      projection = question.task.projection.name;
+      begun = await begin(question.task, await find(question.task));
       return null;
     }
     if (begun === undefined) {
@@ -52,7 +58,7 @@ export function serve(find: (task: FoldTask) => Promise<object>): void {
         }
         return fold.changed();
       case "parts":
-        return { parts: await fold.parts(async () => {}), keys: [...known.keys()] };
+        return { parts: await fold.parts(async () => {}), keys: fold.keys() };
       default:
         await fold.forget();
         return null;
@@ -62,49 +68,68 @@ export function serve(find: (task: FoldTask) => Promise<object>): void {
   addEventListener("message", ({ data }: MessageEvent<FoldQuestion>) => {
     answer(data).then(
       (found) => postMessage({ answer: found } satisfies FoldReply),
-      (error: unknown) => postMessage({ error: asPlain(error) } satisfies FoldReply),
+      (error: unknown) => postMessage({ error: asPlain(error, projection) } satisfies FoldReply),
     );
   });
 }
 
-async function begin(task: FoldTask, definitions: object, known: KnownRows) {
-  const { name, durability, wasm, query, generation } = task;
-  const exported: readonly unknown[] = Object.values(definitions);
-  const projection = exported.find((value) => isProjection(value, task.projection)) as AnyProjection | undefined;
-  if (projection === undefined) {
-    const { name, version } = task.projection;
-    throw new EverfoldError(
-      "rebuild-failed",
-      `${name}: the module of the workers does not export version ${version} of this projection`,
-      { projection: name },
-    );
-  }
+async function begin(task: FoldTask, definitions: object) {
+  const { name, durability, wasm, query, generation, inRust } = task;
+  const runtime = inRust ? await loadModule(async () => definitions as EngineModule) : publishedRuntime;
   const engine = await startEngine({
     ...{ name, durability, storage: "indexeddb", environment: realEnvironment },
-    runtime: publishedRuntime,
+    runtime,
     wasm: () => wasm,
   });
-  const aggregates = new Set<AnyAggregate>([...exported.filter(isAggregate), ...(projection.from ?? [])]);
+  const projection = inRust ? projectionInRust(task, runtime) : projectionAmong(Object.values(definitions), task);
+  const aggregates = inRust ? [] : [...Object.values(definitions).filter(isAggregate), ...(projection.from ?? [])];
   const rows = {
     rows: async (keys: readonly string[]) => (await storedRows(engine.connection, generation).rows(keys)) ?? [],
   };
-  return { log: engine.log, fold: foldLog(knowing(engine, [...aggregates]), { projection, query, rows, known }) };
+  const source = { generation, query, rows, signal: undefined };
+  return { log: engine.log, fold: foldsOf(projection).build(knowing(engine, aggregates), projection, source) };
+}
+
+function projectionInRust({ projection }: FoldTask, runtime: WasmRuntime): AnyProjection {
+  const found: AnyProjection = bound(rustProjection(projection.name), runtime);
+  if (found.version !== projection.version) {
+    throw missing(projection);
+  }
+  return found;
 }
 
 /** By shape: the module may bring a copy of this package of its own. */
-function isProjection(value: unknown, wanted: FoldTask["projection"]): boolean {
-  const { name, version, key } = (value ?? {}) as Partial<AnyProjection>;
-  return typeof key === "function" && name === wanted.name && version === wanted.version;
+function projectionAmong(exported: readonly unknown[], { projection }: FoldTask): AnyProjection {
+  const isWanted = (value: unknown) => {
+    const { name, version, key } = (value ?? {}) as Partial<AnyProjection>;
+    return typeof key === "function" && name === projection.name && version === projection.version;
+  };
+  const found = exported.find(isWanted);
+  if (found === undefined) {
+    throw missing(projection);
+  }
+  return found as AnyProjection;
+}
+
+function missing({ name, version }: FoldTask["projection"]): EverfoldError {
+  return new EverfoldError(
+    "rebuild-failed",
+    `${name}: the module of the workers does not export version ${version} of this projection`,
+    { projection: name },
+  );
 }
 
 function isAggregate(value: unknown): value is AnyAggregate {
   return typeof (value as Partial<AnyAggregate> | null)?.initialState === "function";
 }
 
-function asPlain(error: unknown): CoreError {
-  if (isEverfoldError(error)) {
+/** What is wrong with the worker's own engine or module is no fault of the page's: the rebuild failed. */
+const ofTheWorker: readonly string[] = ["invalid-argument", "wasm-failed"];
+
+function asPlain(error: unknown, projection: string): CoreError {
+  if (isEverfoldError(error) && !ofTheWorker.includes(error.code)) {
     return { code: error.code, message: error.message, details: error.details };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return { code: "rebuild-failed", message: `a worker failed: ${message}` };
+  return { code: "rebuild-failed", message: `${projection}: a worker failed: ${message}`, details: { projection } };
 }

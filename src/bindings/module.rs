@@ -268,13 +268,10 @@ impl Folding {
         })
     }
 
-    /// A promise of whether what has changed was put aside, with the position as checkpoint.
-    pub fn stage(&self) -> JsValue {
-        let (target, fold) = (Rc::clone(&self.target), Rc::clone(&self.fold));
-        promise(async move {
-            let staged = fold.lock().await.stage(&target).await;
-            Ok(staged.map_err(ModuleError::Rows)?.into())
-        })
+    /// A promise of what has changed, as [`Store::stage_rows`] takes it.
+    pub fn parts(&self) -> JsValue {
+        let fold = Rc::clone(&self.fold);
+        promise(async move { Ok(fold.lock().await.parts().map_err(ModuleError::Rows)?.into()) })
     }
 
     /// What has changed is where readers find it.

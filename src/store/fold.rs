@@ -354,7 +354,7 @@ impl Fold {
     /// As [`write`](Self::write), of a rebuild: the rows are put aside, packed, for
     /// [`flush_rows`](Store::flush_rows), and count as changed until they are [forgotten](Self::forget).
     pub async fn stage<S: Storage>(&mut self, store: &Store<S>) -> Result<bool, FoldError> {
-        let parts = parts_of(&self.rows.changes()?);
+        let parts = self.parts()?;
         let Some(write) = self.row_write() else {
             return Ok(true);
         };
@@ -363,6 +363,12 @@ impl Fold {
             self.reach();
         }
         Ok(staged)
+    }
+
+    /// What has changed, as [`stage_rows`](Store::stage_rows) takes it: for a part of a rebuild that somebody else puts
+    /// aside.
+    pub fn parts(&self) -> Result<String, FoldError> {
+        Ok(parts_of(&self.rows.changes()?))
     }
 
     /// What has changed is stored: it need not be kept.
@@ -407,7 +413,7 @@ impl Fold {
     }
 }
 
-/// Changes as [`Store::stage_rows`] takes them: lists of rows, one a line.
+/// Changes as [`Store::stage_rows`] takes them: lists of rows, one a line, each line ended.
 fn parts_of(changes: &[Changed]) -> String {
     let mut parts = String::new();
     let mut begun = 0;
@@ -419,7 +425,7 @@ fn parts_of(changes: &[Changed]) -> String {
         parts.push(if parts.len() == begun { '[' } else { ',' });
         change.put(&mut parts);
         if place + 1 == changes.len() {
-            parts.push(']');
+            parts.push_str("]\n");
         }
     }
     parts

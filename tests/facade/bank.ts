@@ -17,7 +17,9 @@ export const test = base.extend<object, { folder: string }>({
       const folder = join(root, "test-results", "facade-page");
       mkdirSync(folder, { recursive: true });
       await build({
-        entryPoints: ["page", "sums", "own-worker"].map((name) => join(root, "tests", "facade", `${name}.ts`)),
+        entryPoints: ["page.ts", "sums.ts", "own-worker.ts", "own-engine.js"].map((file) =>
+          join(root, "tests", "facade", file),
+        ),
         outdir: folder,
         bundle: true,
         format: "esm",
@@ -27,6 +29,12 @@ export const test = base.extend<object, { folder: string }>({
       for (const file of ["everfold.wasm", "rebuild-worker.js"]) {
         copyFileSync(join(root, "dist", file), join(folder, file));
       }
+      for (const file of ["rust_module.js", "rust_module_bg.wasm"]) {
+        copyFileSync(join(root, "examples", "rust-module", "pkg", file), join(folder, file));
+      }
+      // One whose wasm is missing.
+      mkdirSync(join(folder, "glue-only"), { recursive: true });
+      copyFileSync(join(folder, "rust_module.js"), join(folder, "glue-only", "rust_module.js"));
       writeFileSync(
         join(folder, "index.html"),
         '<!doctype html><title>bank</title><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>',

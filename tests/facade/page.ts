@@ -8,6 +8,7 @@ import { deleteStore, isEverfoldError } from "../../ts/index.js";
 import { openStoreIn } from "../../ts/open.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
+import { inRust } from "./in-rust.js";
 import { everything, sums, superstitious } from "./sums.js";
 
 const problems: Problem["code"][] = [];
@@ -57,6 +58,7 @@ const bank = {
   deposited,
   opened,
   withdraw,
+  inRust,
 };
 
 /** Everything above, for `page.evaluate`. */

@@ -222,12 +222,13 @@ async fn assert_rows_of_everything<P: Plain>(steps: &[RowStep]) {
     assert_replayed::<P, _>(one, &world.database, &events).await;
 }
 
-/// The rows of a rebuild that is divided: each part folded by a tab of its own from a store of its own, as
-/// `ts/worker-fold.ts` does, handed back as text and put aside by whoever drives it.
+/// A rebuild that is divided: each part is folded by a tab of its own in a store of its own, as `ts/worker.ts` does, and
+/// handed back as text to whoever drives it, once on the way and once at the end.
 async fn divided(world: &World, count: usize) {
     let [store, _] = &world.tabs;
+    let build = begin::<ByStream>(store, 0, false).await;
     let bounds = store.stream_bounds("", count);
-    let mut lines = Vec::new();
+    let mut parts = Vec::new();
     for part in 0..=bounds.len() {
         let worker = crate::contract::log::over(MemoryStorage::open(&world.database)).await;
         let before = part.checked_sub(1).and_then(|before| bounds.get(before));
@@ -236,29 +237,38 @@ async fn divided(world: &World, count: usize) {
             before_stream: bounds.get(part).map(|id| id.as_str().into()),
             ..Query::default()
         };
-        let rows = worker.project::<ByStream>(&query).await.expect("folds");
-        for (key, row) in rows {
-            let [index] = ByStream::INDEXES else {
-                panic!("has one index")
-            };
-            let value = (index.value)(&row).map(|_| row.events);
-            lines.push(serde_json::json!([[key, row, [null], [value]]]).to_string());
-        }
+        let fold = Fold::new::<ByStream>(StoredRows {
+            generation: build.generation,
+            checkpoint: Position(0),
+            revision: 0,
+        });
+        parts.push((worker, fold, query));
     }
-    let build = begin::<ByStream>(store, 0, false).await;
-    let write = RowWrite {
+    let mut write = RowWrite {
         name: ByStream::NAME.into(),
         version: ByStream::VERSION,
         generation: build.generation,
         expected_checkpoint: Position(0),
-        checkpoint: store.position(),
+        checkpoint: Position(0),
         rows: Vec::new(),
         failed_at: None,
         revision: 0,
         replaces: false,
     };
-    assert!(store.stage_rows(&write, &lines.join("\n")).await.expect("stages"));
-    flush::<ByStream>(store, build.generation).await;
+    let end = store.position();
+    for until in [Position(end.0 / 2), end] {
+        let mut lines = String::new();
+        for (worker, fold, query) in &mut parts {
+            query.until_position = Some(until);
+            while fold.advance(worker, worker, query, 7).await.expect("folds") == Advanced::More {}
+            lines += &fold.parts().expect("are JSON");
+            fold.forget();
+        }
+        write.checkpoint = until;
+        assert!(store.stage_rows(&write, &lines).await.expect("stages"));
+        write.expected_checkpoint = until;
+        flush::<ByStream>(store, build.generation).await;
+    }
     assert!(
         store
             .switch_generation(ByStream::NAME, ByStream::VERSION, build.generation)
