@@ -4,6 +4,7 @@
 //! implementation passes the suite in `tests/space_log`.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use super::chain::Hash;
 use super::cursor::{Epoch, Head};
@@ -61,6 +62,62 @@ pub trait SpaceLog: Send + Sync {
 
     /// The hash of the chain at a number, of its beginning at 0; none beyond the head.
     fn hash_at(&self, space: &str, number: u64) -> impl Future<Output = Result<Option<Hash>, LogError>> + Send;
+}
+
+/// A log that is shared.
+impl<L: SpaceLog> SpaceLog for Arc<L> {
+    fn space(&self, space: &str) -> impl Future<Output = Result<Option<SpaceState>, LogError>> + Send {
+        L::space(self, space)
+    }
+
+    fn create(&self, space: &str, epoch: Epoch) -> impl Future<Output = Result<SpaceState, LogError>> + Send {
+        L::create(self, space, epoch)
+    }
+
+    fn find(
+        &self,
+        space: &str,
+        ids: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<KnownCommit>>, LogError>> + Send {
+        L::find(self, space, ids)
+    }
+
+    fn versions(&self, space: &str, streams: &[&str]) -> impl Future<Output = Result<Vec<Version>, LogError>> + Send {
+        L::versions(self, space, streams)
+    }
+
+    fn append(
+        &self,
+        space: &str,
+        expected: &SpaceState,
+        commits: &[StoredCommit],
+        claim: Option<&Claim>,
+    ) -> impl Future<Output = Result<Appended, LogError>> + Send {
+        L::append(self, space, expected, commits, claim)
+    }
+
+    fn read(
+        &self,
+        space: &str,
+        after: u64,
+        limit: PageLimit,
+    ) -> impl Future<Output = Result<Vec<StoredText>, LogError>> + Send {
+        L::read(self, space, after, limit)
+    }
+
+    fn read_stream(
+        &self,
+        space: &str,
+        stream_id: &str,
+        after: Version,
+        limit: PageLimit,
+    ) -> impl Future<Output = Result<Vec<StoredText>, LogError>> + Send {
+        L::read_stream(self, space, stream_id, after, limit)
+    }
+
+    fn hash_at(&self, space: &str, number: u64) -> impl Future<Output = Result<Option<Hash>, LogError>> + Send {
+        L::hash_at(self, space, number)
+    }
 }
 
 /// How a space is.
