@@ -4,3 +4,5 @@
 
 #[path = "sync/authority.rs"]
 mod authority;
+#[path = "sync/tamper.rs"]
+mod tamper;

@@ -2,13 +2,15 @@
 //!
 //! `docs/protocol.md` is the wire, `docs/sync.md` the client. Files are concepts: what is said
 //! ([`WireCommit`], [`PushRequest`], [`PullPage`], [`Problem`]), where one is in the log of a server
-//! ([`Cursor`]), how two find out that theirs is the same ([`digest`], [`next_hash`]), what a device does
+//! ([`Cursor`]), how two find out that theirs is the same ([`digest`], [`next_hash`],
+//! [`ChainCheck`]), what a device does
 //! next ([`Replica`]), and the server's side: an [`Authority`] judges by [`Rules`] over a [`SpaceLog`].
 //! Nothing here waits for a network or reads a clock.
 
 mod authority;
 mod backoff;
 mod chain;
+mod chain_check;
 mod commit;
 mod cursor;
 mod judge;
@@ -23,6 +25,7 @@ mod well_formed;
 
 pub use authority::{Authority, Pulled, PushCounts, Pushed, is_space_name, read_cursor};
 pub use chain::{Hash, HashPrefix, InvalidHash, digest, first_hash, next_hash};
+pub use chain_check::{BrokenChain, ChainCheck};
 pub use commit::{WireCommit, WireEvent, WireStream};
 pub use cursor::{Cursor, Epoch, Head, InvalidCursor};
 pub use limits::Limits;
