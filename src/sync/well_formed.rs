@@ -75,6 +75,10 @@ fn check(request: &PushRequest<'_>, limits: &Limits) -> Result<(), Problem> {
 
 fn check_commit(commit: &WireCommit<'_>, adopted: bool) -> Result<(), String> {
     check_id(&commit.id).map_err(|error| format!("id: {error}"))?;
+    let streams = commit.streams.as_deref().unwrap_or_default();
+    if streams.is_empty() {
+        return Err("it has no streams".to_owned());
+    }
     check_id(&commit.replica).map_err(|error| format!("replica: {error}"))?;
     check_number("attempt", commit.attempt, 1)?;
     check_time("recordedAt", commit.recorded_at)?;
@@ -85,10 +89,6 @@ fn check_commit(commit: &WireCommit<'_>, adopted: bool) -> Result<(), String> {
     for read in &commit.reads {
         check_id(&read.stream_id).map_err(|error| format!("reads: {error}"))?;
         check_number("reads: version", read.version.0, 0)?;
-    }
-    let streams = commit.streams.as_deref().ok_or("it has no streams")?;
-    if streams.is_empty() {
-        return Err("it has no streams".to_owned());
     }
     let mut names = HashSet::new();
     for stream in streams {

@@ -1,13 +1,20 @@
 //! T16: whatever is changed in a stored log is found, with the number of the commit.
 
+use std::sync::OnceLock;
+
 use everfold::sync::{BrokenChain, ChainCheck, Hash, Head, PageLimit, SpaceLog, StoredText};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-use crate::authority::{acme, body, commit, head, push};
+use crate::space::{acme, body, commit, head, push};
 
 /// A thousand confirmed commits of many shapes, and the head before each.
 fn log() -> (Vec<StoredText>, Vec<Head>) {
+    static LOG: OnceLock<(Vec<StoredText>, Vec<Head>)> = OnceLock::new();
+    LOG.get_or_init(make_log).clone()
+}
+
+fn make_log() -> (Vec<StoredText>, Vec<Head>) {
     let authority = acme();
     let base = head(&authority);
     for hundred in 0..10 {
