@@ -96,6 +96,7 @@ impl<'a> Bulk<'a> {
                         occurred_at,
                         data,
                         metadata,
+                        salt: Vec::new(),
                     },
                 });
             }

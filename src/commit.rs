@@ -80,6 +80,8 @@ pub struct NewCommit<'a> {
     pub content: Cow<'a, str>,
     /// Streams read and not written.
     pub reads: Vec<StreamRead<'a>>,
+    /// Who made it, as the app says.
+    pub subject: Option<Cow<'a, str>>,
     /// The message that caused it.
     pub causation_id: Option<Cow<'a, str>>,
     /// The conversation it belongs to.
@@ -159,7 +161,7 @@ impl<'a> FromJson<'a> for NewCommit<'a> {
     fn read(json: &mut JsonReader<'a>) -> Self {
         let (mut commit_id, mut known, mut recorded_at, mut mode) = (None, None, None, None);
         let (mut command, mut definition, mut content, mut reads) = (None, None, None, None);
-        let (mut causation_id, mut correlation_id, mut streams) = (None, None, None);
+        let (mut subject, mut causation_id, mut correlation_id, mut streams) = (None, None, None, None);
         json.object();
         while let Some(field) = json.field() {
             match &*field {
@@ -171,6 +173,7 @@ impl<'a> FromJson<'a> for NewCommit<'a> {
                 "definition" => definition = Option::read(json),
                 "content" => content = Some(json.text()),
                 "reads" => reads = Some(Vec::read(json)),
+                "subject" => subject = Option::read(json),
                 "causationId" => causation_id = Option::read(json),
                 "correlationId" => correlation_id = Option::read(json),
                 "streams" => streams = Some(Vec::read(json)),
@@ -186,6 +189,7 @@ impl<'a> FromJson<'a> for NewCommit<'a> {
             definition,
             content: json.required(content, "content"),
             reads: reads.unwrap_or_default(),
+            subject,
             causation_id,
             correlation_id,
             streams: json.required(streams, "streams"),

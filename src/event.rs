@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::hex::unhex;
 use crate::json::{FromJson, JsonReader, RawJson};
 use crate::position::Position;
 use crate::stream::Version;
@@ -19,12 +20,14 @@ pub struct NewEvent<'a> {
     pub data: Option<RawJson<'a>>,
     /// What the app wants to remember about it.
     pub metadata: Option<RawJson<'a>>,
+    /// Makes the digest of `data` tell nothing about it; random, empty without sync.
+    pub salt: Vec<u8>,
 }
 
 impl<'a> FromJson<'a> for NewEvent<'a> {
     fn read(json: &mut JsonReader<'a>) -> Self {
         let (mut event_type, mut schema_version, mut occurred_at) = (None, None, None);
-        let (mut data, mut metadata) = (None, None);
+        let (mut data, mut metadata, mut salt) = (None, None, Vec::new());
         json.object();
         while let Some(field) = json.field() {
             match &*field {
@@ -33,6 +36,12 @@ impl<'a> FromJson<'a> for NewEvent<'a> {
                 "occurredAt" => occurred_at = Some(json.whole()),
                 "data" => data = Option::read(json),
                 "metadata" => metadata = Option::read(json),
+                "salt" => {
+                    salt = unhex(&json.text()).unwrap_or_else(|| {
+                        json.fail("hexadecimal digits");
+                        Vec::new()
+                    });
+                }
                 _ => drop(json.raw()),
             }
         }
@@ -42,6 +51,7 @@ impl<'a> FromJson<'a> for NewEvent<'a> {
             occurred_at: json.required(occurred_at, "occurredAt"),
             data,
             metadata,
+            salt,
         }
     }
 }

@@ -79,6 +79,7 @@ pub mod commit;
 pub mod decider;
 pub mod definitions;
 pub mod event;
+mod hex;
 pub mod json;
 mod log;
 pub mod module;

@@ -35,6 +35,10 @@ export interface CoreState {
   readonly position: number;
   /** How many records the journal holds that are not sealed yet. */
   readonly journalRecords: number;
+  /** Position of the last confirmed event. Without sync all are. */
+  readonly confirmed: number;
+  /** How many commits the server has not taken yet. */
+  readonly pending: number;
 }
 
 export type ExpectedVersion = number | "any" | "no-stream" | "stream-exists";
@@ -46,6 +50,8 @@ export interface CoreNewEvent {
   readonly metadata?: unknown;
   readonly schemaVersion: number;
   readonly occurredAt: number;
+  /** 32 random lower-case hexadecimal digits, when sync is on. */
+  readonly salt?: string;
 }
 
 /** One commit of a group given to `append`. */
@@ -62,6 +68,8 @@ export interface CoreNewCommit {
   readonly content: string;
   /** Streams that were read and not written, with the version that was decided on. */
   readonly reads: readonly { readonly streamId: string; readonly version: number }[];
+  /** Who made it, when sync is on. */
+  readonly subject?: string;
   readonly causationId?: string;
   readonly correlationId?: string;
   readonly streams: readonly {
@@ -83,6 +91,8 @@ export type CoreOutcome =
         readonly firstVersion: number;
         readonly lastVersion: number;
       }[];
+      /** Whether the server has not taken it yet. */
+      readonly pending: boolean;
     }
   | {
       readonly status: "conflict";
@@ -105,6 +115,149 @@ export interface CoreProgress {
   readonly foreign: readonly string[] | "all";
   /** For `append`: one for each commit of the group, in its order. */
   readonly outcomes: readonly CoreOutcome[];
+  /** Position of the last confirmed event. */
+  readonly confirmed: number;
+  /** How many commits are pending. */
+  readonly pending: number;
+  /** What became since the last call of commits that were pending, in this tab or in others; "all" when too much happened to tell. */
+  readonly settled: readonly CoreSettled[] | "all";
+  /** Pending events are others than before, or elsewhere. */
+  readonly rebased: boolean;
+}
+
+/** What became of a commit that was pending. */
+export interface CoreSettled {
+  readonly commitId: string;
+  readonly status: "confirmed" | "changed" | "refused";
+  readonly attempt: number;
+}
+
+/** How a store stands to the space that it is bound to. */
+export interface CoreSyncState {
+  readonly space: string;
+  readonly subject: string;
+  /** Where the next pull begins. */
+  readonly cursor: string;
+  /** The last commit that this store has of the space: the hash of the chain, and its number. */
+  readonly hash: string;
+  readonly number: number;
+  readonly pending: number;
+  /** `recordedAt` of the first pending commit. */
+  readonly oldestPendingAt: number | null;
+  readonly confirmed: number;
+  /** Pending commits are to be decided again. */
+  readonly rebase: boolean;
+  /** The space is still taking over the history that was made without it. */
+  readonly adopting: boolean;
+}
+
+/** What to bind a store to. */
+export interface CoreBindOptions {
+  readonly space: string;
+  readonly subject: string;
+  /** Of the capabilities. */
+  readonly cursor: string;
+  /** Whether the space has no commits. */
+  readonly empty: boolean;
+  readonly adopt: "empty" | "rebase" | null;
+}
+
+/** What answers of the server led to. */
+export interface CorePulled {
+  readonly progress: CoreProgress;
+  readonly pending: number;
+  /** Pending commits are to be decided again. */
+  readonly rebase: boolean;
+  /** The server has more. */
+  readonly more: boolean;
+  /** A push ended before its end. */
+  readonly stopped: boolean;
+  /** Pending commits that the server refused: they are among the refusals. */
+  readonly refused: readonly string[];
+}
+
+/** A pending commit to be decided again. */
+export interface CoreDecide {
+  /** The walk begins here: states and batches of a walk before count no more. */
+  readonly begins: boolean;
+  readonly commitId: string;
+  /** The events of a fact stay whatever is decided; a refusal only tells that it breaks a rule. */
+  readonly mode: "intent" | "fact";
+  readonly definition?: { readonly name: string; readonly version: number };
+  readonly command: unknown;
+  /** Of its first event. */
+  readonly occurredAt: number;
+  readonly metadata?: unknown;
+  /**
+   * The streams that it was decided on: the state of each is that at `confirmedVersion`, with all batches of the stream
+   * that this walk has given folded on it.
+   */
+  readonly streams: readonly {
+    readonly streamId: string;
+    readonly confirmedVersion: number;
+    readonly written: boolean;
+    readonly batch: CoreBatch;
+  }[];
+}
+
+/** How it was decided. */
+export type CoreDecision =
+  | {
+      readonly events: readonly { readonly streamId: string; readonly events: readonly CoreNewEvent[] }[];
+      readonly definition?: { readonly name: string; readonly version: number };
+    }
+  | {
+      readonly refused: unknown;
+      readonly stateSeen?: readonly { readonly streamId: string; readonly version: number; readonly state: unknown }[];
+    }
+  | { readonly blocked: { readonly code: string; readonly message: string } };
+
+/** The end of a walk through what is pending. */
+export interface CoreRebased {
+  readonly done: {
+    readonly progress: CoreProgress;
+    readonly changed: readonly string[];
+    readonly refused: readonly string[];
+    /** Facts that break a rule. */
+    readonly violated: readonly { readonly commitId: string; readonly reason: unknown }[];
+    /** Commits that could not be decided: they and what stands on them wait for the next walk. */
+    readonly blocked: readonly {
+      readonly commitId: string;
+      readonly error: { readonly code: string; readonly message: string };
+    }[];
+  };
+}
+
+/** Events of a refusal, by stream. */
+export interface CoreRefusalStream {
+  readonly streamId: string;
+  readonly expectedVersion: number;
+  readonly events: readonly {
+    readonly type: string;
+    readonly schemaVersion: number;
+    readonly occurredAt: number;
+    readonly metadata?: unknown;
+    readonly data?: unknown;
+  }[];
+}
+
+/** What was pending and is not any more, or not as it was. */
+export interface CoreRefusal {
+  readonly commitId: string;
+  readonly kind: "refused" | "changed" | "orphaned";
+  readonly attempt: number;
+  readonly mode: "intent" | "fact";
+  readonly recordedAt: number;
+  readonly command: unknown;
+  readonly definition: { readonly name: string; readonly version: number } | null;
+  /** What `CoreDecision` said, the problem document of the server, or `{ code: "conflict" | "no-events" }`. */
+  readonly reason: unknown;
+  readonly stateSeen:
+    | readonly { readonly streamId: string; readonly version: number; readonly state: unknown }[]
+    | null;
+  readonly before: readonly CoreRefusalStream[];
+  /** Of one that was changed. */
+  readonly after: readonly CoreRefusalStream[] | null;
 }
 
 /** The answer to `ingest`: what of the bulk is in the log, from the first commit asked for on. */
@@ -296,9 +449,31 @@ export interface Core {
   streams(prefix: string, after: string, limit: number): Promise<string>;
   /**
    * `CoreOutcome` of a commit, or null if the log does not hold it. `content`, if not empty, is
-   * compared: "failed" with `commit-id-reused` if it is another.
+   * compared: "failed" with `commit-id-reused` if it is another; "failed" with `refused` and `details.kind` if it is among
+   * the refusals, dismissed ones included.
    */
   outcome(commitId: string, content: string): Promise<string>;
+  /** `CoreSyncState`, or null without sync. */
+  syncState(): Promise<string>;
+  /**
+   * `CoreBindOptions` in, `CoreSyncState` out; again for the same space is fine. `invalid-argument` for another one,
+   * `sync-diverged` when both have a history and `adopt` does not say what becomes of the one here.
+   */
+  bindSync(options: string): Promise<string>;
+  /** This instance leads from now on: what another one still writes by `pulled`, `rebaseNext`, `recover` rejects with "fenced". */
+  lead(): Promise<void>;
+  /** The body of a push and how many commits it has; null if there is nothing, or something is to be decided first. */
+  pushBody(maxCommits: number, maxBytes: number): Promise<readonly [text: string, commits: number] | null>;
+  /** Stores answers to pulls and pushes, in their order: `CorePulled`. "sync-protocol", "sync-diverged": nothing is changed. */
+  pulled(answers: readonly string[]): Promise<string>;
+  /**
+   * One step of the walk through what is pending: "" first, then the `CoreDecision` on the commit asked for last.
+   * `CoreDecide`, or `CoreRebased` at the end. When the log changes meanwhile it begins again with the first commit.
+   */
+  rebaseNext(decision: string): Promise<string>;
+  /** `CoreRefusal[]`, those that are not dismissed, oldest first. */
+  refusals(): Promise<string>;
+  dismissRefusal(commitId: string): Promise<void>;
   /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
   putSnapshot(
     streamId: string,

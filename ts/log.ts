@@ -137,7 +137,15 @@ export function openLog(connection: Connection, position: number): Log {
       return next;
     },
     restart(position) {
-      takeIn({ position, foreign: "all", outcomes: [] });
+      takeIn({
+        position,
+        foreign: "all",
+        outcomes: [],
+        confirmed: position,
+        pending: 0,
+        settled: "all",
+        rebased: true,
+      });
       own = end;
       tell(new Set());
     },

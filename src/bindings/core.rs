@@ -20,11 +20,12 @@ use crate::json::{self, FromJson, JsonReader};
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
-    Clock, Closed, ClosedBy, Durability, Fault, Faults, Faulty, LoadQuery, Loaded, MemoryDatabase, MemoryStorage,
-    OnRefused, OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage, StorageError, Store, When, check_export,
+    BindOptions, Clock, Closed, ClosedBy, Decision, Durability, Fault, Faults, Faulty, LoadQuery, Loaded,
+    MemoryDatabase, MemoryStorage, OnRefused, OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage,
+    StorageError, Store, StoreError, When, check_export,
 };
 use crate::stream::Version;
-use crate::sync::{Input, Replica};
+use crate::sync::{Input, PushAnswer, Replica};
 
 thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
@@ -152,11 +153,15 @@ impl Core {
             replica_id: &'a str,
             position: Position,
             journal_records: u64,
+            confirmed: Position,
+            pending: u64,
         }
         Ok(text::json(&State {
             replica_id: self.store.replica(),
             position: self.store.position(),
             journal_records: self.store.journal_records(),
+            confirmed: self.store.confirmed(),
+            pending: self.store.pending(),
         })?)
     }
 
@@ -258,14 +263,91 @@ impl Core {
     pub fn outcome(&self, commit_id: String, content: String) -> Promise {
         let store = self.store();
         promise(async move {
-            let outcome = store.find_commit(&commit_id).await?.map(|receipt| {
-                if content.is_empty() || receipt.has_content(&content) {
-                    Outcome::Duplicate(receipt)
-                } else {
-                    Outcome::Reused
+            let outcome = match store.find_commit(&commit_id).await? {
+                Some(receipt) if content.is_empty() || receipt.has_content(&content) => {
+                    Some(Outcome::Duplicate(receipt))
                 }
-            });
+                Some(_) => Some(Outcome::Reused),
+                None => store.refusal_of(&commit_id).await?.map(Outcome::Refused),
+            };
             Ok(text::found(outcome.as_ref())?.into())
+        })
+    }
+
+    /// `CoreSyncState`, or null.
+    #[wasm_bindgen(js_name = syncState)]
+    pub fn sync_state(&self) -> Promise {
+        let store = self.store();
+        promise(async move { Ok(or_null(store.sync_state().await?.map(|state| state.to_json()))) })
+    }
+
+    /// Binds the store to a space.
+    #[wasm_bindgen(js_name = bindSync)]
+    pub fn bind_sync(&self, options: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let options: BindOptions = parse(&options)?;
+            Ok(or_null(store.bind(&options).await?.map(|state| state.to_json())))
+        })
+    }
+
+    /// Begins to lead.
+    pub fn lead(&self) -> Promise {
+        let store = self.store();
+        promise(async move {
+            store.lead().await?;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// What to push.
+    #[wasm_bindgen(js_name = pushBody)]
+    pub fn push_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let body = store.push_body(max_commits as usize, max_bytes as usize).await?;
+            Ok(text::push_body(body))
+        })
+    }
+
+    /// Stores answers of the server.
+    pub fn pulled(&self, texts: Vec<String>) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let answers = texts.iter().map(|text| json::parse(text));
+            let answers: Vec<PushAnswer<'_>> = answers
+                .collect::<Result<_, _>>()
+                .map_err(|error| StoreError::protocol(error.to_string()))?;
+            Ok(text::pulled(&store.pulled(&answers).await?)?.into())
+        })
+    }
+
+    /// The next step of a walk through what is pending.
+    #[wasm_bindgen(js_name = rebaseNext)]
+    pub fn rebase_next(&self, decision: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let decision = match &*decision {
+                "" => None,
+                decision => Some(parse::<Decision<'_>>(decision)?),
+            };
+            Ok(text::rebase_step(store.rebase_next(decision).await?)?.into())
+        })
+    }
+
+    /// The refusals that are not dismissed: `CoreRefusal[]`.
+    pub fn refusals(&self) -> Promise {
+        let store = self.store();
+        promise(async move { Ok(store.refusals().await?.into()) })
+    }
+
+    /// Takes a refusal from the list.
+    #[wasm_bindgen(js_name = dismissRefusal)]
+    pub fn dismiss_refusal(&self, commit_id: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            store.dismiss_refusal(&commit_id).await?;
+            Ok(JsValue::UNDEFINED)
         })
     }
 

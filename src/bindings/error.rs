@@ -17,8 +17,10 @@ pub(super) struct CoreError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Details {
-    record: String,
+#[serde(rename_all = "lowercase")]
+enum Details {
+    Record(String),
+    Kind(String),
 }
 
 impl CoreError {
@@ -29,6 +31,15 @@ impl CoreError {
             code: "commit-id-reused",
             message,
             details: None,
+        }
+    }
+
+    /// The commit is among the refusals.
+    pub(super) fn refused(kind: &str) -> Self {
+        Self {
+            code: "refused",
+            message: "the commit was refused before".to_owned(),
+            details: Some(Details::Kind(kind.to_owned())),
         }
     }
 
@@ -71,14 +82,18 @@ impl From<StoreError> for CoreError {
             StoreErrorKind::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
             StoreErrorKind::CommitIdReused(_) => ("commit-id-reused", None),
             StoreErrorKind::Contended(_) => ("store-blocked", None),
-            StoreErrorKind::InvalidArgument(_) | StoreErrorKind::InvalidId(_) | StoreErrorKind::NotEmpty(_) => {
-                ("invalid-argument", None)
-            }
+            StoreErrorKind::Fenced => ("fenced", None),
+            StoreErrorKind::Diverged(_) => ("sync-diverged", None),
+            StoreErrorKind::Protocol(_) => ("sync-protocol", None),
+            StoreErrorKind::InvalidArgument(_)
+            | StoreErrorKind::InvalidId(_)
+            | StoreErrorKind::NotEmpty(_)
+            | StoreErrorKind::Bound(_) => ("invalid-argument", None),
         };
         Self {
             code,
             message,
-            details: record.map(|record| Details { record }),
+            details: record.map(Details::Record),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Answers of the store as the JSON documents of `ts/core.ts`.
 
+use js_sys::Array;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use wasm_bindgen::JsValue;
 
 use super::error::CoreError;
-use crate::store::{Foreign, Ingested, Outcome, Progress, Receipt};
+use crate::json::ObjectWriter;
+use crate::store::{Foreign, Ingested, Outcome, Progress, Pulled, PushBody, RebaseStep, Receipt, Settled, Settlements};
 
 /// `CoreProgress`.
 pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
@@ -13,11 +16,19 @@ pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
         position: u64,
         foreign: ForeignText<'a>,
         outcomes: Vec<OutcomeText<'a>>,
+        confirmed: u64,
+        pending: u64,
+        settled: SettledText<'a>,
+        rebased: bool,
     }
     json(&Document {
         position: progress.position.0,
         foreign: ForeignText(&progress.foreign),
         outcomes: progress.outcomes.iter().map(OutcomeText).collect(),
+        confirmed: progress.confirmed.0,
+        pending: progress.pending,
+        settled: SettledText(&progress.settled),
+        rebased: progress.rebased,
     })
 }
 
@@ -63,6 +74,84 @@ impl Serialize for ForeignText<'_> {
     }
 }
 
+struct SettledText<'a>(&'a Settlements);
+
+impl Serialize for SettledText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct One<'a> {
+            commit_id: &'a str,
+            status: &'static str,
+            attempt: u64,
+        }
+        match self.0 {
+            Settlements::Commits(commits) => serializer.collect_seq(commits.iter().map(|(id, settled, attempt)| One {
+                commit_id: id,
+                status: match settled {
+                    Settled::Confirmed => "confirmed",
+                    Settled::Changed => "changed",
+                    Settled::Refused => "refused",
+                },
+                attempt: *attempt,
+            })),
+            Settlements::All => serializer.serialize_str("all"),
+        }
+    }
+}
+
+/// `{ text, commits }`, or null.
+pub(super) fn push_body(body: Option<PushBody>) -> JsValue {
+    let Some(body) = body else { return JsValue::NULL };
+    let answer = Array::new();
+    answer.push(&body.text.into());
+    answer.push(&(body.commits as f64).into());
+    answer.into()
+}
+
+/// `CorePulled`.
+pub(super) fn pulled(pulled: &Pulled) -> Result<String, CoreError> {
+    Ok(format!(
+        r#"{{"progress":{},"pending":{},"rebase":{},"more":{},"stopped":{},"refused":{}}}"#,
+        progress(&pulled.progress)?,
+        pulled.progress.pending,
+        pulled.rebase,
+        pulled.more,
+        pulled.stopped,
+        json(&pulled.refused)?,
+    ))
+}
+
+/// `CoreDecide`, or that the walk is done.
+pub(super) fn rebase_step(step: RebaseStep) -> Result<String, CoreError> {
+    let done = match step {
+        RebaseStep::Decide(decide) => return Ok(decide.into_json()),
+        RebaseStep::Done(done) => done,
+    };
+    let reasons = |list: &[(String, String)], name: &str| {
+        let mut out = String::from("[");
+        for (id, reason) in list {
+            if out.len() > 1 {
+                out.push(',');
+            }
+            let mut object = ObjectWriter::new(&mut out);
+            object.text("commitId", id);
+            object.raw(name, reason);
+            object.end();
+        }
+        out.push(']');
+        out
+    };
+    Ok(format!(
+        r#"{{"done":{{"progress":{},"changed":{},"refused":{},"violated":{},"blocked":{}}}}}"#,
+        progress(&done.progress)?,
+        json(&done.changed)?,
+        json(&done.refused)?,
+        reasons(&done.violated, "reason"),
+        reasons(&done.blocked, "error"),
+    ))
+}
+
 struct OutcomeText<'a>(&'a Outcome);
 
 impl Serialize for OutcomeText<'_> {
@@ -80,6 +169,10 @@ impl Serialize for OutcomeText<'_> {
             Outcome::Stale { stream } => {
                 map.serialize_entry("status", "stale")?;
                 map.serialize_entry("streamId", stream)?;
+            }
+            Outcome::Refused(kind) => {
+                map.serialize_entry("status", "failed")?;
+                map.serialize_entry("error", &CoreError::refused(kind.name()))?;
             }
             Outcome::Reused => {
                 map.serialize_entry("status", "failed")?;
@@ -115,5 +208,6 @@ fn put_receipt<M: SerializeMap>(map: &mut M, status: &str, receipt: &Receipt) ->
     map.serialize_entry("commitId", &receipt.commit_id)?;
     map.serialize_entry("attempt", &receipt.attempt)?;
     map.serialize_entry("position", &receipt.position)?;
+    map.serialize_entry("pending", &receipt.pending)?;
     map.serialize_entry("streams", &streams)
 }

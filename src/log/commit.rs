@@ -7,6 +7,8 @@ use xxhash_rust::xxh64::xxh64;
 use super::bytes::{FormatError, Reader, put_bytes, put_field, put_number, put_signed_number, put_varint};
 use super::event::put_event;
 use crate::commit::{Mode, NewCommit};
+use crate::event::NewEvent;
+use crate::json::RawJson;
 use crate::stream::{ExpectedVersion, Version};
 
 const ID: u64 = 1;
@@ -74,50 +76,98 @@ pub(crate) fn digest(content: &str) -> [u8; 8] {
     xxh64(content.as_bytes(), 0).to_le_bytes()
 }
 
-/// Appends a commit that is confirmed at once, with its events. `before` holds the version that each
+/// Appends a commit of this device, with its events. `before` holds the version that each
 /// of its streams is at: it is stored as the expectation, so that reading the tail of the log needs
 /// nothing of what is sealed.
 pub(crate) fn put_commit(out: &mut Vec<u8>, commit: &NewCommit<'_>, before: &[Version], replica: &str) {
-    match pack_id(&commit.commit_id) {
+    let definition = commit.definition.as_ref();
+    put_header(
+        out,
+        &CommitFields {
+            id: Cow::Borrowed(&commit.commit_id),
+            attempt: 1,
+            mode: commit.mode,
+            command: commit.command.map(RawJson::get),
+            definition: definition.map(|definition| &*definition.name),
+            definition_version: definition.map_or(0, |definition| definition.version.into()),
+            reads: commit
+                .reads
+                .iter()
+                .map(|read| (&*read.stream_id, read.version))
+                .collect(),
+            subject: commit.subject.as_deref(),
+            actor: None,
+            replica,
+            recorded_at: commit.recorded_at,
+            received_at: None,
+            causation: commit.causation_id.as_deref(),
+            correlation: commit.correlation_id.as_deref(),
+            key: None,
+            tags: Vec::new(),
+            digest: &digest(&commit.content),
+        },
+    );
+    for (stream, before) in commit.streams.iter().zip(before) {
+        put_events(out, &stream.stream_id, *before, &stream.events);
+    }
+}
+
+/// Appends the fields of a header, in the order of their tags.
+pub(crate) fn put_header(out: &mut Vec<u8>, commit: &CommitFields<'_>) {
+    fn put_text(out: &mut Vec<u8>, tag: u64, text: Option<&str>) {
+        if let Some(text) = text {
+            put_field(out, tag, text.as_bytes());
+        }
+    }
+    match pack_id(&commit.id) {
         Some(packed) => put_field(out, PACKED_ID, &packed),
-        None => put_field(out, ID, commit.commit_id.as_bytes()),
+        None => put_field(out, ID, commit.id.as_bytes()),
+    }
+    if commit.attempt != 1 {
+        put_number(out, ATTEMPT, commit.attempt);
     }
     if commit.mode == Mode::Fact {
         put_number(out, MODE, 1);
     }
-    if let Some(command) = commit.command {
-        put_field(out, COMMAND, command.get().as_bytes());
-    }
-    if let Some(definition) = &commit.definition {
-        put_field(out, DEFINITION_NAME, definition.name.as_bytes());
-        put_number(out, DEFINITION_VERSION, definition.version.into());
+    put_text(out, COMMAND, commit.command);
+    if let Some(definition) = commit.definition {
+        put_field(out, DEFINITION_NAME, definition.as_bytes());
+        put_number(out, DEFINITION_VERSION, commit.definition_version);
     }
     let mut bytes = Vec::new();
-    for read in &commit.reads {
+    for (stream, version) in &commit.reads {
         bytes.clear();
-        put_bytes(&mut bytes, read.stream_id.as_bytes());
-        put_varint(&mut bytes, read.version.0);
+        put_bytes(&mut bytes, stream.as_bytes());
+        put_varint(&mut bytes, version.0);
         put_field(out, READ, &bytes);
     }
-    put_field(out, REPLICA, replica.as_bytes());
+    put_text(out, SUBJECT, commit.subject);
+    put_text(out, ACTOR, commit.actor);
+    put_field(out, REPLICA, commit.replica.as_bytes());
     put_signed_number(out, RECORDED_AT, commit.recorded_at);
-    if let Some(causation) = &commit.causation_id {
-        put_field(out, CAUSATION, causation.as_bytes());
+    if let Some(received_at) = commit.received_at {
+        put_signed_number(out, RECEIVED_AT, received_at);
     }
-    if let Some(correlation) = &commit.correlation_id {
-        put_field(out, CORRELATION, correlation.as_bytes());
+    put_text(out, CAUSATION, commit.causation);
+    put_text(out, CORRELATION, commit.correlation);
+    put_text(out, KEY, commit.key);
+    for tag in &commit.tags {
+        put_field(out, TAG, tag.as_bytes());
     }
-    put_field(out, DIGEST, &digest(&commit.content));
-    let mut event_bytes = Vec::new();
-    for (stream, before) in commit.streams.iter().zip(before) {
-        bytes.clear();
-        for event in &stream.events {
-            event_bytes.clear();
-            put_event(&mut event_bytes, event);
-            put_bytes(&mut bytes, &event_bytes);
-        }
-        put_stream(out, &stream.stream_id, *before, stream.events.len() as u64, &bytes);
+    if !commit.digest.is_empty() {
+        put_field(out, DIGEST, commit.digest);
     }
+}
+
+/// Appends what a commit writes to one stream that is at version `before`.
+pub(crate) fn put_events(out: &mut Vec<u8>, stream: &str, before: Version, events: &[NewEvent<'_>]) {
+    let (mut bytes, mut event_bytes) = (Vec::new(), Vec::new());
+    for event in events {
+        event_bytes.clear();
+        put_event(&mut event_bytes, event);
+        put_bytes(&mut bytes, &event_bytes);
+    }
+    put_stream(out, stream, before, events.len() as u64, &bytes);
 }
 
 /// Appends the part of a commit that is about one stream; `events` are its events, each with its length.

@@ -39,6 +39,9 @@ pub(crate) fn put_event(out: &mut Vec<u8>, event: &NewEvent<'_>) {
     if let Some(metadata) = event.metadata {
         put_field(out, METADATA, metadata.get().as_bytes());
     }
+    if !event.salt.is_empty() {
+        put_field(out, SALT, &event.salt);
+    }
     if let Some(data) = event.data {
         put_field(out, DATA, data.get().as_bytes());
     }

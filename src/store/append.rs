@@ -1,17 +1,18 @@
 //! Appending: a group of commits in one transaction, sealing the tail on the way when it is long.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::binding::Binding;
 use super::blocks::{BlockId, BlocksError};
-use super::log::{Foreign, Log};
+use super::log::{Foreign, Log, Settlements};
 use super::meta::Floor;
 use super::pack::Packed;
 use super::plan::{Outcome, Receipt, plan};
+use super::refusals::RefusalKind;
 use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
 use crate::commit::NewCommit;
 use crate::log::directory::Directory;
-use crate::log::record::encode_record;
 use crate::log::segment::{self, Segment};
 use crate::position::Position;
 use crate::stream::Version;
@@ -19,12 +20,19 @@ use crate::stream::Version;
 /// Journal records after which the next append seals the tail. Start-up reads no more than this.
 pub(crate) const SEAL_RECORDS: u64 = 256;
 /// Events after which it does.
-const SEAL_EVENTS: usize = 8_000;
+pub(crate) const SEAL_EVENTS: usize = 8_000;
 /// Bytes of records after which it does.
-const SEAL_BYTES: u64 = 4 << 20;
+pub(crate) const SEAL_BYTES: u64 = 4 << 20;
 
 /// How often a transaction lost to other tabs is tried again. Each loss is a success of another tab.
 pub(crate) const MAX_TRIES: u32 = 100;
+
+/// What planning a group needs to know.
+struct Gathered {
+    heads: HashMap<String, Version>,
+    known: HashMap<String, Receipt>,
+    refused: HashMap<String, RefusalKind>,
+}
 
 /// What an append or a catch-up changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +43,14 @@ pub struct Progress {
     pub foreign: Foreign,
     /// What became of each commit, in the order of the group.
     pub outcomes: Vec<Outcome>,
+    /// Position of the last confirmed event.
+    pub confirmed: Position,
+    /// How many commits are pending.
+    pub pending: u64,
+    /// What became since the last call of commits that were pending.
+    pub settled: Settlements,
+    /// Whether pending events are others than before, or elsewhere.
+    pub rebased: bool,
 }
 
 impl<S: Storage> Store<S> {
@@ -49,7 +65,8 @@ impl<S: Storage> Store<S> {
             if self.doubtful.get() {
                 self.refresh().await?;
             }
-            let (heads, known) = match self.gather(group).await {
+            self.make_room().await?;
+            let gathered = match self.gather(group).await {
                 Ok(gathered) => gathered,
                 Err(BlocksError::Store(error)) => return Err(error),
                 Err(BlocksError::Vanished) => {
@@ -58,7 +75,8 @@ impl<S: Storage> Store<S> {
                 }
             };
             let position = self.log.borrow().position();
-            let plan = plan(group, position, heads, known, &self.identity.replica);
+            let Gathered { heads, known, refused } = gathered;
+            let mut plan = plan(group, position, heads, known, &refused, &self.identity.replica);
             if plan.commits.is_empty() {
                 let refused = plan
                     .outcomes
@@ -72,9 +90,14 @@ impl<S: Storage> Store<S> {
                 fresh = true;
                 continue;
             }
-            let number = self.log.borrow().tail.number() + 1;
-            let record = encode_record(number, plan.end, plan.commits.iter().map(Vec::as_slice));
+            let (number, record) = {
+                let log = self.log.borrow();
+                let number = log.tail.number() + 1;
+                let commits = plan.commits.iter().map(Vec::as_slice);
+                (number, log.appended(number, plan.end, commits))
+            };
             if self.write_record(number, record, tries).await? {
+                plan.all_pending(self.log.borrow().binding.is_some());
                 return Ok(self.progress(plan.outcomes));
             }
             tries += 1;
@@ -88,20 +111,23 @@ impl<S: Storage> Store<S> {
 
     /// What planning a group needs to know, from one state of the log: when a block has vanished nothing
     /// is read again here, as what was found before would be out of date.
-    async fn gather(
-        &self,
-        group: &[NewCommit<'_>],
-    ) -> Result<(HashMap<String, Version>, HashMap<String, Receipt>), BlocksError> {
+    async fn gather(&self, group: &[NewCommit<'_>]) -> Result<Gathered, BlocksError> {
         let streams = group.iter().flat_map(|commit| {
             let reads = commit.reads.iter().map(|read| &*read.stream_id);
             reads.chain(commit.streams.iter().map(|stream| &*stream.stream_id))
         });
         let heads = self.find_heads(streams.collect()).await?;
-        let known = group.iter().filter(|commit| commit.known);
-        let known = self
-            .find_commits(known.map(|commit| &*commit.commit_id).collect())
-            .await?;
-        Ok((heads, known))
+        let ids = group.iter().filter(|commit| commit.known);
+        let ids: HashSet<&str> = ids.map(|commit| &*commit.commit_id).collect();
+        let bound = self.log.borrow().binding.is_some();
+        let refused = if bound && !ids.is_empty() {
+            // Boxed: without sync it never is.
+            Box::pin(self.find_refused(ids.iter().copied().collect())).await?
+        } else {
+            HashMap::new()
+        };
+        let known = self.find_commits(ids).await?;
+        Ok(Gathered { heads, known, refused })
     }
 
     /// Reads what other tabs wrote.
@@ -118,6 +144,10 @@ impl<S: Storage> Store<S> {
             position: log.position(),
             foreign: std::mem::take(&mut log.foreign),
             outcomes,
+            confirmed: log.confirmed(),
+            pending: log.pending(),
+            settled: std::mem::take(&mut log.settled),
+            rebased: std::mem::take(&mut log.rebased),
         }
     }
 
@@ -157,9 +187,9 @@ impl<S: Storage> Store<S> {
         }
         let mut log = self.log.borrow_mut();
         if let Some((directory, floor)) = sealed {
-            log.seal_tail(directory, floor);
+            log.seal_tail(vec![directory], floor);
         }
-        log.tail.push(number, record)?;
+        log.push(number, record)?;
         Ok(true)
     }
 
@@ -170,6 +200,13 @@ impl<S: Storage> Store<S> {
             self.check_open()?;
             if self.doubtful.get() {
                 self.refresh().await?;
+            }
+            if self.log.borrow().binding.is_some() {
+                let any = !self.log.borrow().tail.confirmed_events().is_empty();
+                if any {
+                    Box::pin(self.raise_floor()).await?;
+                }
+                return Ok(any);
             }
             let (write, sealed) = {
                 let log = self.log.borrow();
@@ -184,7 +221,7 @@ impl<S: Storage> Store<S> {
                 (write, sealed)
             };
             if self.storage.write(write).await? == Written::Done {
-                self.log.borrow_mut().seal_tail(sealed.0, sealed.1);
+                self.log.borrow_mut().seal_tail(vec![sealed.0], sealed.1);
                 return Ok(true);
             }
             self.refresh().await?;
@@ -216,7 +253,11 @@ impl<S: Storage> Store<S> {
         };
         let mut found = self
             .storage
-            .read(vec![Read::Get(Table::Meta, Floor::key()), journal])
+            .read(vec![
+                Read::Get(Table::Meta, Floor::key()),
+                Read::Get(Table::Meta, Binding::key()),
+                journal,
+            ])
             .await?
             .into_iter();
         let stored = found.next().unwrap_or_default();
@@ -224,8 +265,10 @@ impl<S: Storage> Store<S> {
             Some(entry) => entry.value == self.log.borrow().stored_floor,
             None => false,
         };
+        let binding = found.next().unwrap_or_default().into_iter().next();
         if unmoved {
             let mut log = self.log.borrow_mut();
+            log.bind(binding.map(|entry| entry.value))?;
             for entry in found.next().unwrap_or_default() {
                 log.push_foreign(super::log::number(&entry.key), entry.value)?;
             }
@@ -241,6 +284,11 @@ impl<S: Storage> Store<S> {
     async fn reload(&self) -> Result<(), StoreError> {
         let mut log = super::open::read_log(&*self.storage).await?;
         log.foreign = Foreign::All;
+        log.turns = self.log.borrow().turns + 1;
+        if log.binding.is_some() {
+            log.settled = Settlements::All;
+            log.rebased = true;
+        }
         self.commit_filters.borrow_mut().clear();
         *self.log.borrow_mut() = log;
         Ok(())
@@ -289,15 +337,19 @@ impl<S: Storage> Store<S> {
 fn tail_is_long(log: &Log) -> bool {
     let tail = &log.tail;
     let long = tail.records() >= SEAL_RECORDS || tail.events().len() >= SEAL_EVENTS || tail.bytes() >= SEAL_BYTES;
-    // All of its records may be lost races: then there is nothing to seal yet.
-    long && !tail.events().is_empty()
+    // All of its records may be lost races: then there is nothing to seal yet. With sync that is done beforehand.
+    long && !tail.events().is_empty() && log.binding.is_none()
 }
 
 /// Adds to `write` what makes a segment of the whole tail and of `more`, which takes one number of the journal.
 pub(crate) fn seal(log: &Log, more: Option<&Packed<'_>>, write: &mut Write) -> Result<(Directory, Floor), StoreError> {
     let tail = &log.tail;
-    let mut commits: Vec<_> = tail.commits().iter().map(|commit| commit.recorded()).collect();
-    let mut events: Vec<_> = tail.events().iter().map(|event| event.recorded()).collect();
+    let mut commits: Vec<_> = tail
+        .confirmed_commits()
+        .iter()
+        .map(|commit| commit.recorded())
+        .collect();
+    let mut events: Vec<_> = tail.confirmed_events().iter().map(|event| event.recorded()).collect();
     let mut floor = Floor {
         number: tail.number(),
         position: tail.position(),

@@ -68,6 +68,18 @@ pub enum StoreErrorKind {
     /// The import file uses the id of a commit of this store for other content.
     #[error("commit id {0} is used for other content")]
     CommitIdReused(String),
+    /// The store is not bound to a space, or to another one than asked for.
+    #[error("the store is bound to {0}")]
+    Bound(String),
+    /// Another tab leads now: what this one was about to write is out of date.
+    #[error("another tab leads by now")]
+    Fenced,
+    /// What the server says is not what it said before, or not what is here. Nothing was changed.
+    #[error("the log of the server is not the one that is stored here: {0}")]
+    Diverged(String),
+    /// An answer of the server is not what the protocol says. Nothing was changed.
+    #[error("an answer of the server is not what the protocol says: {0}")]
+    Protocol(String),
     /// Other tabs changed the store again and again while this was tried.
     #[error("the store kept changing, tried {0} times")]
     Contended(u32),
@@ -122,6 +134,20 @@ impl StoreError {
             encoding,
         }
         .into()
+    }
+
+    /// The error of an answer that is not what the protocol says.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn protocol(reason: String) -> Self {
+        StoreErrorKind::Protocol(reason).into()
+    }
+
+    /// The error of a log of the server that is another one than here.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn diverged(reason: String) -> Self {
+        StoreErrorKind::Diverged(reason).into()
     }
 
     /// The error of what was tried in vain again and again.

@@ -190,6 +190,7 @@ fn commit_of<'a, D: Decider>(
                 occurred_at: options.now,
                 data,
                 metadata: None,
+                salt: Vec::new(),
             })
         })
         .collect::<Result<_, ExecuteError<D::Refusal>>>()?;
@@ -205,6 +206,7 @@ fn commit_of<'a, D: Decider>(
         }),
         content: stream.into(),
         reads: Vec::new(),
+        subject: None,
         causation_id: None,
         correlation_id: None,
         streams: vec![StreamWrite {

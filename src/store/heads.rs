@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::blocks::{BlockId, BlocksError};
+use super::log::Log;
 use super::storage::Storage;
 use super::{Store, StoreError};
 use crate::log::block::EventsReader;
@@ -20,15 +21,33 @@ impl<S: Storage> Store<S> {
         Ok(streams.into_iter().map(str::to_owned).zip(heads).collect())
     }
 
+    /// The versions of `streams` in the confirmed log. For whoever holds `writing`.
+    pub(crate) async fn confirmed_heads(
+        &self,
+        streams: &HashSet<String>,
+    ) -> Result<HashMap<String, Version>, BlocksError> {
+        let names: Vec<&str> = streams.iter().map(String::as_str).collect();
+        let heads = self.heads_by(&names, Log::confirmed_head).await?;
+        Ok(names.into_iter().map(str::to_owned).zip(heads).collect())
+    }
+
     /// The version of each of `streams`, in their order, none of them twice. For whoever holds `writing`.
     pub(crate) async fn heads_of(&self, streams: &[&str]) -> Result<Vec<Version>, BlocksError> {
+        self.heads_by(streams, Log::head).await
+    }
+
+    async fn heads_by(
+        &self,
+        streams: &[&str],
+        known: fn(&Log, &str) -> Option<Version>,
+    ) -> Result<Vec<Version>, BlocksError> {
         let mut heads = Vec::with_capacity(streams.len());
         // Those that are not known, and the blocks that may hold them, oldest first.
         let mut open: Vec<(usize, Vec<BlockId>)> = Vec::new();
         {
             let mut log = self.log.borrow_mut();
             for (place, stream) in streams.iter().enumerate() {
-                let head = log.head(stream);
+                let head = known(&log, stream);
                 heads.push(head.unwrap_or_default());
                 if head.is_none() {
                     match log.blocks_of(stream, Version(u64::MAX)) {

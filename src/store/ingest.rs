@@ -14,11 +14,10 @@ use super::pack::{Counts, OnRefused, Packed, Part, pack};
 use super::storage::{Change, Storage, Write, Written};
 use super::{Outcome, Store, StoreError};
 use crate::bulk::Bulk;
-use crate::log::record::encode_record;
 
 /// So many events, or bytes of commits, make a segment.
-const SEGMENT_FROM_EVENTS: usize = 1_000;
-const SEGMENT_FROM_BYTES: usize = 1 << 20;
+pub(crate) const SEGMENT_FROM_EVENTS: usize = 1_000;
+pub(crate) const SEGMENT_FROM_BYTES: usize = 1 << 20;
 
 /// What a call of [`Store::ingest`] has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +47,7 @@ impl<S: Storage> Store<S> {
             if self.doubtful.get() {
                 self.refresh().await?;
             }
+            self.make_room().await?;
             let packed = match self.pack(bulk, part).await {
                 Ok(packed) => packed,
                 Err(BlocksError::Store(error)) => return Err(error),
@@ -83,9 +83,15 @@ impl<S: Storage> Store<S> {
 
     /// False if another tab wrote first.
     async fn write_packed(&self, packed: &Packed<'_>, lost: u32) -> Result<bool, StoreError> {
-        let number = self.log.borrow().tail.number() + 1;
-        if packed.len() < SEGMENT_FROM_EVENTS && packed.size() < SEGMENT_FROM_BYTES {
-            let record = encode_record(number, packed.end(), packed.commits());
+        let (number, record) = {
+            let log = self.log.borrow();
+            let number = log.tail.number() + 1;
+            let is_small = packed.len() < SEGMENT_FROM_EVENTS && packed.size() < SEGMENT_FROM_BYTES;
+            let in_journal = is_small || log.binding.is_some();
+            let record = in_journal.then(|| log.appended(number, packed.end(), packed.commits()));
+            (number, record)
+        };
+        if let Some(record) = record {
             return self.write_record(number, record, lost).await;
         }
         let mut write = Write {
@@ -110,7 +116,7 @@ impl<S: Storage> Store<S> {
             }
         }
         let mut log = self.log.borrow_mut();
-        log.seal_tail(directory, floor);
+        log.seal_tail(vec![directory], floor);
         keep_heads(&mut log, packed);
         Ok(true)
     }

@@ -12,6 +12,7 @@ use crate::log::block::{RecordedCommit, read_commits, unpack};
 use crate::log::commit::read_commit;
 use crate::log::directory::Directory;
 use crate::log::filter;
+use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
 impl<S: Storage> Store<S> {
@@ -34,7 +35,9 @@ impl<S: Storage> Store<S> {
             let log = self.log.borrow();
             for id in &ids {
                 if let Some(commit) = log.tail.commit(id) {
-                    known.insert((*id).to_owned(), receipt(&commit.recorded())?);
+                    let mut receipt = receipt(&commit.recorded())?;
+                    receipt.pending = commit.status == CommitStatus::Pending;
+                    known.insert((*id).to_owned(), receipt);
                 }
             }
             log.segments.clone()
@@ -125,6 +128,7 @@ fn receipt(commit: &RecordedCommit<'_>) -> Result<Receipt, StoreError> {
                 )
             })
             .collect(),
+        pending: false,
         digest: fields.digest.to_vec(),
     })
 }

@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::StoreError;
+use super::binding::Binding;
 use super::meta::Floor;
 use super::storage::{Entry, Key, KeyRange, Order, Read, Table};
-use super::tail::Tail;
+use super::tail::{Settled, Tail};
 use crate::log::directory::Directory;
-use crate::log::record::decode_record;
+use crate::log::record::{RecordKind, SyncRecord, decode_record, encode_record};
 use crate::position::Position;
 use crate::stream::Version;
 
@@ -39,6 +40,23 @@ pub(crate) struct Unread {
     number: u64,
     /// The position of its last event.
     end: Position,
+    /// How many commits are pending.
+    pending: u64,
+}
+
+/// What became of commits that were pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlements {
+    /// These, with their attempts.
+    Commits(Vec<(String, Settled, u64)>),
+    /// Too much happened to tell.
+    All,
+}
+
+impl Default for Settlements {
+    fn default() -> Self {
+        Self::Commits(Vec::new())
+    }
 }
 
 /// The log as this instance knows it.
@@ -55,6 +73,15 @@ pub(crate) struct Log {
     /// Versions of streams found or written, for streams that the tail has no events of.
     heads: HashMap<String, Version>,
     pub(crate) foreign: Foreign,
+    /// The space that the store is bound to, if it is.
+    pub(crate) binding: Option<Binding>,
+    /// Its bytes as they are stored.
+    pub(crate) stored_binding: Option<Vec<u8>>,
+    /// Changes whenever what is pending changes otherwise than by an append.
+    pub(crate) turns: u64,
+    pub(crate) settled: Settlements,
+    /// Pending events are others than before, or elsewhere.
+    pub(crate) rebased: bool,
 }
 
 impl Log {
@@ -85,7 +112,12 @@ impl Log {
             order: Order::Ascending,
             limit: None,
         };
-        vec![Read::Get(Table::Meta, Floor::key()), segments, journal]
+        vec![
+            Read::Get(Table::Meta, Floor::key()),
+            Read::Get(Table::Meta, Binding::key()),
+            segments,
+            journal,
+        ]
     }
 
     /// Builds the log without its tail. None if its last record does not tell where it ends: then all of
@@ -98,7 +130,10 @@ impl Log {
             let record = decode_record(&value)
                 .map_err(|reason| StoreError::format(format!("journal record {number}"), reason))?;
             match record.end {
-                Some(end) if record.counts_at(number) => log.unread = Some(Unread { number, end }),
+                Some(end) if record.counts_at(number) => {
+                    let pending = record.pending;
+                    log.unread = Some(Unread { number, end, pending });
+                }
                 _ => return Ok(None),
             }
         }
@@ -109,7 +144,7 @@ impl Log {
     pub(crate) fn from_entries(found: Vec<Vec<Entry>>) -> Result<Self, StoreError> {
         let mut found = found.into_iter();
         let mut next = || found.next().unwrap_or_default();
-        let (floor, segments, journal) = (next(), next(), next());
+        let (floor, binding, segments, journal) = (next(), next(), next(), next());
         let stored_floor = match floor.into_iter().next() {
             Some(entry) => entry.value,
             None => Floor::default().encode(),
@@ -121,6 +156,7 @@ impl Log {
             tail: Tail::new(floor.position, floor.number),
             ..Self::default()
         };
+        log.bind(binding.into_iter().next().map(|entry| entry.value))?;
         let mut position = 0;
         for entry in segments {
             let record = format!("segment {}", number(&entry.key));
@@ -142,6 +178,52 @@ impl Log {
         Ok(log)
     }
 
+    /// Takes over the record `"sync"` as it is stored.
+    pub(crate) fn bind(&mut self, stored: Option<Vec<u8>>) -> Result<(), StoreError> {
+        if self.stored_binding != stored {
+            let binding = stored.as_deref().map(Binding::decode).transpose();
+            self.binding = binding.map_err(|reason| StoreError::format("the record of sync", reason))?;
+            self.stored_binding = stored;
+        }
+        Ok(())
+    }
+
+    /// Position of the last confirmed event.
+    pub(crate) fn confirmed(&self) -> Position {
+        match &self.binding {
+            Some(binding) => binding.confirmed,
+            None => self.position(),
+        }
+    }
+
+    /// How many commits are pending.
+    pub(crate) fn pending(&self) -> u64 {
+        self.unread.map_or(self.tail.pending() as u64, |unread| unread.pending)
+    }
+
+    /// The record that appends `commits`.
+    pub(crate) fn appended<'a>(
+        &self,
+        number: u64,
+        end: Position,
+        commits: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Vec<u8> {
+        if self.binding.is_none() {
+            return encode_record(number, end, commits);
+        }
+        let pending = (self.tail.pending() + commits.len()) as u64;
+        SyncRecord {
+            kind: RecordKind::Appended,
+            number,
+            end,
+            commits: &commits.collect::<Vec<_>>(),
+            dropped: &[],
+            undecided: &[],
+            pending,
+        }
+        .encode()
+    }
+
     /// Position of the last event.
     pub(crate) fn position(&self) -> Position {
         self.unread.map_or_else(|| self.tail.position(), |unread| unread.end)
@@ -153,28 +235,38 @@ impl Log {
         last - self.floor.number
     }
 
-    /// The journal was read to its end: what start-up took from its last record must be there.
+    /// The journal was read to its end: what start-up took from its last record must be there, and so must what the
+    /// record of sync says.
     pub(crate) fn tail_is_read(&mut self) -> Result<(), StoreError> {
-        match self.unread {
-            Some(Unread { end, .. }) if self.tail.position() < end => {
-                Err(StoreError::gap("the journal".to_owned(), self.tail.position().0, end.0))
-            }
-            _ => {
-                self.unread = None;
-                Ok(())
+        let gap = |found, expected| StoreError::gap("the journal".to_owned(), found, expected);
+        if let Some(unread) = self.unread {
+            let (number, end) = (self.tail.number(), self.tail.position());
+            if number < unread.number || number == unread.number && end < unread.end {
+                return Err(gap(end.0, unread.end.0));
             }
         }
+        if let Some(binding) = &self.binding
+            && binding.confirmed != self.tail.confirmed()
+        {
+            return Err(gap(self.tail.confirmed().0, binding.confirmed.0));
+        }
+        self.unread = None;
+        Ok(())
     }
 
     /// Adds a record that another tab appended, or that was there at start-up.
     pub(crate) fn push_foreign(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
-        let before = self.tail.commits().len();
-        self.tail.push(number, record)?;
-        let there_before = self.unread.is_some_and(|unread| self.tail.position() <= unread.end);
-        if let (Foreign::Streams(streams), false) = (&mut self.foreign, there_before) {
-            let commits = self.tail.commits().iter().skip(before);
+        let before = self.tail.position();
+        let there_before = self.unread.is_some_and(|unread| number <= unread.number);
+        if there_before {
+            return self.tail.push(number, record).map(drop);
+        }
+        self.push(number, record)?;
+        if let Foreign::Streams(streams) = &mut self.foreign {
+            let commits = self.tail.commits().iter().rev();
             streams.extend(
                 commits
+                    .take_while(|commit| commit.position > before)
                     .flat_map(|commit| &commit.streams)
                     .map(|(stream, ..)| stream.to_string()),
             );
@@ -182,9 +274,29 @@ impl Log {
         Ok(())
     }
 
+    /// Adds a record, and keeps what is new by it.
+    pub(crate) fn push(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
+        let news = self.tail.push(number, record)?;
+        if let Foreign::Streams(streams) = &mut self.foreign {
+            streams.extend(news.streams);
+        }
+        if let Settlements::Commits(settled) = &mut self.settled {
+            settled.extend(news.settled);
+        }
+        self.rebased |= news.rebased;
+        self.turns += u64::from(news.turned);
+        Ok(())
+    }
+
     /// The version of a stream, if it is known without reading a block.
     pub(crate) fn head(&self, stream: &str) -> Option<Version> {
         self.tail.head(stream).or_else(|| self.heads.get(stream).copied())
+    }
+
+    /// The version of a stream in the confirmed log, if it is known without reading a block.
+    pub(crate) fn confirmed_head(&self, stream: &str) -> Option<Version> {
+        let tail = self.tail.confirmed_head(stream);
+        tail.or_else(|| self.heads.get(stream).copied())
     }
 
     /// Keeps the version of a stream as it is below the tail.
@@ -199,13 +311,13 @@ impl Log {
         self.heads.insert(stream.to_owned(), version);
     }
 
-    /// Takes over a segment into which the whole tail was sealed, and begins a new tail.
-    pub(crate) fn seal_tail(&mut self, directory: Directory, floor: Floor) {
+    /// Takes over segments into which the confirmed tail was sealed, and begins a new tail.
+    pub(crate) fn seal_tail(&mut self, directories: Vec<Directory>, floor: Floor) {
         let tail = std::mem::replace(&mut self.tail, Tail::new(floor.position, floor.number));
-        for (stream, version) in tail.heads() {
+        for (stream, version) in tail.confirmed_heads() {
             self.keep_head(stream, version);
         }
-        self.segments.push(Rc::new(directory));
+        self.segments.extend(directories.into_iter().map(Rc::new));
         self.move_floor(floor);
     }
 

@@ -7,7 +7,9 @@
 mod ahead;
 mod append;
 mod batch;
+mod binding;
 mod blocks;
+mod carry;
 mod closing;
 mod compact;
 mod error;
@@ -25,12 +27,16 @@ mod log;
 mod memory;
 mod meta;
 mod open;
+mod outbox;
 mod pack;
 mod partition;
 mod plan;
 mod projections;
+mod pull;
 mod query;
 mod read;
+mod rebase;
+mod refusals;
 mod rows;
 mod snapshots;
 mod sorted;
@@ -41,6 +47,7 @@ mod tail;
 mod transfer;
 mod verify;
 mod view;
+mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -59,14 +66,18 @@ pub use fold::{Advanced, EventPlace, Fold, FoldError, StoredRows};
 pub use ingest::Ingested;
 pub(crate) use load::FoundStream;
 pub use load::{LoadQuery, Loaded};
-pub use log::Foreign;
+pub use log::{Foreign, Settlements};
 pub use memory::{MemoryDatabase, MemoryStorage};
 pub use open::OpenOptions;
+pub use outbox::{Adoption, BindOptions, PushBody, SyncState};
 pub use pack::{Counts, OnRefused};
 pub use plan::{InvalidCommit, Outcome, Receipt};
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
+pub use pull::Pulled;
 pub use query::{Clock, Direction, Query};
 pub use read::Page;
+pub use rebase::{Decide, DecideStream, Decision, RebaseStep, Rebased};
+pub use refusals::RefusalKind;
 pub use rows::{After, RowChange, RowQuery, RowWrite};
 pub use snapshots::Snapshot;
 pub(crate) use state_fold::{AnyState, StateFold};
@@ -74,6 +85,7 @@ pub use stats::{ProjectionStats, Stats};
 pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
+pub use tail::Settled;
 pub use transfer::{ExportContent, Imported, check_export};
 pub use verify::{Problem, VerifyReport};
 pub use view::{ListQuery, View};
@@ -103,6 +115,12 @@ pub struct Store<S> {
     /// or start-up has left the tail unread.
     doubtful: Cell<bool>,
     closed: Cell<bool>,
+    /// The fence that this instance raised when it began to lead, if it did.
+    fence: Cell<Option<u64>>,
+    /// The walk through what is pending that is under way.
+    walk: RefCell<Option<Box<rebase::Walk>>>,
+    /// The commits that were pushed last, with their attempts.
+    pushed: RefCell<HashMap<String, u64>>,
     /// Where an export under way is.
     export: Cell<Option<transfer::ExportProgress>>,
     /// The last version of each stream that a verification under way has seen.
@@ -123,6 +141,16 @@ impl<S> Store<S> {
     /// Position of the last event, as far as this instance knows.
     pub fn position(&self) -> Position {
         self.log.borrow().position()
+    }
+
+    /// Position of the last confirmed event, as far as this instance knows. Without sync all are.
+    pub fn confirmed(&self) -> Position {
+        self.log.borrow().confirmed()
+    }
+
+    /// How many commits the server has not taken yet, as far as this instance knows.
+    pub fn pending(&self) -> u64 {
+        self.log.borrow().pending()
     }
 
     /// How many journal records are not sealed yet.

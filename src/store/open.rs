@@ -66,6 +66,9 @@ impl<S: Storage> Store<S> {
             projections: RefCell::new(HashMap::new()),
             writing: Mutex::new(()),
             closed: Cell::new(false),
+            fence: Cell::new(None),
+            walk: RefCell::default(),
+            pushed: RefCell::default(),
             export: Cell::new(None),
             verified: RefCell::new(HashMap::new()),
         })
@@ -105,5 +108,7 @@ async fn read_store<S: Storage>(storage: &S) -> Result<(Option<Identity>, Log), 
 
 /// Reads floor, directories and journal from one instant.
 pub(crate) async fn read_log<S: Storage>(storage: &S) -> Result<Log, StoreError> {
-    Log::from_entries(storage.read(Log::reads()).await?)
+    let mut log = Log::from_entries(storage.read(Log::reads()).await?)?;
+    log.tail_is_read()?;
+    Ok(log)
 }

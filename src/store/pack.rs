@@ -204,6 +204,7 @@ impl<'a> Packer<'a, '_> {
                     attempt: 1,
                     position: Position(position.0 + 1),
                     streams: Vec::new(),
+                    pending: false,
                     digest: digest(content).to_vec(),
                 };
                 self.known.insert(commit.id.to_owned(), receipt);
@@ -347,9 +348,9 @@ impl Packed<'_> {
     }
 
     /// The commits as a record of the journal holds them.
-    pub(crate) fn commits(&self) -> impl Iterator<Item = &[u8]> {
-        let bytes = |commit: &PackedCommit| self.bytes.get(commit.bytes.clone());
-        self.commits.iter().filter_map(bytes)
+    pub(crate) fn commits(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let bytes = |commit: &PackedCommit| self.bytes.get(commit.bytes.clone()).unwrap_or_default();
+        self.commits.iter().map(bytes)
     }
 
     /// Its events by stream and version: streams are sorted, not events, as they are several times fewer.
@@ -431,6 +432,7 @@ fn header_of<'a>(commit: &BulkCommit<'a>) -> NewCommit<'a> {
         definition: None,
         content: commit.content.unwrap_or_default().into(),
         reads: Vec::new(),
+        subject: None,
         causation_id: None,
         correlation_id: None,
         streams: Vec::new(),

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::refusals::RefusalKind;
 use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, NewCommit};
 use crate::log::commit::{digest, put_commit};
 use crate::position::Position;
@@ -24,6 +25,8 @@ pub struct Receipt {
     pub position: Position,
     /// What it wrote: stream, first and last version.
     pub streams: Vec<(String, Version, Version)>,
+    /// Whether the server has not taken it yet.
+    pub pending: bool,
     /// What identifies its content.
     pub(crate) digest: Vec<u8>,
 }
@@ -57,6 +60,8 @@ pub enum Outcome {
     },
     /// Its id was used before, with other content.
     Reused,
+    /// It was pending, and is among the refusals now.
+    Refused(RefusalKind),
     /// It may not be stored.
     Invalid(InvalidCommit),
 }
@@ -96,21 +101,33 @@ pub(crate) struct Plan {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
+impl Plan {
+    /// What is appended is pending, or not.
+    pub(crate) fn all_pending(&mut self, pending: bool) {
+        for outcome in &mut self.outcomes {
+            if let Outcome::Appended(receipt) = outcome {
+                receipt.pending = pending;
+            }
+        }
+    }
+}
+
 /// Plans a group of commits on a log whose last event is at `position`. `heads` holds the version
 /// of every stream that the group reads or writes (0 when missing), `known` every commit of the log
-/// whose id the group uses.
+/// whose id the group uses, `refused` those of the ids that were refused.
 pub(crate) fn plan(
     group: &[NewCommit<'_>],
     position: Position,
     mut heads: HashMap<String, Version>,
     mut known: HashMap<String, Receipt>,
+    refused: &HashMap<String, RefusalKind>,
     replica: &str,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut next = position.0 + 1;
     let mut failed = HashSet::new();
     for commit in group {
-        let outcome = match judge(commit, &heads, &known, &failed) {
+        let outcome = match judge(commit, &heads, &known, refused, &failed) {
             Ok(before) => {
                 let mut bytes = Vec::with_capacity(256);
                 put_commit(&mut bytes, commit, &before, replica);
@@ -147,6 +164,7 @@ fn judge(
     commit: &NewCommit<'_>,
     heads: &HashMap<String, Version>,
     known: &HashMap<String, Receipt>,
+    refused: &HashMap<String, RefusalKind>,
     failed: &HashSet<String>,
 ) -> Result<Vec<Version>, Outcome> {
     check(commit).map_err(Outcome::Invalid)?;
@@ -157,6 +175,9 @@ fn judge(
         } else {
             Outcome::Reused
         });
+    }
+    if let Some(kind) = refused.get(&*commit.commit_id) {
+        return Err(Outcome::Refused(*kind));
     }
     let head = |stream: &str| heads.get(stream).copied().unwrap_or_default();
     let reads = commit
@@ -227,6 +248,7 @@ fn receipt(commit: &NewCommit<'_>, position: Position, before: &[Version]) -> Re
                 (stream.stream_id.to_string(), before.next(), last)
             })
             .collect(),
+        pending: false,
         digest: digest(&commit.content).to_vec(),
     }
 }
@@ -261,7 +283,7 @@ mod tests {
             .map(|(stream, version)| ((*stream).to_owned(), Version(*version)))
             .collect();
 
-        let plan = plan(&group, Position(0), heads, HashMap::new(), "replica");
+        let plan = plan(&group, Position(0), heads, HashMap::new(), &HashMap::new(), "replica");
 
         plan.outcomes
             .iter()
@@ -271,6 +293,7 @@ mod tests {
                 Outcome::Conflict(_) => "conflict",
                 Outcome::Stale { .. } => "stale",
                 Outcome::Reused => "reused",
+                Outcome::Refused(_) => "refused",
                 Outcome::Invalid(_) => "invalid",
             })
             .collect()

@@ -20,6 +20,8 @@ pub struct Stats {
     pub segments: u64,
     /// Records of the journal that are not sealed.
     pub journal_records: u64,
+    /// Commits that the server has not taken yet.
+    pub pending: u64,
     /// Bytes of segments and journal, without the database's own.
     pub bytes: u64,
     /// Snapshots kept.
@@ -64,6 +66,7 @@ impl<S: Storage> Store<S> {
             streams: log.segments.iter().map(|segment| segment.streams_begun).sum::<u64>() + begun,
             segments: log.segments.len() as u64,
             journal_records: log.journal_records(),
+            pending: log.pending(),
             bytes: log.segments.iter().map(|segment| segment.bytes).sum::<u64>() + log.tail.bytes(),
             snapshots: snapshots
                 .into_iter()

@@ -1,26 +1,35 @@
 //! The tail of the log: what the journal holds that is not sealed yet, decoded and in memory.
+//!
+//! Confirmed commits come first, then pending ones. A pending commit has no place of its own: its position and
+//! the versions of its events follow from what is before it, and are computed whenever that changes. Whoever
+//! reads sees one list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::StoreError;
 use crate::log::FormatError;
 use crate::log::block::{Recorded, RecordedCommit, StreamSpan};
-use crate::log::commit::{CommitParts, read_commit, split_commit};
-use crate::log::record::{CommitStatus, decode_record};
+use crate::log::commit::{CommitParts, StreamFields, join_commit, read_commit, split_commit};
+use crate::log::record::{CommitStatus, JournalRecord, RecordKind, decode_record};
 use crate::position::Position;
 use crate::stream::{ExpectedVersion, Version};
 
 /// A commit of the tail.
 #[derive(Debug)]
 pub(crate) struct TailCommit {
-    pub(crate) header: Vec<u8>,
-    pub(crate) envelope: Vec<u8>,
+    pub(crate) id: Rc<str>,
+    pub(crate) attempt: u64,
+    pub(crate) header: Rc<[u8]>,
+    pub(crate) envelope: Rc<[u8]>,
     pub(crate) status: CommitStatus,
     /// Position of its first event.
     pub(crate) position: Position,
+    /// What it wrote: stream, first version, number of events.
     pub(crate) streams: Vec<(Rc<str>, Version, u64)>,
+    /// The streams that it read, as long as it is pending.
+    pub(crate) reads: Vec<Rc<str>>,
 }
 
 impl TailCommit {
@@ -38,6 +47,16 @@ impl TailCommit {
                 })
                 .collect(),
         }
+    }
+
+    /// How many events it has.
+    pub(crate) fn events(&self) -> usize {
+        self.streams.iter().map(|(.., events)| *events as usize).sum()
+    }
+
+    /// The streams that it wrote or read.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.streams.iter().map(|(stream, ..)| stream).chain(&self.reads)
     }
 }
 
@@ -61,13 +80,42 @@ impl TailEvent {
             version: self.version,
             envelope: &self.commit.envelope,
             index: self.index,
-            event: self.record.get(self.bytes.clone()).unwrap_or_default(),
+            event: self.bytes(),
         }
+    }
+
+    /// Its own bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.record.get(self.bytes.clone()).unwrap_or_default()
     }
 
     pub(crate) fn status(&self) -> CommitStatus {
         self.commit.status
     }
+}
+
+/// What became of a commit that was pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It is in the confirmed log.
+    Confirmed,
+    /// It was decided again, with other events.
+    Changed,
+    /// It is among the refusals.
+    Refused,
+}
+
+/// What a record did besides adding commits at the end.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Streams whose events are others than before.
+    pub(crate) streams: HashSet<String>,
+    /// Commits that were pending, with their attempts.
+    pub(crate) settled: Vec<(String, Settled, u64)>,
+    /// Pending events are others than before, or elsewhere.
+    pub(crate) rebased: bool,
+    /// It did anything else than to add commits at the end.
+    pub(crate) turned: bool,
 }
 
 /// The decoded tail.
@@ -79,10 +127,38 @@ pub(crate) struct Tail {
     number: u64,
     records: u64,
     bytes: u64,
+    /// How many bytes those records have that added confirmed commits.
+    confirmed_bytes: u64,
     commits: Vec<Rc<TailCommit>>,
     events: Vec<TailEvent>,
     events_by_stream: HashMap<Rc<str>, Vec<usize>>,
-    commit_by_id: HashMap<String, usize>,
+    commit_by_id: HashMap<Rc<str>, usize>,
+    /// So many of the commits, and of the events, are confirmed.
+    confirmed_commits: usize,
+    confirmed_events: usize,
+    /// For each pending commit whether it is to be decided again.
+    undecided: Vec<bool>,
+    /// Versions below the tail of the streams that pending commits wrote.
+    bases: HashMap<Rc<str>, Version>,
+}
+
+/// A commit on its way into the tail.
+struct Draft {
+    id: Rc<str>,
+    attempt: u64,
+    header: Rc<[u8]>,
+    envelope: Rc<[u8]>,
+    reads: Vec<Rc<str>>,
+    /// Stream, the version before that it was written with, number of events.
+    streams: Vec<(Rc<str>, Version, u64)>,
+    record: Rc<[u8]>,
+    events: Vec<Range<usize>>,
+}
+
+impl Draft {
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.streams.iter().map(|(stream, ..)| stream.to_string())
+    }
 }
 
 impl Tail {
@@ -96,61 +172,281 @@ impl Tail {
     }
 
     /// Adds the next record of the journal. On an error the tail is what it was.
-    pub(crate) fn push(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn push(&mut self, number: u64, record: Vec<u8>) -> Result<News, StoreError> {
         let name = || format!("journal record {number}");
         if number != self.number + 1 {
             return Err(StoreError::gap(name(), number, self.number + 1));
         }
         let record: Rc<[u8]> = record.into();
         let decoded = decode_record(&record).map_err(|reason| StoreError::format(name(), reason))?;
-        let counts = decoded.counts_at(number);
-        let parts = decoded
-            .commits
-            .iter()
-            .filter(|_| counts)
-            .map(|bytes| split_commit(bytes))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|reason| StoreError::format(name(), reason))?;
-        for commit in parts {
-            self.push_commit(&record, commit, decoded.status)
+        let mut news = News::default();
+        if decoded.counts_at(number) {
+            let pending = decoded.status == CommitStatus::Pending;
+            let drafts = decoded
+                .commits
+                .iter()
+                .map(|bytes| self.draft(&record, split_commit(bytes)?, pending))
+                .collect::<Result<Vec<_>, _>>()
                 .map_err(|reason| StoreError::format(name(), reason))?;
+            match (decoded.kind, decoded.status) {
+                (RecordKind::Appended, CommitStatus::Confirmed) if self.pending() > 0 => {
+                    let reason = FormatError::Malformed("place of a confirmed commit");
+                    return Err(StoreError::format(name(), reason));
+                }
+                (RecordKind::Appended, status) => drafts.into_iter().for_each(|draft| self.add(draft, status)),
+                (RecordKind::Pulled, _) => self.pull(drafts, &decoded, &mut news),
+                (RecordKind::Rebased, _) => self.rebase(drafts, &decoded, &mut news),
+                (RecordKind::Carried, _) => {
+                    drop(self.take_pending());
+                    for draft in drafts {
+                        self.add(draft, CommitStatus::Pending);
+                    }
+                }
+            }
+            if decoded.kind != RecordKind::Appended {
+                news.turned = true;
+                self.mark(&decoded.undecided);
+            }
+            if !pending {
+                self.confirmed_bytes += record.len() as u64;
+            }
         }
         self.number = number;
         self.records += 1;
         self.bytes += record.len() as u64;
-        Ok(())
+        Ok(news)
     }
 
-    fn push_commit(
-        &mut self,
-        record: &Rc<[u8]>,
-        parts: CommitParts<'_>,
-        status: CommitStatus,
-    ) -> Result<(), FormatError> {
-        let id = read_commit(&parts.header)?.id.into_owned();
+    /// The commits of `drafts` are confirmed.
+    fn pull(&mut self, drafts: Vec<Draft>, record: &JournalRecord<'_>, news: &mut News) {
+        let mut drafts = drafts.into_iter().peekable();
+        let before = self.confirmed_commits;
+        while let Some(draft) = drafts.next_if(|draft| self.stands(draft)) {
+            news.settled
+                .push((draft.id.to_string(), Settled::Confirmed, draft.attempt));
+            self.confirm(draft);
+        }
+        self.undecided.drain(..self.confirmed_commits - before);
+        if drafts.peek().is_none() && record.dropped.is_empty() {
+            return;
+        }
+        let mut pending = self.take_pending();
+        let places = pending.iter().enumerate();
+        let places: HashMap<Rc<str>, usize> = places.map(|(place, draft)| (Rc::clone(&draft.id), place)).collect();
+        let mut left = vec![true; pending.len()];
+        let mut take = |id: &str| {
+            let place = *places.get(id)?;
+            std::mem::take(left.get_mut(place)?).then(|| pending.get(place))?
+        };
+        let mut names = Vec::new();
+        for draft in drafts {
+            names.extend(draft.names());
+            if let Some(own) = take(&draft.id) {
+                names.extend(own.names());
+                news.settled
+                    .push((draft.id.to_string(), Settled::Confirmed, draft.attempt));
+            }
+            self.add(draft, CommitStatus::Confirmed);
+        }
+        for id in &record.dropped {
+            if let Some(own) = take(id) {
+                names.extend(own.names());
+                news.settled.push(((*id).to_owned(), Settled::Refused, own.attempt));
+            }
+        }
+        news.streams.extend(names);
+        let mut left = left.into_iter();
+        pending.retain(|_| left.next() == Some(true));
+        news.rebased = !pending.is_empty();
+        for draft in pending {
+            self.add(draft, CommitStatus::Pending);
+        }
+    }
+
+    /// Whether `confirmed` is the first pending commit, as it stands.
+    fn stands(&self, confirmed: &Draft) -> bool {
+        let Some(own) = self.pending_commits().first() else {
+            return false;
+        };
+        let events = self.events_in(own).iter().map(TailEvent::bytes);
+        let spans = own
+            .streams
+            .iter()
+            .map(|(stream, first, events)| (stream, first.0 - 1, *events));
+        own.id == confirmed.id
+            && own.attempt == confirmed.attempt
+            && spans.eq(confirmed
+                .streams
+                .iter()
+                .map(|(stream, before, events)| (stream, before.0, *events)))
+            && events.eq(confirmed
+                .events
+                .iter()
+                .map(|range| confirmed.record.get(range.clone()).unwrap_or_default()))
+    }
+
+    /// The first pending commit is confirmed, as it stands.
+    fn confirm(&mut self, confirmed: Draft) {
+        let Some(own) = self.commits.get_mut(self.confirmed_commits) else {
+            return;
+        };
+        let commit = Rc::new(TailCommit {
+            id: confirmed.id,
+            attempt: confirmed.attempt,
+            header: confirmed.header,
+            envelope: confirmed.envelope,
+            status: CommitStatus::Confirmed,
+            position: own.position,
+            streams: own.streams.clone(),
+            reads: Vec::new(),
+        });
+        *own = Rc::clone(&commit);
+        let events = self.events.iter_mut().skip(self.confirmed_events);
+        for (event, bytes) in events.zip(confirmed.events) {
+            event.commit = Rc::clone(&commit);
+            event.record = Rc::clone(&confirmed.record);
+            event.bytes = bytes;
+            self.confirmed_events += 1;
+        }
+        self.confirmed_commits += 1;
+    }
+
+    /// Pending commits are replaced by those of the same ids, or are none any more.
+    fn rebase(&mut self, drafts: Vec<Draft>, record: &JournalRecord<'_>, news: &mut News) {
+        let mut drafts: HashMap<Rc<str>, Draft> =
+            drafts.into_iter().map(|draft| (Rc::clone(&draft.id), draft)).collect();
+        let dropped: HashSet<&str> = record.dropped.iter().copied().collect();
+        for old in self.take_pending() {
+            let new = drafts.remove(&old.id);
+            let refused = dropped.contains(&*old.id);
+            let changed = new.as_ref().filter(|new| new.attempt != old.attempt);
+            if refused || changed.is_some() {
+                let settled = if refused { Settled::Refused } else { Settled::Changed };
+                let attempt = changed.map_or(old.attempt, |new| new.attempt);
+                news.settled.push((old.id.to_string(), settled, attempt));
+                news.streams.extend(old.names());
+                news.streams.extend(changed.into_iter().flat_map(Draft::names));
+                news.rebased = true;
+            }
+            if !refused {
+                self.add(new.unwrap_or(old), CommitStatus::Pending);
+            }
+        }
+    }
+
+    /// Takes the pending commits out, in their order.
+    fn take_pending(&mut self) -> Vec<Draft> {
+        let events = self.events.split_off(self.confirmed_events);
+        let commits = self.commits.split_off(self.confirmed_commits);
+        self.undecided.clear();
+        for event in &events {
+            if let Some(places) = self.events_by_stream.get_mut(&event.stream) {
+                places.pop();
+                if places.is_empty() {
+                    self.events_by_stream.remove(&event.stream);
+                }
+            }
+        }
+        let mut events = events.into_iter();
+        let mut drafts = Vec::with_capacity(commits.len());
+        for commit in commits {
+            self.commit_by_id.remove(&commit.id);
+            let own: Vec<_> = events.by_ref().take(commit.events()).collect();
+            let Some(record) = own.first().map(|event| Rc::clone(&event.record)) else {
+                continue;
+            };
+            drafts.push(Draft {
+                id: Rc::clone(&commit.id),
+                attempt: commit.attempt,
+                header: Rc::clone(&commit.header),
+                envelope: Rc::clone(&commit.envelope),
+                reads: commit.reads.clone(),
+                streams: commit
+                    .streams
+                    .iter()
+                    .map(|(stream, first, events)| (Rc::clone(stream), Version(first.0 - 1), *events))
+                    .collect(),
+                record,
+                events: own.into_iter().map(|event| event.bytes).collect(),
+            });
+        }
+        drafts
+    }
+
+    fn mark(&mut self, runs: &[u64]) {
+        let (mut place, mut kind) = (0, false);
+        self.undecided.fill(false);
+        for run in runs {
+            for undecided in self.undecided.iter_mut().skip(place).take(*run as usize) {
+                *undecided = kind;
+            }
+            place += *run as usize;
+            kind = !kind;
+        }
+    }
+
+    fn draft(&self, record: &Rc<[u8]>, parts: CommitParts<'_>, pending: bool) -> Result<Draft, FormatError> {
+        let fields = read_commit(&parts.header)?;
+        let name = |stream: &str| match self.events_by_stream.get_key_value(stream) {
+            Some((name, _)) => Rc::clone(name),
+            None => Rc::from(stream),
+        };
+        let reads = fields.reads.iter().filter(|_| pending);
+        let (id, attempt) = (Rc::from(&*fields.id), fields.attempt);
+        let reads = reads.map(|(stream, _)| name(stream)).collect();
         let mut streams = Vec::with_capacity(parts.streams.len());
+        let mut events = Vec::new();
         for stream in &parts.streams {
             let ExpectedVersion::Exact(before) = stream.expected else {
                 return Err(FormatError::Missing("version of a confirmed stream"));
             };
-            let name = match self.events_by_stream.get_key_value(stream.stream) {
-                Some((name, _)) => Rc::clone(name),
-                None => Rc::from(stream.stream),
-            };
-            streams.push((name, before.next(), stream.events.len() as u64));
+            streams.push((name(stream.stream), before, stream.events.len() as u64));
+            events.extend(stream.events.iter().map(|bytes| {
+                let start = offset(record, bytes);
+                start..start + bytes.len()
+            }));
+        }
+        Ok(Draft {
+            id,
+            attempt,
+            header: parts.header.into(),
+            envelope: parts.envelope.into(),
+            reads,
+            streams,
+            record: Rc::clone(record),
+            events,
+        })
+    }
+
+    /// Adds a commit at the end.
+    fn add(&mut self, draft: Draft, status: CommitStatus) {
+        let pending = status == CommitStatus::Pending;
+        let mut streams = draft.streams;
+        for (stream, before, _) in &mut streams {
+            if pending {
+                let head = self.head(stream);
+                *before = head.unwrap_or(*before);
+                if head.is_none() {
+                    self.bases.insert(Rc::clone(stream), *before);
+                }
+            }
+            *before = before.next();
         }
         let commit = Rc::new(TailCommit {
-            header: parts.header,
-            envelope: parts.envelope,
+            id: draft.id,
+            attempt: draft.attempt,
+            header: draft.header,
+            envelope: draft.envelope,
             status,
             position: Position(self.position().0 + 1),
             streams,
+            reads: if pending { draft.reads } else { Vec::new() },
         });
+        let mut bytes = draft.events.into_iter();
         let mut index = 0;
-        for ((name, first, _), stream) in commit.streams.iter().zip(&parts.streams) {
+        for (name, first, events) in &commit.streams {
             let mut version = *first;
-            for bytes in &stream.events {
-                let start = offset(record, bytes);
+            for bytes in bytes.by_ref().take(*events as usize) {
                 self.events_by_stream
                     .entry(Rc::clone(name))
                     .or_default()
@@ -161,21 +457,31 @@ impl Tail {
                     version,
                     commit: Rc::clone(&commit),
                     index,
-                    record: Rc::clone(record),
-                    bytes: start..start + bytes.len(),
+                    record: Rc::clone(&draft.record),
+                    bytes,
                 });
                 version = version.next();
                 index += 1;
             }
         }
-        self.commit_by_id.insert(id, self.commits.len());
+        self.commit_by_id.insert(Rc::clone(&commit.id), self.commits.len());
         self.commits.push(commit);
-        Ok(())
+        if pending {
+            self.undecided.push(false);
+        } else {
+            self.confirmed_commits = self.commits.len();
+            self.confirmed_events = self.events.len();
+        }
     }
 
     /// Position of the last event of the log.
     pub(crate) fn position(&self) -> Position {
         Position(self.base.0 + self.events.len() as u64)
+    }
+
+    /// Position of the last confirmed event.
+    pub(crate) fn confirmed(&self) -> Position {
+        Position(self.base.0 + self.confirmed_events as u64)
     }
 
     /// Position before the first event of the tail.
@@ -198,9 +504,19 @@ impl Tail {
         self.bytes
     }
 
+    /// How many bytes those of them have that added confirmed commits.
+    pub(crate) fn confirmed_bytes(&self) -> u64 {
+        self.confirmed_bytes
+    }
+
     /// Its events in the order of position.
     pub(crate) fn events(&self) -> &[TailEvent] {
         &self.events
+    }
+
+    /// Those of them that are confirmed.
+    pub(crate) fn confirmed_events(&self) -> &[TailEvent] {
+        self.events.get(..self.confirmed_events).unwrap_or_default()
     }
 
     /// Its commits in the order of position.
@@ -208,9 +524,53 @@ impl Tail {
         &self.commits
     }
 
+    /// Those of them that are confirmed.
+    pub(crate) fn confirmed_commits(&self) -> &[Rc<TailCommit>] {
+        self.commits.get(..self.confirmed_commits).unwrap_or_default()
+    }
+
+    /// Those of them that are pending.
+    pub(crate) fn pending_commits(&self) -> &[Rc<TailCommit>] {
+        self.commits.get(self.confirmed_commits..).unwrap_or_default()
+    }
+
+    /// How many commits are pending.
+    pub(crate) fn pending(&self) -> usize {
+        self.commits.len() - self.confirmed_commits
+    }
+
+    /// For each pending commit whether it is to be decided again.
+    pub(crate) fn undecided(&self) -> &[bool] {
+        &self.undecided
+    }
+
     /// The commit with this id.
     pub(crate) fn commit(&self, id: &str) -> Option<&Rc<TailCommit>> {
         self.commit_by_id.get(id).and_then(|place| self.commits.get(*place))
+    }
+
+    /// The events of one of its commits.
+    pub(crate) fn events_in(&self, commit: &TailCommit) -> &[TailEvent] {
+        let first = (commit.position.0 - self.base.0) as usize - 1;
+        self.events.get(first..first + commit.events()).unwrap_or_default()
+    }
+
+    /// One of its commits as a record holds it; `before` are the versions of its streams.
+    pub(crate) fn bytes_of(&self, commit: &TailCommit, before: &[Version]) -> Vec<u8> {
+        let mut events = self.events_in(commit).iter();
+        let streams: Vec<_> = commit
+            .streams
+            .iter()
+            .zip(before)
+            .map(|((stream, _, count), before)| StreamFields {
+                stream,
+                expected: ExpectedVersion::Exact(*before),
+                events: events.by_ref().take(*count as usize).map(TailEvent::bytes).collect(),
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        join_commit(&mut bytes, &commit.header, &streams);
+        bytes
     }
 
     /// A number that only this stream has among those of the tail.
@@ -225,19 +585,24 @@ impl Tail {
         places.iter().filter_map(|place| self.events.get(*place))
     }
 
-    /// The version of a stream, if the tail has events of it.
+    /// The version of a stream, if the tail tells.
     pub(crate) fn head(&self, stream: &str) -> Option<Version> {
-        self.events_of(stream).next_back().map(|event| event.version)
+        let last = self.events_of(stream).next_back().map(|event| event.version);
+        last.or_else(|| self.bases.get(stream).copied())
     }
 
-    /// The streams that it has events of, with their versions.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = (&Rc<str>, Version)> {
-        self.events_by_stream.iter().filter_map(|(stream, places)| {
-            places
-                .last()
-                .and_then(|place| self.events.get(*place))
-                .map(|event| (stream, event.version))
-        })
+    /// The version of a stream in the confirmed log, if the tail tells.
+    pub(crate) fn confirmed_head(&self, stream: &str) -> Option<Version> {
+        let confirmed = |event: &&TailEvent| event.status() == CommitStatus::Confirmed;
+        let last = self.events_of(stream).rfind(confirmed).map(|event| event.version);
+        last.or_else(|| self.bases.get(stream).copied())
+    }
+
+    /// The streams that it has confirmed events of, with their versions.
+    pub(crate) fn confirmed_heads(&self) -> impl Iterator<Item = (&Rc<str>, Version)> {
+        self.events_by_stream
+            .keys()
+            .filter_map(|stream| Some((stream, self.confirmed_head(stream)?)))
     }
 }
 

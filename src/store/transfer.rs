@@ -428,8 +428,9 @@ pub(crate) fn read_segment<'a>(
     Ok((events, commits))
 }
 
-/// Gives commits their place after `position` and seals them into segments.
-fn place(
+/// Gives commits their place after `position` and seals them into segments. A stream that `heads` does not know is
+/// where its first commit expects it.
+pub(crate) fn place(
     commits: &[CommitParts<'_>],
     position: Position,
     mut heads: HashMap<String, Version>,
@@ -442,7 +443,10 @@ fn place(
         let first = Position(last.0 + 1);
         let mut index = 0;
         for stream in &commit.streams {
-            let head = heads.entry(stream.stream.to_owned()).or_default();
+            let head = heads.entry(stream.stream.to_owned()).or_insert(match stream.expected {
+                ExpectedVersion::Exact(version) => version,
+                _ => Version(0),
+            });
             let span = StreamSpan {
                 stream: stream.stream,
                 first: head.next(),

@@ -127,7 +127,7 @@ impl WireCommit<'_> {
 }
 
 impl WireStream<'_> {
-    fn write(&self, confirmed: bool, out: &mut String) {
+    pub(crate) fn write(&self, confirmed: bool, out: &mut String) {
         let mut object = ObjectWriter::new(out);
         object.text("streamId", &self.stream_id);
         match self.before {

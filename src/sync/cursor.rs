@@ -112,7 +112,7 @@ impl FromJson<'_> for Cursor {
 
 impl Cursor {
     /// What stands for a cursor that could not be read, until that is told.
-    pub(super) const NOWHERE: Self = Self {
+    pub(crate) const NOWHERE: Self = Self {
         epoch: Epoch([0; 16]),
         number: 0,
         hash: HashPrefix([0; 8]),

@@ -157,6 +157,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Conflict(_) => "conflict",
         Outcome::Stale { .. } => "stale",
         Outcome::Reused => "reused",
+        Outcome::Refused(_) => "refused",
         Outcome::Invalid(_) => "invalid",
     }
 }

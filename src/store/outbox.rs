@@ -1,0 +1,376 @@
+//! Binding a store to a space, leading, and what is pushed: the pending commits, from the first one on.
+
+use std::collections::HashMap;
+
+use super::append::MAX_TRIES;
+use super::binding::Binding;
+use super::log::Log;
+use super::storage::{Change, Storage, Write};
+use super::wire::pushed;
+use super::{Store, StoreError, StoreErrorKind};
+use crate::json::{FromJson, JsonReader, ObjectWriter};
+use crate::log::commit::read_recorded_at;
+use crate::log::record::{RecordKind, SyncRecord};
+use crate::position::Position;
+use crate::sync::{Adopt, Cursor, Head, PROTOCOL};
+
+/// What becomes of a history that was made before the store was bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// It becomes the beginning of the empty space.
+    Empty,
+    /// It becomes pending: facts on top of what the space has.
+    Rebase,
+}
+
+/// What to bind a store to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindOptions {
+    /// The space.
+    pub space: String,
+    /// Who works on this device.
+    pub subject: String,
+    /// Where the log of the space ends.
+    pub cursor: Cursor,
+    /// Whether the space has no commits.
+    pub empty: bool,
+    /// What becomes of a history that is here already.
+    pub adopt: Option<Adoption>,
+}
+
+impl<'a> FromJson<'a> for BindOptions {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let (mut space, mut subject, mut cursor, mut empty, mut adopt) = (None, None, None, false, None);
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "space" => space = Some(json.text().into_owned()),
+                "subject" => subject = Some(json.text().into_owned()),
+                "cursor" => cursor = Some(Cursor::read(json)),
+                "empty" => empty = bool::read(json),
+                "adopt" => adopt = Option::read(json),
+                _ => drop(json.raw()),
+            }
+        }
+        let cursor = cursor.unwrap_or_else(|| {
+            json.fail("cursor");
+            Cursor::NOWHERE
+        });
+        Self {
+            space: json.required(space, "space"),
+            subject: json.required(subject, "subject"),
+            cursor,
+            empty,
+            adopt,
+        }
+    }
+}
+
+impl FromJson<'_> for Adoption {
+    fn read(json: &mut JsonReader<'_>) -> Self {
+        match &*json.text() {
+            "empty" => return Self::Empty,
+            "rebase" => return Self::Rebase,
+            _ => json.fail("\"empty\" or \"rebase\""),
+        }
+        Self::Empty
+    }
+}
+
+/// How a store stands to its space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncState {
+    /// The space.
+    pub space: String,
+    /// Who works on this device.
+    pub subject: String,
+    /// Where the next pull begins.
+    pub cursor: Cursor,
+    /// The last commit that this store has of the space.
+    pub head: Head,
+    /// How many commits are pending.
+    pub pending: u64,
+    /// When the first of them was made.
+    pub oldest_pending_at: Option<i64>,
+    /// Position of the last confirmed event.
+    pub confirmed: Position,
+    /// Whether pending commits are to be decided again.
+    pub rebase: bool,
+    /// Whether the space is still taking over the history that was made without it.
+    pub adopting: bool,
+}
+
+impl SyncState {
+    /// Its JSON, a `CoreSyncState`.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        let mut object = ObjectWriter::new(&mut out);
+        let flag = |value| if value { "true" } else { "false" };
+        object.text("space", &self.space);
+        object.text("subject", &self.subject);
+        object.text("cursor", &self.cursor.to_string());
+        object.text("hash", &self.head.hash.to_string());
+        object.number("number", self.head.number as i64);
+        object.number("pending", self.pending as i64);
+        match self.oldest_pending_at {
+            Some(time) => object.number("oldestPendingAt", time),
+            None => object.raw("oldestPendingAt", "null"),
+        }
+        object.number("confirmed", self.confirmed.0 as i64);
+        object.raw("rebase", flag(self.rebase));
+        object.raw("adopting", flag(self.adopting));
+        object.end();
+        out
+    }
+}
+
+/// The body of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushBody {
+    /// Its JSON.
+    pub text: String,
+    /// How many commits it has.
+    pub commits: usize,
+}
+
+/// Writes the body of a push commit by commit, as long as it may grow.
+pub(crate) struct PushWriter {
+    commits: String,
+    count: usize,
+    max_commits: usize,
+    max_bytes: usize,
+}
+
+impl PushWriter {
+    pub(crate) fn new(max_commits: usize, max_bytes: usize) -> Self {
+        Self {
+            commits: String::new(),
+            count: 0,
+            max_commits: max_commits.max(1),
+            max_bytes,
+        }
+    }
+
+    /// False if this commit does not fit in any more. The first always does.
+    pub(crate) fn put(&mut self, commit: &crate::sync::WireCommit<'_>) -> bool {
+        if self.count >= self.max_commits {
+            return false;
+        }
+        let before = self.commits.len();
+        if self.count > 0 {
+            self.commits.push(',');
+        }
+        commit.write(&mut self.commits);
+        if self.count > 0 && self.commits.len() > self.max_bytes {
+            self.commits.truncate(before);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    pub(crate) fn end(self, binding: &Binding, replica: &str, adopt: Option<Adopt>) -> PushBody {
+        let mut text = String::with_capacity(self.commits.len() + 256);
+        let mut object = ObjectWriter::new(&mut text);
+        object.number("protocol", PROTOCOL as i64);
+        object.text("base", &binding.cursor().to_string());
+        object.text("replica", replica);
+        let out = object.field("commits");
+        out.push('[');
+        out.push_str(&self.commits);
+        out.push(']');
+        object.text_if(
+            "adopt",
+            adopt.map(|adopt| match adopt {
+                Adopt::More => "more",
+                Adopt::Last => "last",
+            }),
+        );
+        object.end();
+        PushBody {
+            text,
+            commits: self.count,
+        }
+    }
+}
+
+impl Log {
+    pub(crate) fn bound(&self) -> Result<&Binding, StoreError> {
+        self.binding
+            .as_ref()
+            .ok_or_else(|| StoreErrorKind::Bound("no space".to_owned()).into())
+    }
+}
+
+impl<S: Storage> Store<S> {
+    /// How the store stands to the space that it is bound to; none if it is not.
+    pub async fn sync_state(&self) -> Result<Option<SyncState>, StoreError> {
+        self.ready().await?;
+        let log = self.log.borrow();
+        let Some(binding) = &log.binding else { return Ok(None) };
+        let first = log.tail.pending_commits().first();
+        let oldest_pending_at = first.map(|commit| read_recorded_at(&commit.header)).transpose();
+        Ok(Some(SyncState {
+            space: binding.space.clone(),
+            subject: binding.subject.clone(),
+            cursor: binding.cursor(),
+            head: binding.head,
+            pending: log.pending(),
+            oldest_pending_at: oldest_pending_at.map_err(|reason| StoreError::format("a commit", reason))?,
+            confirmed: binding.confirmed,
+            rebase: log.tail.undecided().contains(&true),
+            adopting: binding.adopted.is_some(),
+        }))
+    }
+
+    /// Binds the store to a space, once and for all. From then on what is appended is pending.
+    pub async fn bind(&self, options: &BindOptions) -> Result<Option<SyncState>, StoreError> {
+        {
+            let _writing = self.writing.lock().await;
+            self.try_bind(options).await?;
+        }
+        self.sync_state().await
+    }
+
+    async fn try_bind(&self, options: &BindOptions) -> Result<(), StoreError> {
+        for _ in 0..MAX_TRIES {
+            self.check_open()?;
+            self.refresh().await?;
+            let bound = self.log.borrow().binding.clone();
+            if let Some(binding) = bound {
+                return self.bind_again(&binding, options).await;
+            }
+            let (number, position) = {
+                let log = self.log.borrow();
+                (log.tail.number() + 1, log.position())
+            };
+            let binding = Binding {
+                space: options.space.clone(),
+                subject: options.subject.clone(),
+                epoch: options.cursor.epoch,
+                head: Head::first(&options.space),
+                confirmed: position,
+                fence: 0,
+                adopted: (position > Position(0)).then_some(Position(0)),
+            };
+            if position > Position(0) && options.adopt == Some(Adoption::Rebase) {
+                return Err(StoreErrorKind::Diverged("adoption by rebase is not there yet".to_owned()).into());
+            }
+            if position > Position(0) && !options.empty {
+                let reason = "both have a history, and `adopt` does not say what becomes of the one here";
+                return Err(StoreErrorKind::Diverged(reason.to_owned()).into());
+            }
+            let mut write = Write {
+                durability: self.durability,
+                ..Write::default()
+            };
+            binding.put(None, &mut write);
+            // Other tabs that append without knowing of the space lose their race.
+            let value = SyncRecord {
+                kind: RecordKind::Carried,
+                number,
+                end: position,
+                commits: &[],
+                dropped: &[],
+                undecided: &[],
+                pending: 0,
+            }
+            .encode();
+            let record = value.clone();
+            write.changes.push(Change::Append {
+                value,
+                expected: number,
+            });
+            if self.write_log(write).await? {
+                let mut log = self.log.borrow_mut();
+                log.bind(Some(binding.encode()))?;
+                return log.push(number, record);
+            }
+        }
+        Err(StoreError::contended(MAX_TRIES))
+    }
+
+    async fn bind_again(&self, binding: &Binding, options: &BindOptions) -> Result<(), StoreError> {
+        if binding.space != options.space {
+            return Err(StoreErrorKind::Bound(format!("space {}", binding.space)).into());
+        }
+        if binding.subject == options.subject {
+            return Ok(());
+        }
+        if self.log.borrow().pending() > 0 {
+            return Err(StoreErrorKind::Bound(format!("subject {}, whose work is pending", binding.subject)).into());
+        }
+        let subject = options.subject.clone();
+        self.change_binding(|binding| binding.subject.clone_from(&subject))
+            .await
+            .map(drop)
+    }
+
+    /// Begins to lead: what another instance that led before still writes of pull, rebase and rewind fails.
+    pub async fn lead(&self) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().await;
+        self.check_open()?;
+        self.refresh().await?;
+        let binding = self.change_binding(|binding| binding.fence += 1).await?;
+        self.fence.set(Some(binding.fence));
+        Ok(())
+    }
+
+    /// Changes what is not about the log. For whoever holds `writing` and has refreshed.
+    async fn change_binding(&self, change: impl Fn(&mut Binding)) -> Result<Binding, StoreError> {
+        for _ in 0..MAX_TRIES {
+            let mut write = Write {
+                durability: self.durability,
+                ..Write::default()
+            };
+            let binding = {
+                let log = self.log.borrow();
+                let mut binding = log.bound()?.clone();
+                change(&mut binding);
+                binding.put(log.stored_binding.clone(), &mut write);
+                binding
+            };
+            if self.write_log(write).await? {
+                self.log.borrow_mut().bind(Some(binding.encode()))?;
+                return Ok(binding);
+            }
+            self.refresh().await?;
+        }
+        Err(StoreError::contended(MAX_TRIES))
+    }
+
+    /// Fails unless this instance was the last to begin to lead, as far as it knows.
+    pub(crate) fn check_leads(&self, log: &Log) -> Result<(), StoreError> {
+        if Some(log.bound()?.fence) == self.fence.get() {
+            Ok(())
+        } else {
+            Err(StoreErrorKind::Fenced.into())
+        }
+    }
+
+    /// What to push: pending commits from the first one on, before any that is to be decided again. None if there is
+    /// nothing.
+    pub async fn push_body(&self, max_commits: usize, max_bytes: usize) -> Result<Option<PushBody>, StoreError> {
+        self.ready().await?;
+        let log = self.log.borrow();
+        let binding = log.bound()?;
+        let mut body = PushWriter::new(max_commits, max_bytes);
+        let mut attempts = HashMap::new();
+        let pending = log.tail.pending_commits().iter().zip(log.tail.undecided());
+        let damaged = |reason| StoreError::format("a pending commit", reason);
+        for (commit, _) in pending.take_while(|(_, undecided)| !**undecided) {
+            let wire = pushed(&log.tail, commit).map_err(damaged)?;
+            let foreign = wire
+                .subject
+                .as_deref()
+                .is_some_and(|subject| subject != binding.subject);
+            if foreign || binding.adopted.is_some() || !body.put(&wire) {
+                break;
+            }
+            attempts.insert(commit.id.to_string(), commit.attempt);
+        }
+        let any = !attempts.is_empty();
+        self.pushed.replace(attempts);
+        Ok(any.then(|| body.end(binding, &self.identity.replica, None)))
+    }
+}

@@ -1,0 +1,372 @@
+//! Pulling: what the server confirmed goes below what is pending.
+//!
+//! Answers are judged as a whole first: numbers without a hole, versions, the chain of hashes. Then one
+//! transaction writes the commits and how far the store has come, or nothing. What is pending on streams that others
+//! wrote to is to be decided again; nothing is decided here.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::append::MAX_TRIES;
+use super::binding::Binding;
+use super::blocks::BlocksError;
+use super::carry::{Left, Raised, raise};
+use super::ingest::{SEGMENT_FROM_BYTES, SEGMENT_FROM_EVENTS};
+use super::log::{Foreign, Log, Settlements};
+use super::refusals::{Refusal, RefusalKind};
+use super::storage::{Change, Storage, Write};
+use super::tail::{Settled, TailCommit};
+use super::wire::{put_wire, wire_of};
+use super::{Progress, Store, StoreError};
+use crate::log::record::{RecordKind, SyncRecord};
+use crate::position::Position;
+use crate::stream::Version;
+use crate::sync::{PushAnswer, PushResult, WireCommit, WireStream, digest, next_hash};
+
+/// Pending commits that are carried together with segments that a pull writes.
+const CARRIED_WITH_SEGMENTS: usize = 1_000;
+
+/// What a pull led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// Where the log is now.
+    pub progress: Progress,
+    /// Whether pending commits are to be decided again.
+    pub rebase: bool,
+    /// Whether the server has more.
+    pub more: bool,
+    /// Whether a push ended before its end.
+    pub stopped: bool,
+    /// Pending commits that the server refused: they are among the refusals.
+    pub refused: Vec<String>,
+}
+
+/// Answers that are right, and what they make of the log.
+struct Judged {
+    /// New confirmed commits, as they are stored.
+    commits: Vec<Vec<u8>>,
+    /// How many bytes and events they have.
+    bytes: usize,
+    events: u64,
+    /// Versions of their streams after them.
+    heads: HashMap<String, Version>,
+    binding: Binding,
+    left: Left,
+    refused: Vec<(Rc<TailCommit>, String)>,
+    /// Streams whose events are others than before.
+    dirty: HashSet<String>,
+    settled: Vec<(String, Settled, u64)>,
+}
+
+impl<S: Storage> Store<S> {
+    /// Stores what the answers, in their order, say that is new.
+    pub async fn pulled(&self, answers: &[PushAnswer<'_>]) -> Result<Pulled, StoreError> {
+        let _writing = self.writing.lock().await;
+        for _ in 0..MAX_TRIES {
+            self.check_open()?;
+            if self.doubtful.get() {
+                self.refresh().await?;
+            }
+            self.make_room().await?;
+            self.check_leads(&self.log.borrow())?;
+            let judged = match self.judge(answers).await {
+                Ok(judged) => judged,
+                Err(BlocksError::Store(error)) => return Err(error),
+                Err(BlocksError::Vanished) => {
+                    self.look_for_vanished().await?;
+                    continue;
+                }
+            };
+            let refused: Vec<_> = judged.refused.iter().map(|(commit, _)| commit.id.to_string()).collect();
+            if judged.is_nothing() || self.write_pulled(judged).await? {
+                let results = || answers.iter().flat_map(|answer| &answer.results);
+                return Ok(Pulled {
+                    rebase: self.log.borrow().tail.undecided().contains(&true),
+                    progress: self.progress(Vec::new()),
+                    more: answers.last().is_some_and(|answer| answer.page.more),
+                    stopped: results()
+                        .any(|result| !matches!(result, PushResult::Accepted { .. } | PushResult::Duplicate { .. })),
+                    refused,
+                });
+            }
+            self.refresh().await?;
+        }
+        Err(StoreError::contended(MAX_TRIES))
+    }
+
+    async fn judge(&self, answers: &[PushAnswer<'_>]) -> Result<Judged, BlocksError> {
+        let streams: HashSet<String> = {
+            let log = self.log.borrow();
+            let known = log.bound()?.head.number;
+            let commits = answers.iter().flat_map(|answer| &answer.page.commits);
+            let commits = commits.filter(|commit| commit.number.is_some_and(|number| number > known));
+            commits
+                .flat_map(|commit| match (&commit.streams, log.tail.commit(&commit.id)) {
+                    (Some(streams), _) => streams.iter().map(|stream| stream.stream_id.to_string()).collect(),
+                    (None, Some(own)) => own.streams.iter().map(|(stream, ..)| stream.to_string()).collect(),
+                    (None, None) => Vec::new(),
+                })
+                .collect()
+        };
+        let heads = self.confirmed_heads(&streams).await?;
+        let log = self.log.borrow();
+        Ok(judge(&log, answers, heads, &self.pushed.borrow())?)
+    }
+
+    /// False if another tab was first.
+    async fn write_pulled(&self, judged: Judged) -> Result<bool, StoreError> {
+        let mut write = Write {
+            durability: self.durability,
+            ..Write::default()
+        };
+        for (commit, problem) in &judged.refused {
+            let log = self.log.borrow();
+            Refusal::of(&log.tail, commit, RefusalKind::Refused, problem).put(&mut write);
+        }
+        let is_large = judged.events >= SEGMENT_FROM_EVENTS as u64 || judged.bytes >= SEGMENT_FROM_BYTES;
+        let (number, record, raised): (u64, Vec<u8>, Option<Raised>) = {
+            let log = self.log.borrow();
+            judged.binding.put(log.stored_binding.clone(), &mut write);
+            let number = log.tail.number() + 1;
+            if is_large && judged.left.len() <= CARRIED_WITH_SEGMENTS {
+                let raised = raise(&log, &judged.commits, judged.heads, &judged.left, &mut write)?;
+                (number, Vec::new(), Some(raised))
+            } else {
+                let pending: usize = judged.left.iter().map(|(commit, _)| commit.events()).sum();
+                let dropped: Vec<_> = judged.refused.iter().map(|(commit, _)| &*commit.id).collect();
+                let record = SyncRecord {
+                    kind: RecordKind::Pulled,
+                    number,
+                    end: Position(judged.binding.confirmed.0 + pending as u64),
+                    commits: &judged.commits.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+                    dropped: &dropped,
+                    undecided: &judged.left.iter().map(|(_, undecided)| *undecided).collect::<Vec<_>>(),
+                    pending: judged.left.len() as u64,
+                }
+                .encode();
+                write.changes.push(Change::Append {
+                    value: record.clone(),
+                    expected: number,
+                });
+                (number, record, None)
+            }
+        };
+        if !self.write_log(write).await? {
+            return Ok(false);
+        }
+        let mut log = self.log.borrow_mut();
+        log.bind(Some(judged.binding.encode()))?;
+        match raised {
+            None => log.push(number, record)?,
+            Some(raised) => {
+                log.raised(raised)?;
+                if let Foreign::Streams(streams) = &mut log.foreign {
+                    streams.extend(judged.dirty);
+                }
+                if let Settlements::Commits(settled) = &mut log.settled {
+                    settled.extend(judged.settled);
+                }
+                log.rebased |= !judged.left.is_empty();
+                log.turns += 1;
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Judged {
+    fn is_nothing(&self) -> bool {
+        self.commits.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// What `answers` make of `log`. `heads` holds the versions in the confirmed log of all streams that they write to.
+fn judge(
+    log: &Log,
+    answers: &[PushAnswer<'_>],
+    heads: HashMap<String, Version>,
+    pushed: &HashMap<String, u64>,
+) -> Result<Judged, StoreError> {
+    let mut judged = Judged {
+        commits: Vec::new(),
+        bytes: 0,
+        events: 0,
+        heads,
+        binding: log.bound()?.clone(),
+        left: log.tail.left(),
+        refused: Vec::new(),
+        dirty: HashSet::new(),
+        settled: Vec::new(),
+    };
+    let places = judged.left.iter().enumerate();
+    let places: HashMap<Rc<str>, usize> = places
+        .map(|(place, (commit, _))| (Rc::clone(&commit.id), place))
+        .collect();
+    let mut gone = vec![false; judged.left.len()];
+    let mut first = 0;
+    for answer in answers {
+        let before = judged.binding.head.number;
+        for commit in &answer.page.commits {
+            let number = commit
+                .number
+                .ok_or_else(|| StoreError::protocol("a commit has no number".to_owned()))?;
+            if number <= judged.binding.head.number {
+                continue;
+            }
+            if number != judged.binding.head.number + 1 {
+                return Err(StoreError::diverged(format!(
+                    "commit {number} follows {}",
+                    judged.binding.head.number
+                )));
+            }
+            let place = places
+                .get(&*commit.id)
+                .copied()
+                .filter(|place| gone.get(*place) == Some(&false));
+            let own = place
+                .and_then(|place| judged.left.get(place))
+                .map(|(own, _)| Rc::clone(own));
+            let stood = judged.confirm(log, commit, own.as_deref(), place == Some(first))?;
+            if let (Some(place), Some(own)) = (place, own) {
+                if let Some(gone) = gone.get_mut(place) {
+                    *gone = true;
+                }
+                if stood {
+                    first += 1;
+                } else {
+                    judged
+                        .dirty
+                        .extend(own.streams.iter().map(|(stream, ..)| stream.to_string()));
+                }
+                judged
+                    .settled
+                    .push((own.id.to_string(), Settled::Confirmed, commit.attempt));
+            }
+        }
+        judged.check_place(answer, before)?;
+    }
+    for result in answers.iter().flat_map(|answer| &answer.results) {
+        let PushResult::Refused { id, problem } = result else {
+            continue;
+        };
+        let place = places
+            .get(&**id)
+            .copied()
+            .filter(|place| gone.get(*place) == Some(&false));
+        if let Some(place) = place
+            && let Some((own, _)) = judged.left.get(place)
+            // It has been decided again since it was pushed: then the answer is about what is no more.
+            && pushed.get(&**id).is_none_or(|attempt| *attempt == own.attempt)
+        {
+            let own = Rc::clone(own);
+            if let Some(gone) = gone.get_mut(place) {
+                *gone = true;
+            }
+            judged
+                .dirty
+                .extend(own.streams.iter().map(|(stream, ..)| stream.to_string()));
+            judged.settled.push((own.id.to_string(), Settled::Refused, own.attempt));
+            judged.refused.push((own, problem.get().to_owned()));
+        }
+    }
+    let mut gone = gone.into_iter();
+    judged.left.retain(|_| gone.next() == Some(false));
+    for (commit, undecided) in &mut judged.left {
+        *undecided |= !judged.dirty.is_empty() && commit.touched().any(|stream| judged.dirty.contains(&**stream));
+    }
+    Ok(judged)
+}
+
+impl Judged {
+    /// Takes the next commit of the confirmed log. Whether it is `own`, the `first` pending one, as it stands.
+    fn confirm(
+        &mut self,
+        log: &Log,
+        commit: &WireCommit<'_>,
+        own: Option<&TailCommit>,
+        first: bool,
+    ) -> Result<bool, StoreError> {
+        let damaged = |reason| StoreError::format("a pending commit", reason);
+        let stored = own.map(|own| wire_of(&log.tail, own)).transpose().map_err(damaged)?;
+        let mut whole = match (&commit.streams, &stored) {
+            (Some(_), _) => commit.clone(),
+            (None, Some(own)) if own.attempt == commit.attempt => WireCommit {
+                actor: commit.actor.clone(),
+                received_at: commit.received_at,
+                ..own.clone()
+            },
+            _ => return Err(StoreError::protocol(format!("commit {} is not here", commit.id))),
+        };
+        whole.number = commit.number;
+        let mut stands = first && stored.is_some();
+        let stored_streams = stored.as_ref().and_then(|own| own.streams.as_deref());
+        let mut stored_streams = stored_streams.unwrap_or_default().iter();
+        stands &= own.is_some_and(|own| own.attempt == commit.attempt);
+        for stream in whole.streams.iter_mut().flatten() {
+            let head = self.heads.entry(stream.stream_id.to_string()).or_default();
+            if commit.streams.is_some() {
+                let before = stream
+                    .before
+                    .ok_or_else(|| StoreError::protocol("a commit has no firstVersion".to_owned()))?;
+                if before != *head {
+                    let number = commit.number.unwrap_or_default();
+                    return Err(StoreError::diverged(format!(
+                        "commit {number} finds stream {} at {before}, here it is at {head}",
+                        stream.stream_id
+                    )));
+                }
+            }
+            stream.before = Some(*head);
+            stands &= stored_streams
+                .next()
+                .is_some_and(|own: &WireStream<'_>| own == &*stream);
+            if stream.events.is_empty() {
+                return Err(StoreError::protocol("a commit has no events".to_owned()));
+            }
+            head.0 += stream.events.len() as u64;
+            self.events += stream.events.len() as u64;
+            self.binding.confirmed.0 += stream.events.len() as u64;
+        }
+        stands &= stored_streams.next().is_none();
+        let digest = digest(&whole);
+        self.binding.head.hash = next_hash(&self.binding.head.hash, &whole, &digest);
+        self.binding.head.number += 1;
+        let mut bytes = Vec::with_capacity(256);
+        put_wire(&mut bytes, &whole).map_err(|reason| StoreError::protocol(reason.to_string()))?;
+        self.bytes += bytes.len();
+        self.commits.push(bytes);
+        if !stands {
+            let streams = whole.streams.iter().flatten();
+            self.dirty.extend(streams.map(|stream| stream.stream_id.to_string()));
+        }
+        Ok(stands)
+    }
+
+    /// Whether an answer ends where it says, and says what the log here says. Before it this was at number `before`.
+    fn check_place(&self, answer: &PushAnswer<'_>, before: u64) -> Result<(), StoreError> {
+        let (own, page) = (&self.binding.head, &answer.page);
+        if page.cursor.epoch != self.binding.epoch {
+            return Err(StoreError::diverged(format!("it has epoch {}", page.cursor.epoch)));
+        }
+        if page.cursor.number > own.number {
+            return Err(StoreError::diverged(format!(
+                "a page ends at {}, not at {}",
+                page.cursor.number, own.number
+            )));
+        }
+        let differs = page.cursor.number == own.number && page.cursor.hash != own.hash.prefix()
+            || page.head.number == own.number && page.head.hash != own.hash;
+        if differs || page.head.number < page.cursor.number {
+            return Err(StoreError::diverged(format!(
+                "the hashes at commit {} differ",
+                own.number
+            )));
+        }
+        if own.number > before && page.cursor.number != own.number {
+            return Err(StoreError::protocol(
+                "the cursor is not that of the last commit".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}

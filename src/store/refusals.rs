@@ -1,0 +1,324 @@
+//! Refusals: what was pending and is not any more, or not as it was. Each is kept until the app dismisses it, and its
+//! id for ever.
+
+use std::collections::HashMap;
+
+use super::append::MAX_TRIES;
+use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::tail::{Tail, TailCommit};
+use super::wire::{StreamBytes, wire_commit};
+use super::{Store, StoreError};
+use crate::json::{ObjectWriter, RawJson};
+use crate::log::FormatError;
+use crate::log::bytes::{Reader, put_field, put_number};
+use crate::log::commit::split_commit;
+use crate::log::frame::{self, Kind};
+use crate::stream::ExpectedVersion;
+use crate::stream::Version;
+use crate::sync::WireCommit;
+
+/// Why a commit is among the refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// It was refused, here or by the server.
+    Refused = 1,
+    /// It was decided again, with other events.
+    Changed = 2,
+    /// It was confirmed, of another device, and the server has lost it.
+    Orphaned = 3,
+}
+
+impl RefusalKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Changed => "changed",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
+
+/// A record `["refusal", commit id]` of meta.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) id: String,
+    pub(crate) kind: RefusalKind,
+    /// The commit as it was; none once it is dismissed.
+    pub(crate) before: Vec<u8>,
+    /// The commit as it is now, if it was changed.
+    pub(crate) after: Vec<u8>,
+    /// JSON.
+    pub(crate) reason: String,
+    /// JSON.
+    pub(crate) state_seen: String,
+    /// The number of the journal that it was written with.
+    pub(crate) number: u64,
+    pub(crate) dismissed: bool,
+}
+
+impl Refusal {
+    const KIND: u64 = 1;
+    const BEFORE: u64 = 2;
+    const AFTER: u64 = 3;
+    const REASON: u64 = 4;
+    const STATE_SEEN: u64 = 5;
+    const NUMBER: u64 = 6;
+    const DISMISSED: u64 = 7;
+
+    pub(crate) fn key(id: &str) -> Key {
+        Key::from([Key::from("refusal"), Key::from(id)])
+    }
+
+    /// A pending commit that goes, as it is.
+    pub(crate) fn of(tail: &Tail, commit: &TailCommit, kind: RefusalKind, reason: &str) -> Self {
+        let before: Vec<_> = commit
+            .streams
+            .iter()
+            .map(|(_, first, _)| Version(first.0 - 1))
+            .collect();
+        Self {
+            id: commit.id.to_string(),
+            kind,
+            before: tail.bytes_of(commit, &before),
+            after: Vec::new(),
+            reason: reason.to_owned(),
+            state_seen: String::new(),
+            number: tail.number() + 1,
+            dismissed: false,
+        }
+    }
+
+    pub(crate) fn put(&self, write: &mut Write) {
+        write
+            .changes
+            .push(Change::Put(Table::Meta, Self::key(&self.id), self.encode()));
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = frame::begin(Kind::Meta, self.before.len() + self.after.len() + 64);
+        put_number(&mut out, Self::KIND, self.kind as u64);
+        let fields = [
+            (Self::BEFORE, self.before.as_slice()),
+            (Self::AFTER, &self.after),
+            (Self::REASON, self.reason.as_bytes()),
+            (Self::STATE_SEEN, self.state_seen.as_bytes()),
+        ];
+        for (tag, bytes) in fields {
+            if !bytes.is_empty() {
+                put_field(&mut out, tag, bytes);
+            }
+        }
+        put_number(&mut out, Self::NUMBER, self.number);
+        if self.dismissed {
+            put_number(&mut out, Self::DISMISSED, 1);
+        }
+        frame::seal(out)
+    }
+
+    pub(crate) fn decode(id: &str, bytes: &[u8]) -> Result<Self, FormatError> {
+        let mut refusal = Self {
+            id: id.to_owned(),
+            kind: RefusalKind::Refused,
+            before: Vec::new(),
+            after: Vec::new(),
+            reason: String::new(),
+            state_seen: String::new(),
+            number: 0,
+            dismissed: false,
+        };
+        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
+        while let Some(tag) = reader.next() {
+            match tag {
+                Self::KIND => {
+                    refusal.kind = match reader.varint() {
+                        2 => RefusalKind::Changed,
+                        3 => RefusalKind::Orphaned,
+                        _ => RefusalKind::Refused,
+                    }
+                }
+                Self::BEFORE => refusal.before = reader.all().to_vec(),
+                Self::AFTER => refusal.after = reader.all().to_vec(),
+                Self::REASON => reader.all_text("reason").clone_into(&mut refusal.reason),
+                Self::STATE_SEEN => reader.all_text("state seen").clone_into(&mut refusal.state_seen),
+                Self::NUMBER => refusal.number = reader.varint(),
+                Self::DISMISSED => refusal.dismissed = reader.varint() == 1,
+                _ => {}
+            }
+        }
+        reader.end().map(|()| refusal)
+    }
+
+    /// Its JSON, a `CoreRefusal`.
+    fn write(&self, out: &mut String) -> Result<(), FormatError> {
+        let parts = split_commit(&self.before)?;
+        let commit = wire_commit(&parts.header, streams_of(&parts)?)?;
+        let mut object = ObjectWriter::new(out);
+        object.text("commitId", &self.id);
+        object.text("kind", self.kind.name());
+        object.number("attempt", commit.attempt as i64);
+        object.text("mode", commit.mode.name());
+        object.number("recordedAt", commit.recorded_at);
+        object.raw("command", commit.command.map_or("null", RawJson::get));
+        match &commit.definition {
+            Some(definition) => {
+                let mut inner = ObjectWriter::new(object.field("definition"));
+                inner.text("name", &definition.name);
+                inner.number("version", definition.version.into());
+                inner.end();
+            }
+            None => object.raw("definition", "null"),
+        }
+        let or_null = |text: &str| {
+            if text.is_empty() {
+                "null".to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        object.raw("reason", &or_null(&self.reason));
+        object.raw("stateSeen", &or_null(&self.state_seen));
+        put_streams(&commit, object.field("before"));
+        if self.after.is_empty() {
+            object.raw("after", "null");
+        } else {
+            let parts = split_commit(&self.after)?;
+            put_streams(&wire_commit(&parts.header, streams_of(&parts)?)?, object.field("after"));
+        }
+        object.end();
+        Ok(())
+    }
+}
+
+/// The streams of a commit, as [`wire_commit`] takes them.
+pub(crate) fn streams_of<'p>(
+    parts: &'p crate::log::commit::CommitParts<'_>,
+) -> Result<Vec<StreamBytes<'p>>, FormatError> {
+    let streams = parts.streams.iter().map(|stream| match stream.expected {
+        ExpectedVersion::Exact(before) => Ok((stream.stream, before, stream.events.clone())),
+        _ => Err(FormatError::Missing("version of a stream")),
+    });
+    streams.collect()
+}
+
+/// Events by stream, as the wire says them.
+fn put_streams(commit: &WireCommit<'_>, out: &mut String) {
+    out.push('[');
+    for (place, stream) in commit.streams.iter().flatten().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        stream.write(false, out);
+    }
+    out.push(']');
+}
+
+impl<S: Storage> Store<S> {
+    /// The refusals that are not dismissed, oldest first, a JSON list of `CoreRefusal`s.
+    pub async fn refusals(&self) -> Result<String, StoreError> {
+        self.check_open()?;
+        let scan = Read::Scan {
+            table: Table::Meta,
+            range: KeyRange::prefix(&[Key::from("refusal")]),
+            order: Order::Ascending,
+            limit: None,
+        };
+        let mut refusals = Vec::new();
+        for entry in self.storage.read(vec![scan]).await?.into_iter().flatten() {
+            let id = match &entry.key {
+                Key::List(parts) => match parts.get(1) {
+                    Some(Key::Text(id)) => id.as_str(),
+                    _ => "",
+                },
+                _ => "",
+            };
+            refusals.push(decoded(id, &entry.value)?);
+        }
+        refusals.retain(|refusal| !refusal.dismissed);
+        refusals.sort_by_key(|refusal| refusal.number);
+        let mut out = String::from("[");
+        for refusal in &refusals {
+            if out.len() > 1 {
+                out.push(',');
+            }
+            refusal
+                .write(&mut out)
+                .map_err(|reason| StoreError::format(format!("the refusal of {}", refusal.id), reason))?;
+        }
+        out.push(']');
+        Ok(out)
+    }
+
+    /// Takes a refusal from the list. Its id stays refused.
+    pub async fn dismiss_refusal(&self, id: &str) -> Result<(), StoreError> {
+        for _ in 0..MAX_TRIES {
+            let found = self
+                .storage
+                .read(vec![Read::Get(Table::Meta, Refusal::key(id))])
+                .await?;
+            let Some(entry) = found.into_iter().flatten().next() else {
+                return Ok(());
+            };
+            let refusal = decoded(id, &entry.value)?;
+            let mut write = Write {
+                durability: self.durability,
+                ..Write::default()
+            };
+            write.checks.push(Check {
+                table: Table::Meta,
+                key: Refusal::key(id),
+                expected: Some(entry.value),
+            });
+            Refusal {
+                before: Vec::new(),
+                after: Vec::new(),
+                reason: String::new(),
+                state_seen: String::new(),
+                dismissed: true,
+                ..refusal
+            }
+            .put(&mut write);
+            if self.storage.write(write).await? == Written::Done {
+                return Ok(());
+            }
+        }
+        Err(StoreError::contended(MAX_TRIES))
+    }
+
+    /// Whether a commit was refused or changed, and how; none if neither.
+    pub async fn refusal_of(&self, id: &str) -> Result<Option<RefusalKind>, StoreError> {
+        Ok(self.refusal(id).await?.map(|refusal| refusal.kind))
+    }
+
+    /// Those of `ids` that were pending and are not any more.
+    pub(crate) async fn find_refused(&self, ids: Vec<&str>) -> Result<HashMap<String, RefusalKind>, StoreError> {
+        let reads = ids.iter().map(|id| Read::Get(Table::Meta, Refusal::key(id)));
+        let found = self.storage.read(reads.collect()).await?;
+        let mut refused = HashMap::new();
+        for (id, entry) in ids
+            .into_iter()
+            .zip(found)
+            .filter_map(|(id, entries)| Some((id, entries.into_iter().next()?)))
+        {
+            let kind = decoded(id, &entry.value)?.kind;
+            if kind != RefusalKind::Changed {
+                refused.insert(id.to_owned(), kind);
+            }
+        }
+        Ok(refused)
+    }
+
+    pub(crate) async fn refusal(&self, id: &str) -> Result<Option<Refusal>, StoreError> {
+        self.check_open()?;
+        let found = self
+            .storage
+            .read(vec![Read::Get(Table::Meta, Refusal::key(id))])
+            .await?;
+        let entry = found.into_iter().flatten().next();
+        entry.map(|entry| decoded(id, &entry.value)).transpose()
+    }
+}
+
+fn decoded(id: &str, bytes: &[u8]) -> Result<Refusal, StoreError> {
+    Refusal::decode(id, bytes).map_err(|reason| StoreError::format(format!("the refusal of {id}"), reason))
+}
