@@ -6,6 +6,10 @@
 mod adoption;
 #[path = "sync/cursors.rs"]
 mod cursors;
+#[path = "sync/fixtures.rs"]
+mod fixtures;
+#[path = "sync/laws.rs"]
+mod laws;
 #[path = "sync/malformed.rs"]
 mod malformed;
 #[path = "sync/pages.rs"]
