@@ -78,10 +78,12 @@ impl<S: Storage> Store<S> {
                 }
             };
             let refused: Vec<_> = judged.refused.iter().map(|(commit, _)| commit.id.to_string()).collect();
-            if judged.is_nothing() || self.write_pulled(judged).await? {
+            let nothing = judged.is_nothing(&self.log.borrow());
+            if nothing || self.write_pulled(judged).await? {
+                let rebase = self.log.borrow().tail.undecided().contains(&true);
                 let results = || answers.iter().flat_map(|answer| &answer.results);
                 return Ok(Pulled {
-                    rebase: self.log.borrow().tail.undecided().contains(&true),
+                    rebase,
                     progress: self.progress(Vec::new()),
                     more: answers.last().is_some_and(|answer| answer.page.more),
                     stopped: results()
@@ -175,8 +177,8 @@ impl<S: Storage> Store<S> {
 }
 
 impl Judged {
-    fn is_nothing(&self) -> bool {
-        self.commits.is_empty() && self.refused.is_empty()
+    fn is_nothing(&self, log: &Log) -> bool {
+        self.refused.is_empty() && log.binding.as_ref() == Some(&self.binding)
     }
 }
 
@@ -244,6 +246,10 @@ fn judge(
             }
         }
         judged.check_place(answer, before)?;
+        if answer.page.cursor.number == judged.binding.head.number {
+            // Restored to a place that this device has not passed: the hashes say that it is the same log.
+            judged.binding.epoch = answer.page.cursor.epoch;
+        }
     }
     for result in answers.iter().flat_map(|answer| &answer.results) {
         let PushResult::Refused { id, problem } = result else {
@@ -345,9 +351,6 @@ impl Judged {
     /// Whether an answer ends where it says, and says what the log here says. Before it this was at number `before`.
     fn check_place(&self, answer: &PushAnswer<'_>, before: u64) -> Result<(), StoreError> {
         let (own, page) = (&self.binding.head, &answer.page);
-        if page.cursor.epoch != self.binding.epoch {
-            return Err(StoreError::diverged(format!("it has epoch {}", page.cursor.epoch)));
-        }
         if page.cursor.number > own.number {
             return Err(StoreError::diverged(format!(
                 "a page ends at {}, not at {}",
