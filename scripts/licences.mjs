@@ -1,6 +1,6 @@
 // The licences of everything we depend on, npm and cargo, against what may be used.
 //
-// What is compiled into the package must be permissive; tools, and what the demo shows, may also be weak copyleft. The
+// What is compiled into the package or the server must be permissive; tools, and what the demo shows, may also be weak copyleft. The
 // npm package itself has no dependencies, which is checked too.
 
 import { existsSync, readFileSync } from "node:fs";
@@ -64,7 +64,7 @@ function cargoDependencies() {
   if (output === undefined) {
     throw new Stop("cargo metadata failed: is Cargo.lock up to date?");
   }
-  const { packages, resolve } = JSON.parse(output);
+  const { packages, resolve, workspace_members: members } = JSON.parse(output);
   const shipped = new Set();
   const visit = (id) => {
     if (!shipped.has(id)) {
@@ -77,7 +77,7 @@ function cargoDependencies() {
       }
     }
   };
-  visit(resolve.root);
+  members.forEach(visit);
   return packages
     .filter(({ source }) => source !== null)
     .map(({ id, name, version, license }) => ({

@@ -1,0 +1,104 @@
+//! The page that many tails wait for at the same place, read once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::body::Bytes;
+use everfold::sync::{Cursor, PageLimit};
+use tokio::sync;
+
+use super::App;
+use super::problem::Answer;
+use super::spaces::{blocking, ready};
+
+/// Spaces after which those that nobody reads are looked for.
+const SWEEP_ABOVE: usize = 1_000;
+
+/// By space, the page that was read last.
+#[derive(Debug, Default)]
+pub(super) struct Pages {
+    spaces: Mutex<HashMap<String, Arc<sync::Mutex<Kept>>>>,
+}
+
+/// The place after which it was read, and the page.
+type Kept = Option<(Option<Cursor>, Arc<Page>)>;
+
+/// A page for a tail.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// The document of a pull.
+    pub(super) text: Bytes,
+    /// The place after it.
+    pub(super) cursor: Cursor,
+    /// How many commits it has.
+    pub(super) commits: usize,
+    /// Whether there are others after it.
+    pub(super) more: bool,
+    event: OnceLock<Option<Bytes>>,
+}
+
+impl Pages {
+    /// Commits after a place, at least up to number `seen`, which the log has reached.
+    pub(super) async fn read(
+        &self,
+        app: &Arc<App>,
+        space: &str,
+        after: Option<Cursor>,
+        seen: u64,
+    ) -> Result<Arc<Page>, Answer> {
+        let of_space = self.of(space);
+        let mut kept = of_space.lock().await;
+        if let Some((place, page)) = &*kept
+            && *place == after
+            && page.cursor.number >= seen
+        {
+            return Ok(Arc::clone(page));
+        }
+        let limit = PageLimit {
+            commits: app.limits.page_commits,
+            bytes: app.limits.push_bytes,
+        };
+        let name = space.to_owned();
+        let pulled = blocking(app, move |app| {
+            app.in_space(&name, |app| ready(app.authority.pull(&name, after.as_ref(), limit)))
+        })
+        .await?;
+        let page = Arc::new(Page {
+            text: pulled.text.into(),
+            cursor: pulled.cursor,
+            commits: pulled.commits,
+            more: pulled.more,
+            event: OnceLock::new(),
+        });
+        *kept = (page.commits > 0).then(|| (after, Arc::clone(&page)));
+        Ok(page)
+    }
+
+    fn of(&self, space: &str) -> Arc<sync::Mutex<Kept>> {
+        let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if spaces.len() > SWEEP_ABOVE {
+            spaces.retain(|_, kept| Arc::strong_count(kept) > 1);
+        }
+        Arc::clone(spaces.entry(space.to_owned()).or_default())
+    }
+}
+
+impl Page {
+    /// As an event of a tail. None for a text with a carriage return in it, between the parts of somebody's JSON: lines
+    /// of an event stream end there, and readers get another character. Pulled, it is what it was.
+    pub(super) fn event(&self) -> Option<Bytes> {
+        self.event.get_or_init(|| event(&self.cursor, &self.text)).clone()
+    }
+}
+
+fn event(cursor: &Cursor, text: &Bytes) -> Option<Bytes> {
+    let text = str::from_utf8(text).ok().filter(|text| !text.contains('\r'))?;
+    let mut event = format!("event: commits\nid: {cursor}\n");
+    for line in text.split('\n') {
+        event.push_str("data: ");
+        event.push_str(line);
+        event.push('\n');
+    }
+    event.push('\n');
+    Some(event.into())
+}

@@ -1,0 +1,269 @@
+//! Backups, and coming back from one.
+//!
+//! A backup is a file like the one that it is of, made while the server runs. A restored log may have lost its end, and
+//! clients know of it: so each space gets a new epoch, and keeps where it parts from the earlier ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use everfold::sync::{Epoch, Head, LogError, PastEpoch, SpaceState};
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, params};
+
+use super::schema::{open_reader, open_writer};
+use super::session::{Session, log_error};
+use super::{OpenError, lock};
+
+/// Why there is no backup, or nothing was restored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    /// It is never written over something.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// One of the files cannot be opened.
+    #[error("{}: {source}", .file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// One of the files cannot be moved or written.
+    #[error("{}: {source}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A table cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The system has no randomness for new epochs.
+    #[error("no new epoch can be made: {0}")]
+    Random(getrandom::Error),
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Its spaces, with their new epochs.
+    pub spaces: Vec<(String, Epoch, Head)>,
+    /// Where the file is that was there before.
+    pub replaced: Option<PathBuf>,
+    /// Why epochs of the file that was there before are not known, if it could not be read.
+    pub unread: Option<String>,
+}
+
+/// Copies `data`, which may be in use, to `target`, which must not be there.
+pub fn backup(data: &Path, target: &Path) -> Result<(), BackupError> {
+    if target.exists() {
+        return Err(BackupError::Exists(target.to_owned()));
+    }
+    // Beside it first: half a backup must not look like one.
+    let partial = beside(target, "partial");
+    let copied = copy(data, &partial);
+    let moved = copied.and_then(|()| fs::rename(&partial, target).map_err(|source| in_file(target, source)));
+    if moved.is_err() {
+        drop(fs::remove_file(&partial));
+    }
+    moved
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
+    let source = open_reader(from).map_err(|source| in_opening(from, source))?;
+    let mut target = Connection::open(to).map_err(|source| in_opening(to, source.into()))?;
+    let backup = Backup::new(&source, &mut target).map_err(log_error)?;
+    backup
+        .run_to_completion(4_096, Duration::ZERO, None)
+        .map_err(log_error)?;
+    drop(backup);
+    // A file of its own, without a log beside it.
+    target
+        .pragma_update(None, "journal_mode", "delete")
+        .map_err(log_error)?;
+    Ok(())
+}
+
+/// Puts `backup` in the place of `data`. What was there is kept beside it, and nobody may have it open.
+pub fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
+    let _lock = lock(data).map_err(|source| in_opening(data, source))?;
+    let fresh = beside(data, "restoring");
+    remove(&fresh)?;
+    copy(backup, &fresh)?;
+    let (before, unread) = match data.exists().then(|| open_reader(data)) {
+        None => (None, None),
+        Some(Ok(connection)) => (Some(connection), None),
+        Some(Err(error)) => (None, Some(error.to_string())),
+    };
+    let spaces = begin_anew(&fresh, before.as_ref())?;
+    drop(before);
+    let replaced = if data.exists() { Some(put_aside(data)?) } else { None };
+    fs::rename(&fresh, data).map_err(|source| in_file(data, source))?;
+    Ok(Restored {
+        spaces,
+        replaced,
+        unread,
+    })
+}
+
+/// Gives each space of the file a new epoch, in one transaction.
+fn begin_anew(file: &Path, before: Option<&Connection>) -> Result<Vec<(String, Epoch, Head)>, BackupError> {
+    let mut connection = open_writer(file).map_err(|source| in_opening(file, source))?;
+    let transaction = connection.transaction().map_err(log_error)?;
+    let session = Session(&transaction);
+    let before = before.map(Session);
+    let mut names = session.spaces()?;
+    if let Some(before) = &before {
+        // Clients know spaces that were made after the backup.
+        names.extend(
+            before
+                .spaces()?
+                .into_iter()
+                .filter(|name| !names.contains(name))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let mut spaces = Vec::with_capacity(names.len());
+    for name in names {
+        let epoch = new_epoch()?;
+        let in_backup = session.space(&name)?;
+        let past = past_of(&session, before.as_ref(), &name, in_backup.as_ref())?;
+        let state = session.create(&name, epoch)?;
+        let sql = "UPDATE space SET epoch = ?, claimed_by = NULL, claimed_at = NULL WHERE name = ?";
+        session.execute(sql, params![epoch.0, name])?;
+        session.execute(
+            "DELETE FROM past_epoch WHERE space = (SELECT id FROM space WHERE name = ?)",
+            [&name],
+        )?;
+        for (place, PastEpoch { epoch, forked_at }) in (1_i64..).zip(past) {
+            session.execute(
+                "INSERT INTO past_epoch (space, place, epoch, number, hash)
+                    VALUES ((SELECT id FROM space WHERE name = ?), ?, ?, ?, ?)",
+                params![name, place, epoch.0, forked_at.number, forked_at.hash.0],
+            )?;
+        }
+        spaces.push((name, epoch, state.head));
+    }
+    transaction.commit().map_err(log_error)?;
+    // Everything into the file itself: it is moved without what lies beside it.
+    connection
+        .pragma_update(None, "journal_mode", "delete")
+        .map_err(log_error)?;
+    Ok(spaces)
+}
+
+/// The earlier epochs of a space: those that the backup knows, and those that the file which it replaces knew.
+fn past_of(
+    session: &Session<'_>,
+    before: Option<&Session<'_>>,
+    space: &str,
+    in_backup: Option<&SpaceState>,
+) -> Result<Vec<PastEpoch>, LogError> {
+    let mut past = Vec::new();
+    let ended = |state: &SpaceState, forked_at| {
+        let mut past = state.past.clone();
+        past.push(PastEpoch {
+            epoch: state.epoch,
+            forked_at,
+        });
+        past
+    };
+    if let Some(state) = in_backup {
+        past = ended(state, state.head);
+    }
+    let Some(before) = before else { return Ok(past) };
+    let Some(replaced) = before.space(space)? else {
+        return Ok(past);
+    };
+    let common = match in_backup {
+        Some(state) => common(session, before, space, state.head.number.min(replaced.head.number))?,
+        None => Head::first(space),
+    };
+    for known in ended(&replaced, common) {
+        // Each entry says where the next one parts from it, so what is added last holds for all.
+        if known.epoch == replaced.epoch || past.iter().all(|past| past.epoch != known.epoch) {
+            past.retain(|past| past.epoch != known.epoch);
+            past.push(known);
+        }
+    }
+    Ok(past)
+}
+
+/// The last commit up to `highest` that two logs have in common: equal hashes mean equal logs up to there.
+fn common(one: &Session<'_>, other: &Session<'_>, space: &str, highest: u64) -> Result<Head, LogError> {
+    let mut found = Head::first(space);
+    let (mut low, mut high) = (1, highest);
+    while low <= high {
+        let number = low.midpoint(high);
+        match (one.hash_at(space, number)?, other.hash_at(space, number)?) {
+            (Some(hash), Some(same)) if hash == same => {
+                found = Head { number, hash };
+                low = number + 1;
+            }
+            _ => high = number - 1,
+        }
+    }
+    Ok(found)
+}
+
+/// Moves the file, with what SQLite has beside it, to a name that is free.
+fn put_aside(data: &Path) -> Result<PathBuf, BackupError> {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let free = (0..).map(|attempt| beside(data, &format!("replaced-{}", seconds + attempt)));
+    let aside = free
+        .into_iter()
+        .find(|name| !name.exists())
+        .unwrap_or_else(|| beside(data, "replaced"));
+    for suffix in ["-wal", "-shm", ""] {
+        let from = with_suffix(data, suffix);
+        if from.exists() {
+            fs::rename(&from, with_suffix(&aside, suffix)).map_err(|source| in_file(&from, source))?;
+        }
+    }
+    Ok(aside)
+}
+
+fn remove(file: &Path) -> Result<(), BackupError> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let file = with_suffix(file, suffix);
+        if file.exists() {
+            fs::remove_file(&file).map_err(|source| in_file(&file, source))?;
+        }
+    }
+    Ok(())
+}
+
+fn beside(file: &Path, word: &str) -> PathBuf {
+    with_suffix(file, &format!(".{word}"))
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn new_epoch() -> Result<Epoch, BackupError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(BackupError::Random)?;
+    Ok(Epoch(bytes))
+}
+
+fn in_opening(file: &Path, source: OpenError) -> BackupError {
+    BackupError::Open {
+        file: file.to_owned(),
+        source,
+    }
+}
+
+fn in_file(file: &Path, source: std::io::Error) -> BackupError {
+    BackupError::File {
+        file: file.to_owned(),
+        source,
+    }
+}
