@@ -18,6 +18,8 @@ mod history;
 mod laws;
 #[path = "memory/meddling.rs"]
 mod meddling;
+#[path = "memory/reading.rs"]
+mod reading;
 #[path = "memory/rebuilding.rs"]
 mod rebuilding;
 #[path = "memory/row_laws.rs"]

@@ -102,8 +102,8 @@ pub struct Store<S> {
     durability: Durability,
     log: RefCell<log::Log>,
     blocks: blocks::BlockCache,
-    /// The segment in which the next page of a reader probably goes on.
-    sorted: RefCell<Option<Rc<sorted::Sorted>>>,
+    /// The segments in which the next page of a reader probably goes on.
+    sorted: RefCell<Vec<Rc<sorted::Sorted>>>,
     ahead: ahead::ReadAhead,
     /// Filters of commit ids, read when first asked for.
     commit_filters: RefCell<HashMap<blocks::BlockId, Vec<u8>>>,

@@ -4,8 +4,8 @@
 //! pages change nothing. Filters are decided on the packed form: segments and blocks that cannot
 //! hold what is asked for are not read, and events that do not pass are not parsed.
 //!
-//! A segment is read with one question for each run of blocks, and put into the order of position once,
-//! however many pages it takes.
+//! Some segments are read together, each with one question for each run of blocks, and each is put into the order of
+//! position once, however many pages they take.
 
 use std::rc::Rc;
 
@@ -91,29 +91,36 @@ impl<S: Storage> Store<S> {
             }
             (log.segments.clone(), log.tail.base())
         };
+        if scan.is_over() {
+            return Ok(());
+        }
         segments.retain(|segment| scan.reaches(segment));
         if !forward {
             segments.reverse();
         }
         let mut rest = segments.as_slice();
-        let mut group = scan.query.group(&mut rest);
+        let mut kept = self.sorted.take();
+        let mut group = scan.query.group(&mut rest, &kept);
+        if group.is_empty() {
+            group = scan.query.group(&mut rest, &[]);
+        }
         while !group.is_empty() {
-            if scan.is_over() {
-                return Ok(());
-            }
-            let next = scan.query.group(&mut rest);
+            let next = scan.query.group(&mut rest, &[]);
             let ahead = if scan.query.limit.is_none() {
                 ids_of(&next)
             } else {
                 Vec::new()
             };
-            for (segment, sorted) in self.sorted(group, ahead).await? {
+            let sorted = self.sorted(&group, ahead, &std::mem::take(&mut kept)).await?;
+            for (place, ((segment, _), one)) in group.iter().zip(&sorted).enumerate() {
+                scan.put_segment(segment, one)?;
+                if scan.is_over() || (forward && scan.until < segment.last()) {
+                    // The next page goes on in these.
+                    *self.sorted.borrow_mut() = sorted.get(place..).unwrap_or_default().to_vec();
+                }
                 if scan.is_over() {
                     return Ok(());
                 }
-                scan.put_segment(segment, &sorted)?;
-                // The next page goes on in it.
-                *self.sorted.borrow_mut() = scan.stopped.map(|_| sorted);
             }
             group = next;
         }
@@ -130,13 +137,13 @@ impl<S: Storage> Store<S> {
     }
 
     /// Blocks of segments, read in one transaction and put into order, while those of `ahead` are being read.
-    async fn sorted<'s>(
+    async fn sorted(
         &self,
-        group: Group<'s>,
+        group: &Group<'_>,
         ahead: Vec<BlockId>,
-    ) -> Result<Vec<(&'s Directory, Rc<Sorted>)>, BlocksError> {
-        let kept = self.sorted.borrow_mut().take();
-        let known = |ids: &[BlockId]| kept.as_ref().filter(|sorted| sorted.holds(ids));
+        kept: &[Rc<Sorted>],
+    ) -> Result<Vec<Rc<Sorted>>, BlocksError> {
+        let known = |ids: &[BlockId]| kept.iter().find(|sorted| sorted.holds(ids));
         let unknown = group.iter().filter(|(_, ids)| known(ids).is_none());
         let unknown: Vec<_> = unknown.flat_map(|(_, ids)| ids).copied().collect();
         let found = match self.ahead.take(&unknown).await {
@@ -153,13 +160,10 @@ impl<S: Storage> Store<S> {
         }
         let mut found = found.into_iter().flatten();
         group
-            .into_iter()
-            .map(|(segment, ids)| {
-                let sorted = match known(&ids) {
-                    Some(sorted) => Rc::clone(sorted),
-                    None => Rc::new(Sorted::decode(segment, ids, &mut found)?),
-                };
-                Ok((&**segment, sorted))
+            .iter()
+            .map(|(segment, ids)| match known(ids) {
+                Some(sorted) => Ok(Rc::clone(sorted)),
+                None => Sorted::decode(segment, ids.clone(), &mut found).map(Rc::new),
             })
             .collect()
     }
@@ -224,14 +228,19 @@ fn ids_of(group: &Group<'_>) -> Vec<BlockId> {
 }
 
 impl Query<'_> {
-    /// Takes the next segments of which something is wanted; none at the end.
-    fn group<'s>(&self, rest: &mut &'s [Rc<Directory>]) -> Group<'s> {
+    /// Takes the next segments of which something is wanted, none at the end; if some are kept only those, so that the
+    /// following groups are what they were when these were read.
+    fn group<'s>(&self, rest: &mut &'s [Rc<Directory>], kept: &[Rc<Sorted>]) -> Group<'s> {
         let mut group = Group::new();
         let mut blocks = 0;
         while let Some((segment, others)) = rest.split_first() {
             let ids = self.blocks_of(segment);
             blocks += ids.len();
-            if blocks > AHEAD_BLOCKS && !group.is_empty() {
+            let fits = match kept {
+                [] => blocks <= AHEAD_BLOCKS || group.is_empty(),
+                _ => ids.is_empty() || kept.iter().any(|sorted| sorted.holds(&ids)),
+            };
+            if !fits {
                 break;
             }
             if !ids.is_empty() {

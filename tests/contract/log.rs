@@ -764,7 +764,7 @@ pub(crate) async fn streams_are_divided_into_parts_that_hold_each_event_once(tab
     }
 }
 
-fn noise(seed: u64, length: usize) -> String {
+pub(crate) fn noise(seed: u64, length: usize) -> String {
     let mut state = seed.wrapping_mul(2).wrapping_add(1);
     let step = |state: &mut u64| {
         *state ^= *state << 13;
