@@ -7,6 +7,8 @@ import * as definitions from "./everfold-definitions.js";
 // `examples/rust-module`, whose balances are those of the definitions in JavaScript.
 const inRust = { account: rustAggregate("account"), balances: rustProjection("balances") };
 
+const glue = new URL("./rust_module.js", import.meta.url);
+
 const factsOf = (events) => events.map(({ type, data, occurredAt }) => ({ type, data, occurredAt }));
 
 /** @type {import("./store").Open} */
@@ -51,7 +53,7 @@ export async function open({ database, durability, projection, rust = false }) {
       const start = performance.now();
       let folded = start;
       await store.rebuild(balances, {
-        ...(workers && { workers, module: new URL("./everfold-definitions.js", import.meta.url) }),
+        ...(workers && { workers, module: rust ? glue : new URL("./everfold-definitions.js", import.meta.url) }),
         onProgress({ phase }) {
           if (phase === "folding") folded = performance.now();
         },
