@@ -65,6 +65,8 @@ pub struct LoadedByName {
     pub snapshot: Option<Snapshot>,
     /// The version folded to.
     pub version: Version,
+    /// The version of the stream's last confirmed event.
+    pub confirmed: Version,
     /// The state, JSON.
     pub state: String,
     /// Versions of snapshots that did not verify and were dropped.
@@ -136,11 +138,17 @@ impl Definitions {
     ) -> Result<LoadedByName, DefinitionError> {
         let mut state = self.aggregate_named(aggregate)?.state();
         let found = store.load_into(stream, query, &mut *state).await;
-        let FoundStream { snapshot, dropped, .. } = found.map_err(FoldError::from)?;
+        let FoundStream {
+            snapshot,
+            confirmed,
+            dropped,
+            ..
+        } = found.map_err(FoldError::from)?;
         let (version, state) = state.finish()?;
         Ok(LoadedByName {
             snapshot,
             version,
+            confirmed,
             state,
             dropped,
         })

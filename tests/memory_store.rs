@@ -24,6 +24,10 @@ mod reading;
 mod rebuilding;
 #[path = "memory/row_laws.rs"]
 mod row_laws;
+#[path = "memory/space.rs"]
+mod space;
+#[path = "memory/synced.rs"]
+mod synced;
 #[path = "memory/tally.rs"]
 mod tally;
 

@@ -91,8 +91,6 @@ export type CoreOutcome =
         readonly firstVersion: number;
         readonly lastVersion: number;
       }[];
-      /** Whether the server has not taken it yet. */
-      readonly pending: boolean;
     }
   | {
       readonly status: "conflict";
@@ -103,6 +101,13 @@ export type CoreOutcome =
   /** It was decided on an earlier commit of the same group that was not appended: decide again. */
   | { readonly status: "stale"; readonly streamId: string }
   | { readonly status: "failed"; readonly error: CoreError };
+
+/** What became of a commit by its id: "pending" instead of "duplicate" as long as the server has not taken it. */
+export type CoreFound =
+  | CoreOutcome
+  | (Omit<Extract<CoreOutcome, { commitId: string }>, "status"> & { readonly status: "pending" })
+  /** It is among the refusals; of one that was dismissed there is not much left. */
+  | ({ readonly status: "refused" } & Pick<CoreRefusal, "commitId" | "kind"> & Partial<CoreRefusal>);
 
 /** The answer to `append` and `catchUp`. */
 export interface CoreProgress {
@@ -136,8 +141,8 @@ export interface CoreSettled {
 export interface CoreSyncState {
   readonly space: string;
   readonly subject: string;
-  /** Where the next pull begins. */
-  readonly cursor: string;
+  /** Where the next pull begins; null as long as nobody has reached the server. */
+  readonly cursor: string | null;
   /** The last commit that this store has of the space: the hash of the chain, and its number. */
   readonly hash: string;
   readonly number: number;
@@ -155,10 +160,10 @@ export interface CoreSyncState {
 export interface CoreBindOptions {
   readonly space: string;
   readonly subject: string;
-  /** Of the capabilities. */
-  readonly cursor: string;
+  /** Of the capabilities; left out before anybody has reached the server. */
+  readonly cursor?: string;
   /** Whether the space has no commits. */
-  readonly empty: boolean;
+  readonly empty?: boolean;
   readonly adopt: "empty" | "rebase" | null;
 }
 
@@ -228,36 +233,24 @@ export interface CoreRebased {
   };
 }
 
-/** Events of a refusal, by stream. */
-export interface CoreRefusalStream {
-  readonly streamId: string;
-  readonly expectedVersion: number;
-  readonly events: readonly {
-    readonly type: string;
-    readonly schemaVersion: number;
-    readonly occurredAt: number;
-    readonly metadata?: unknown;
-    readonly data?: unknown;
-  }[];
-}
-
 /** What was pending and is not any more, or not as it was. */
 export interface CoreRefusal {
   readonly commitId: string;
   readonly kind: "refused" | "changed" | "orphaned";
-  readonly attempt: number;
-  readonly mode: "intent" | "fact";
-  readonly recordedAt: number;
-  readonly command: unknown;
-  readonly definition: { readonly name: string; readonly version: number } | null;
   /** What `CoreDecision` said, the problem document of the server, or `{ code: "conflict" | "no-events" }`. */
   readonly reason: unknown;
   readonly stateSeen:
     | readonly { readonly streamId: string; readonly version: number; readonly state: unknown }[]
     | null;
-  readonly before: readonly CoreRefusalStream[];
-  /** Of one that was changed. */
-  readonly after: readonly CoreRefusalStream[] | null;
+  readonly attempt: number;
+  readonly mode: "intent" | "fact";
+  readonly recordedAt: number;
+  readonly command?: unknown;
+  readonly definition?: { readonly name: string; readonly version: number };
+  /** Its events as they were. They have no position. */
+  readonly batch: CoreBatch;
+  /** Those of one that was changed as they are now. */
+  readonly after?: CoreBatch;
 }
 
 /** The answer to `ingest`: what of the bulk is in the log, from the first commit asked for on. */
@@ -311,6 +304,8 @@ export interface CoreLoaded {
   readonly snapshot: { readonly version: number; readonly state: unknown } | null;
   /** The stream's version at this instance's knowledge (not the version asked for). */
   readonly version: number;
+  /** The version of its last confirmed event. */
+  readonly confirmed: number;
   /** Events after the snapshot, up to what was asked for. */
   readonly batch: CoreBatch;
   /** Versions of snapshots that did not verify and were dropped. */
@@ -448,16 +443,16 @@ export interface Core {
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
   streams(prefix: string, after: string, limit: number): Promise<string>;
   /**
-   * `CoreOutcome` of a commit, or null if the log does not hold it. `content`, if not empty, is
-   * compared: "failed" with `commit-id-reused` if it is another; "failed" with `refused` and `details.kind` if it is among
-   * the refusals, dismissed ones included.
+   * `CoreFound` of a commit, or null if nothing is known of it. `content`, if not empty, is
+   * compared: "failed" with `commit-id-reused` if it is another.
    */
   outcome(commitId: string, content: string): Promise<string>;
   /** `CoreSyncState`, or null without sync. */
   syncState(): Promise<string>;
   /**
    * `CoreBindOptions` in, `CoreSyncState` out; again for the same space is fine. `invalid-argument` for another one,
-   * `sync-diverged` when both have a history and `adopt` does not say what becomes of the one here.
+   * `sync-diverged` when both have a history and `adopt` does not say what becomes of the one here. Without a cursor a
+   * store that has a history stays as it is: null.
    */
   bindSync(options: string): Promise<string>;
   /** This instance leads from now on: what another one still writes by `pulled`, `rebaseNext`, `recover` rejects with "fenced". */

@@ -177,13 +177,13 @@ export async function foldStream(
     return folded;
   }
   const name = snapshots === 0 ? "" : aggregate.name;
-  const { snapshot, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
+  const { snapshot, confirmed, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
     core.load(streamId, name, snapshots, atVersion, at, clock),
   );
   const base = snapshot ?? { state: initialState(aggregate), version: 0 };
   const events = recordedEvents(batch);
   const state = foldRecorded(aggregate, deepFreeze(base.state), events);
-  return { snapshot, dropped, state, version: events.at(-1)?.version ?? base.version };
+  return { snapshot, confirmed, dropped, state, version: events.at(-1)?.version ?? base.version };
 }
 
 /** What an aggregate written in Rust has: it loads and folds without its events coming here. */

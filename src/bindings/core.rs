@@ -268,8 +268,13 @@ impl Core {
                     Some(Outcome::Duplicate(receipt))
                 }
                 Some(_) => Some(Outcome::Reused),
-                None => store.refusal_of(&commit_id).await?.map(Outcome::Refused),
+                None => None,
             };
+            if outcome.is_none()
+                && let Some((_, refusal)) = store.refusal_of(&commit_id).await?
+            {
+                return Ok(text::refused(&refusal).into());
+            }
             Ok(text::found(outcome.as_ref())?.into())
         })
     }
@@ -602,12 +607,13 @@ fn loaded_text(loaded: Loaded) -> Result<String, CoreError> {
         Some(snapshot) => format!("{{\"version\":{},\"state\":{}}}", snapshot.version, snapshot.state),
         None => "null".to_owned(),
     };
-    let (version, batch, dropped) = (
+    let (version, confirmed, batch, dropped) = (
         loaded.version,
+        loaded.confirmed,
         loaded.batch.into_document(),
         text::json(&loaded.dropped)?,
     );
     Ok(format!(
-        r#"{{"snapshot":{snapshot},"version":{version},"batch":{batch},"dropped":{dropped}}}"#
+        r#"{{"snapshot":{snapshot},"version":{version},"confirmed":{confirmed},"batch":{batch},"dropped":{dropped}}}"#
     ))
 }

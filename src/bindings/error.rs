@@ -17,10 +17,8 @@ pub(super) struct CoreError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Details {
-    Record(String),
-    Kind(String),
+struct Details {
+    record: String,
 }
 
 impl CoreError {
@@ -35,11 +33,11 @@ impl CoreError {
     }
 
     /// The commit is among the refusals.
-    pub(super) fn refused(kind: &str) -> Self {
+    pub(super) fn refused() -> Self {
         Self {
             code: "refused",
             message: "the commit was refused before".to_owned(),
-            details: Some(Details::Kind(kind.to_owned())),
+            details: None,
         }
     }
 
@@ -93,7 +91,7 @@ impl From<StoreError> for CoreError {
         Self {
             code,
             message,
-            details: record.map(Details::Record),
+            details: record.map(|record| Details { record }),
         }
     }
 }

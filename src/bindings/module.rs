@@ -199,8 +199,12 @@ pub fn load(
             Some(snapshot) => format!("{{\"version\":{},\"state\":{}}}", snapshot.version, snapshot.state),
             None => "null".to_owned(),
         };
-        let (version, state, dropped) = (loaded.version, &loaded.state, text(&loaded.dropped));
-        Ok(format!(r#"{{"snapshot":{snapshot},"version":{version},"state":{state},"dropped":{dropped}}}"#).into())
+        let (version, confirmed, state, dropped) =
+            (loaded.version, loaded.confirmed, &loaded.state, text(&loaded.dropped));
+        let text = format!(
+            r#"{{"snapshot":{snapshot},"version":{version},"confirmed":{confirmed},"state":{state},"dropped":{dropped}}}"#
+        );
+        Ok(text.into())
     })
 }
 

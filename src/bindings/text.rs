@@ -55,7 +55,11 @@ pub(super) fn ingested(ingested: &Ingested) -> Result<String, CoreError> {
 
 /// `CoreOutcome` of a commit found by its id, or null.
 pub(super) fn found(outcome: Option<&Outcome>) -> Result<String, CoreError> {
-    json(&outcome.map(OutcomeText))
+    let text = json(&outcome.map(OutcomeText))?;
+    Ok(match outcome {
+        Some(Outcome::Duplicate(receipt)) if receipt.pending => text.replacen("duplicate", "pending", 1),
+        _ => text,
+    })
 }
 
 /// Any answer as JSON.
@@ -107,6 +111,11 @@ pub(super) fn push_body(body: Option<PushBody>) -> JsValue {
     answer.push(&body.text.into());
     answer.push(&(body.commits as f64).into());
     answer.into()
+}
+
+/// `CoreOutcome` of a commit that is among the refusals.
+pub(super) fn refused(refusal: &str) -> String {
+    refusal.replacen('{', r#"{"status":"refused","#, 1)
 }
 
 /// `CorePulled`.
@@ -170,9 +179,9 @@ impl Serialize for OutcomeText<'_> {
                 map.serialize_entry("status", "stale")?;
                 map.serialize_entry("streamId", stream)?;
             }
-            Outcome::Refused(kind) => {
+            Outcome::Refused => {
                 map.serialize_entry("status", "failed")?;
-                map.serialize_entry("error", &CoreError::refused(kind.name()))?;
+                map.serialize_entry("error", &CoreError::refused())?;
             }
             Outcome::Reused => {
                 map.serialize_entry("status", "failed")?;
@@ -208,6 +217,5 @@ fn put_receipt<M: SerializeMap>(map: &mut M, status: &str, receipt: &Receipt) ->
     map.serialize_entry("commitId", &receipt.commit_id)?;
     map.serialize_entry("attempt", &receipt.attempt)?;
     map.serialize_entry("position", &receipt.position)?;
-    map.serialize_entry("pending", &receipt.pending)?;
     map.serialize_entry("streams", &streams)
 }

@@ -8,7 +8,6 @@ use super::log::{Foreign, Log, Settlements};
 use super::meta::Floor;
 use super::pack::Packed;
 use super::plan::{Outcome, Receipt, plan};
-use super::refusals::RefusalKind;
 use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
 use crate::commit::NewCommit;
@@ -31,7 +30,7 @@ pub(crate) const MAX_TRIES: u32 = 100;
 struct Gathered {
     heads: HashMap<String, Version>,
     known: HashMap<String, Receipt>,
-    refused: HashMap<String, RefusalKind>,
+    refused: HashSet<String>,
 }
 
 /// What an append or a catch-up changed.
@@ -124,7 +123,7 @@ impl<S: Storage> Store<S> {
             // Boxed: without sync it never is.
             Box::pin(self.find_refused(ids.iter().copied().collect())).await?
         } else {
-            HashMap::new()
+            HashSet::new()
         };
         let known = self.find_commits(ids).await?;
         Ok(Gathered { heads, known, refused })

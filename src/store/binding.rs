@@ -15,8 +15,8 @@ pub(crate) struct Binding {
     pub(crate) space: String,
     /// Who works on this device.
     pub(crate) subject: String,
-    /// The life of that log.
-    pub(crate) epoch: Epoch,
+    /// The life of that log; none as long as nobody has reached the server.
+    pub(crate) epoch: Option<Epoch>,
     /// Number and hash of the last commit that this device has of it.
     pub(crate) head: Head,
     /// Position of its last event.
@@ -41,16 +41,18 @@ impl Binding {
         Key::from("sync")
     }
 
-    /// Where a device goes on.
-    pub(crate) fn cursor(&self) -> Cursor {
-        self.head.cursor(self.epoch)
+    /// Where a device goes on; none as long as nobody has reached the server.
+    pub(crate) fn cursor(&self) -> Option<Cursor> {
+        self.epoch.map(|epoch| self.head.cursor(epoch))
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = frame::begin(Kind::Meta, 128);
         put_field(&mut out, Self::SPACE, self.space.as_bytes());
         put_field(&mut out, Self::SUBJECT, self.subject.as_bytes());
-        put_field(&mut out, Self::EPOCH, &self.epoch.0);
+        if let Some(epoch) = self.epoch {
+            put_field(&mut out, Self::EPOCH, &epoch.0);
+        }
         put_number(&mut out, Self::NUMBER, self.head.number);
         put_field(&mut out, Self::HASH, &self.head.hash.0);
         put_number(&mut out, Self::CONFIRMED, self.confirmed.0);
@@ -65,7 +67,7 @@ impl Binding {
         let mut binding = Self {
             space: String::new(),
             subject: String::new(),
-            epoch: Epoch([0; 16]),
+            epoch: None,
             head: Head {
                 number: 0,
                 hash: Hash([0; 32]),
@@ -79,7 +81,7 @@ impl Binding {
             match tag {
                 Self::SPACE => reader.all_text("space").clone_into(&mut binding.space),
                 Self::SUBJECT => reader.all_text("subject").clone_into(&mut binding.subject),
-                Self::EPOCH => binding.epoch = Epoch(sized(&mut reader, "epoch")),
+                Self::EPOCH => binding.epoch = Some(Epoch(sized(&mut reader, "epoch"))),
                 Self::NUMBER => binding.head.number = reader.varint(),
                 Self::HASH => binding.head.hash = Hash(sized(&mut reader, "hash")),
                 Self::CONFIRMED => binding.confirmed = Position(reader.varint()),

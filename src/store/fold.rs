@@ -266,7 +266,12 @@ impl Fold {
         query: &Query<'_>,
         budget: usize,
     ) -> Result<Advanced, FoldError> {
-        let until = query.until_position.unwrap_or(Position(u64::MAX)).min(store.position());
+        let end = match self.stored {
+            // Stored rows stand for what is confirmed.
+            Some(_) => store.confirmed(),
+            None => store.position(),
+        };
+        let until = query.until_position.unwrap_or(Position(u64::MAX)).min(end);
         let query = self.narrowed(query, until);
         let mut page = FoldSink {
             wanted: self.wanted,

@@ -36,6 +36,8 @@ pub struct Loaded {
     pub snapshot: Option<Snapshot>,
     /// The version of the stream, whatever was asked for.
     pub version: Version,
+    /// The version of its last confirmed event.
+    pub confirmed: Version,
     /// The events after the snapshot that were asked for.
     pub batch: Batch,
     /// Versions of snapshots that did not verify and were dropped.
@@ -56,6 +58,7 @@ pub(crate) trait StreamSink {
 pub(crate) struct FoundStream {
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) version: Version,
+    pub(crate) confirmed: Version,
     pub(crate) dropped: Vec<u64>,
 }
 
@@ -80,11 +83,13 @@ impl<S: Storage> Store<S> {
         let FoundStream {
             snapshot,
             version,
+            confirmed,
             dropped,
         } = self.load_into(stream, query, &mut events).await?;
         Ok(Loaded {
             snapshot,
             version,
+            confirmed,
             batch: events.0.finish()?,
             dropped,
         })
@@ -127,8 +132,7 @@ impl<S: Storage> Store<S> {
             self.blocks.get(&*self.storage, &needed).await?
         };
         sink.begin(snapshot.as_ref());
-        let last = collect(stream, from, query, &contents, &tail, sink)?;
-        let version = last.max(snapshot.as_ref().map_or(Version(0), |snapshot| snapshot.version));
+        let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
         // While this read, a seal may have moved later events of the stream below the tail.
         if tail.is_empty() && self.log.borrow().tail.number() == number {
             self.log.borrow_mut().keep_head(stream, version);
@@ -136,6 +140,7 @@ impl<S: Storage> Store<S> {
         Ok(FoundStream {
             snapshot,
             version,
+            confirmed,
             dropped: snapshots.damaged,
         })
     }
@@ -195,7 +200,8 @@ fn serves(snapshot: &Snapshot, query: LoadQuery<'_>) -> bool {
         })
 }
 
-/// The events of `stream` from version `from` on that pass, and the stream's last version.
+/// The events of `stream` from version `from` on that pass. Returns the stream's last version, and that of its last
+/// confirmed event; what is before `from` is.
 fn collect(
     stream: &str,
     from: Version,
@@ -203,8 +209,9 @@ fn collect(
     contents: &[Content],
     tail: &[TailEvent],
     sink: &mut dyn StreamSink,
-) -> Result<Version, StoreError> {
+) -> Result<(Version, Version), StoreError> {
     let mut last = Version(from.0 - 1);
+    let mut confirmed = last;
     let mut put = |event: &Recorded<'_>, status| {
         if event.version < from {
             return Ok(());
@@ -214,6 +221,9 @@ fn collect(
             return Err(StoreError::gap(record, event.version.0, last.0 + 1));
         }
         last = event.version;
+        if status == CommitStatus::Confirmed {
+            confirmed = last;
+        }
         if passes(event, query)? {
             let fields = read_event(event.event)
                 .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))?;
@@ -231,7 +241,7 @@ fn collect(
     for event in tail {
         put(&event.recorded(), event.status())?;
     }
-    Ok(last)
+    Ok((last, confirmed))
 }
 
 /// The events of one stream in a block, which is ordered by stream: what comes after it is not read.

@@ -30,8 +30,8 @@ pub struct BindOptions {
     pub space: String,
     /// Who works on this device.
     pub subject: String,
-    /// Where the log of the space ends.
-    pub cursor: Cursor,
+    /// Where the log of the space ends; none before anybody has reached the server.
+    pub cursor: Option<Cursor>,
     /// Whether the space has no commits.
     pub empty: bool,
     /// What becomes of a history that is here already.
@@ -46,16 +46,12 @@ impl<'a> FromJson<'a> for BindOptions {
             match &*field {
                 "space" => space = Some(json.text().into_owned()),
                 "subject" => subject = Some(json.text().into_owned()),
-                "cursor" => cursor = Some(Cursor::read(json)),
+                "cursor" => cursor = Option::read(json),
                 "empty" => empty = bool::read(json),
                 "adopt" => adopt = Option::read(json),
                 _ => drop(json.raw()),
             }
         }
-        let cursor = cursor.unwrap_or_else(|| {
-            json.fail("cursor");
-            Cursor::NOWHERE
-        });
         Self {
             space: json.required(space, "space"),
             subject: json.required(subject, "subject"),
@@ -84,8 +80,8 @@ pub struct SyncState {
     pub space: String,
     /// Who works on this device.
     pub subject: String,
-    /// Where the next pull begins.
-    pub cursor: Cursor,
+    /// Where the next pull begins; none before anybody has reached the server.
+    pub cursor: Option<Cursor>,
     /// The last commit that this store has of the space.
     pub head: Head,
     /// How many commits are pending.
@@ -108,7 +104,10 @@ impl SyncState {
         let flag = |value| if value { "true" } else { "false" };
         object.text("space", &self.space);
         object.text("subject", &self.subject);
-        object.text("cursor", &self.cursor.to_string());
+        match self.cursor {
+            Some(cursor) => object.text("cursor", &cursor.to_string()),
+            None => object.raw("cursor", "null"),
+        }
         object.text("hash", &self.head.hash.to_string());
         object.number("number", self.head.number as i64);
         object.number("pending", self.pending as i64);
@@ -169,11 +168,11 @@ impl PushWriter {
         true
     }
 
-    pub(crate) fn end(self, binding: &Binding, replica: &str, adopt: Option<Adopt>) -> PushBody {
+    pub(crate) fn end(self, base: &Cursor, replica: &str, adopt: Option<Adopt>) -> PushBody {
         let mut text = String::with_capacity(self.commits.len() + 256);
         let mut object = ObjectWriter::new(&mut text);
         object.number("protocol", PROTOCOL as i64);
-        object.text("base", &binding.cursor().to_string());
+        object.text("base", &base.to_string());
         object.text("replica", replica);
         let out = object.field("commits");
         out.push('[');
@@ -223,7 +222,8 @@ impl<S: Storage> Store<S> {
         }))
     }
 
-    /// Binds the store to a space, once and for all. From then on what is appended is pending.
+    /// Binds the store to a space, once and for all. From then on what is appended is pending. A store that has a history
+    /// is bound only once the server has been reached: before that it stays as it is.
     pub async fn bind(&self, options: &BindOptions) -> Result<Option<SyncState>, StoreError> {
         {
             let _writing = self.writing.lock().await;
@@ -244,10 +244,13 @@ impl<S: Storage> Store<S> {
                 let log = self.log.borrow();
                 (log.tail.number() + 1, log.position())
             };
+            if position > Position(0) && options.cursor.is_none() {
+                return Ok(());
+            }
             let binding = Binding {
                 space: options.space.clone(),
                 subject: options.subject.clone(),
-                epoch: options.cursor.epoch,
+                epoch: options.cursor.map(|cursor| cursor.epoch),
                 head: Head::first(&options.space),
                 confirmed: position,
                 fence: 0,
@@ -294,16 +297,18 @@ impl<S: Storage> Store<S> {
         if binding.space != options.space {
             return Err(StoreErrorKind::Bound(format!("space {}", binding.space)).into());
         }
-        if binding.subject == options.subject {
+        let epoch = binding.epoch.or(options.cursor.map(|cursor| cursor.epoch));
+        if binding.subject == options.subject && binding.epoch == epoch {
             return Ok(());
         }
-        if self.log.borrow().pending() > 0 {
+        if binding.subject != options.subject && self.log.borrow().pending() > 0 {
             return Err(StoreErrorKind::Bound(format!("subject {}, whose work is pending", binding.subject)).into());
         }
-        let subject = options.subject.clone();
-        self.change_binding(|binding| binding.subject.clone_from(&subject))
-            .await
-            .map(drop)
+        let change = |binding: &mut Binding| {
+            binding.subject.clone_from(&options.subject);
+            binding.epoch = binding.epoch.or(epoch);
+        };
+        self.change_binding(change).await.map(drop)
     }
 
     /// Begins to lead: what another instance that led before still writes of pull, rebase and rewind fails.
@@ -354,6 +359,7 @@ impl<S: Storage> Store<S> {
         self.ready().await?;
         let log = self.log.borrow();
         let binding = log.bound()?;
+        let Some(base) = binding.cursor() else { return Ok(None) };
         let mut body = PushWriter::new(max_commits, max_bytes);
         let mut attempts = HashMap::new();
         let pending = log.tail.pending_commits().iter().zip(log.tail.undecided());
@@ -371,6 +377,6 @@ impl<S: Storage> Store<S> {
         }
         let any = !attempts.is_empty();
         self.pushed.replace(attempts);
-        Ok(any.then(|| body.end(binding, &self.identity.replica, None)))
+        Ok(any.then(|| body.end(&base, &self.identity.replica, None)))
     }
 }

@@ -8,7 +8,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::refusals::RefusalKind;
 use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS, NewCommit};
 use crate::log::commit::{digest, put_commit};
 use crate::position::Position;
@@ -61,7 +60,7 @@ pub enum Outcome {
     /// Its id was used before, with other content.
     Reused,
     /// It was pending, and is among the refusals now.
-    Refused(RefusalKind),
+    Refused,
     /// It may not be stored.
     Invalid(InvalidCommit),
 }
@@ -120,7 +119,7 @@ pub(crate) fn plan(
     position: Position,
     mut heads: HashMap<String, Version>,
     mut known: HashMap<String, Receipt>,
-    refused: &HashMap<String, RefusalKind>,
+    refused: &HashSet<String>,
     replica: &str,
 ) -> Plan {
     let mut plan = Plan::default();
@@ -164,7 +163,7 @@ fn judge(
     commit: &NewCommit<'_>,
     heads: &HashMap<String, Version>,
     known: &HashMap<String, Receipt>,
-    refused: &HashMap<String, RefusalKind>,
+    refused: &HashSet<String>,
     failed: &HashSet<String>,
 ) -> Result<Vec<Version>, Outcome> {
     check(commit).map_err(Outcome::Invalid)?;
@@ -176,8 +175,8 @@ fn judge(
             Outcome::Reused
         });
     }
-    if let Some(kind) = refused.get(&*commit.commit_id) {
-        return Err(Outcome::Refused(*kind));
+    if refused.contains(&*commit.commit_id) {
+        return Err(Outcome::Refused);
     }
     let head = |stream: &str| heads.get(stream).copied().unwrap_or_default();
     let reads = commit
@@ -283,7 +282,7 @@ mod tests {
             .map(|(stream, version)| ((*stream).to_owned(), Version(*version)))
             .collect();
 
-        let plan = plan(&group, Position(0), heads, HashMap::new(), &HashMap::new(), "replica");
+        let plan = plan(&group, Position(0), heads, HashMap::new(), &HashSet::new(), "replica");
 
         plan.outcomes
             .iter()
@@ -293,7 +292,7 @@ mod tests {
                 Outcome::Conflict(_) => "conflict",
                 Outcome::Stale { .. } => "stale",
                 Outcome::Reused => "reused",
-                Outcome::Refused(_) => "refused",
+                Outcome::Refused => "refused",
                 Outcome::Invalid(_) => "invalid",
             })
             .collect()

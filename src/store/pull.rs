@@ -248,7 +248,7 @@ fn judge(
         judged.check_place(answer, before)?;
         if answer.page.cursor.number == judged.binding.head.number {
             // Restored to a place that this device has not passed: the hashes say that it is the same log.
-            judged.binding.epoch = answer.page.cursor.epoch;
+            judged.binding.epoch = Some(answer.page.cursor.epoch);
         }
     }
     for result in answers.iter().flat_map(|answer| &answer.results) {

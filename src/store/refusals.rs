@@ -1,21 +1,24 @@
 //! Refusals: what was pending and is not any more, or not as it was. Each is kept until the app dismisses it, and its
 //! id for ever.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::append::MAX_TRIES;
+use super::batch::BatchWriter;
+use super::read::Sink;
 use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::tail::{Tail, TailCommit};
-use super::wire::{StreamBytes, wire_commit};
 use super::{Store, StoreError};
-use crate::json::{ObjectWriter, RawJson};
+use crate::json::ObjectWriter;
 use crate::log::FormatError;
+use crate::log::block::Recorded;
 use crate::log::bytes::{Reader, put_field, put_number};
-use crate::log::commit::split_commit;
+use crate::log::commit::{CommitParts, read_commit, split_commit};
+use crate::log::event::read_event;
 use crate::log::frame::{self, Kind};
-use crate::stream::ExpectedVersion;
-use crate::stream::Version;
-use crate::sync::WireCommit;
+use crate::log::record::CommitStatus;
+use crate::position::Position;
+use crate::stream::{ExpectedVersion, Version};
 
 /// Why a commit is among the refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,26 +152,11 @@ impl Refusal {
         reader.end().map(|()| refusal)
     }
 
-    /// Its JSON, a `CoreRefusal`.
-    fn write(&self, out: &mut String) -> Result<(), FormatError> {
-        let parts = split_commit(&self.before)?;
-        let commit = wire_commit(&parts.header, streams_of(&parts)?)?;
+    /// Its JSON, a `CoreRefusal`. One that was dismissed has no commit any more.
+    pub(crate) fn write(&self, out: &mut String) -> Result<(), StoreError> {
         let mut object = ObjectWriter::new(out);
         object.text("commitId", &self.id);
         object.text("kind", self.kind.name());
-        object.number("attempt", commit.attempt as i64);
-        object.text("mode", commit.mode.name());
-        object.number("recordedAt", commit.recorded_at);
-        object.raw("command", commit.command.map_or("null", RawJson::get));
-        match &commit.definition {
-            Some(definition) => {
-                let mut inner = ObjectWriter::new(object.field("definition"));
-                inner.text("name", &definition.name);
-                inner.number("version", definition.version.into());
-                inner.end();
-            }
-            None => object.raw("definition", "null"),
-        }
         let or_null = |text: &str| {
             if text.is_empty() {
                 "null".to_owned()
@@ -178,39 +166,60 @@ impl Refusal {
         };
         object.raw("reason", &or_null(&self.reason));
         object.raw("stateSeen", &or_null(&self.state_seen));
-        put_streams(&commit, object.field("before"));
-        if self.after.is_empty() {
-            object.raw("after", "null");
-        } else {
-            let parts = split_commit(&self.after)?;
-            put_streams(&wire_commit(&parts.header, streams_of(&parts)?)?, object.field("after"));
+        if !self.before.is_empty() {
+            let parts = split_commit(&self.before).map_err(|reason| self.damaged(reason))?;
+            let fields = read_commit(&parts.header).map_err(|reason| self.damaged(reason))?;
+            object.number("attempt", fields.attempt as i64);
+            object.text("mode", fields.mode.name());
+            object.number("recordedAt", fields.recorded_at);
+            object.raw_if("command", fields.command);
+            if let Some(name) = fields.definition {
+                let mut inner = ObjectWriter::new(object.field("definition"));
+                inner.text("name", name);
+                inner.number("version", fields.definition_version as i64);
+                inner.end();
+            }
+            object.raw("batch", &self.batch(&parts)?);
+        }
+        if !self.after.is_empty() {
+            let parts = split_commit(&self.after).map_err(|reason| self.damaged(reason))?;
+            object.raw("after", &self.batch(&parts)?);
         }
         object.end();
         Ok(())
     }
-}
 
-/// The streams of a commit, as [`wire_commit`] takes them.
-pub(crate) fn streams_of<'p>(
-    parts: &'p crate::log::commit::CommitParts<'_>,
-) -> Result<Vec<StreamBytes<'p>>, FormatError> {
-    let streams = parts.streams.iter().map(|stream| match stream.expected {
-        ExpectedVersion::Exact(before) => Ok((stream.stream, before, stream.events.clone())),
-        _ => Err(FormatError::Missing("version of a stream")),
-    });
-    streams.collect()
-}
-
-/// Events by stream, as the wire says them.
-fn put_streams(commit: &WireCommit<'_>, out: &mut String) {
-    out.push('[');
-    for (place, stream) in commit.streams.iter().flatten().enumerate() {
-        if place > 0 {
-            out.push(',');
+    /// The events of a commit, a `CoreBatch`. They have no place in the log.
+    fn batch(&self, parts: &CommitParts<'_>) -> Result<String, StoreError> {
+        let mut batch = BatchWriter::new(None);
+        let mut index = 0;
+        for (number, stream) in parts.streams.iter().enumerate() {
+            let mut version = match stream.expected {
+                ExpectedVersion::Exact(before) => before,
+                _ => Version(0),
+            };
+            for event in &stream.events {
+                version = version.next();
+                let recorded = Recorded {
+                    position: Position(0),
+                    stream: stream.stream,
+                    version,
+                    envelope: &parts.envelope,
+                    index,
+                    event,
+                };
+                let fields = read_event(event).map_err(|reason| self.damaged(reason))?;
+                batch.put(&recorded, &fields, number, CommitStatus::Pending)?;
+                index += 1;
+            }
         }
-        stream.write(false, out);
+        Ok(batch.finish()?.into_document())
     }
-    out.push(']');
+
+    #[cold]
+    fn damaged(&self, reason: FormatError) -> StoreError {
+        StoreError::format(format!("the refusal of {}", self.id), reason)
+    }
 }
 
 impl<S: Storage> Store<S> {
@@ -241,9 +250,7 @@ impl<S: Storage> Store<S> {
             if out.len() > 1 {
                 out.push(',');
             }
-            refusal
-                .write(&mut out)
-                .map_err(|reason| StoreError::format(format!("the refusal of {}", refusal.id), reason))?;
+            refusal.write(&mut out)?;
         }
         out.push(']');
         Ok(out)
@@ -285,24 +292,29 @@ impl<S: Storage> Store<S> {
         Err(StoreError::contended(MAX_TRIES))
     }
 
-    /// Whether a commit was refused or changed, and how; none if neither.
-    pub async fn refusal_of(&self, id: &str) -> Result<Option<RefusalKind>, StoreError> {
-        Ok(self.refusal(id).await?.map(|refusal| refusal.kind))
+    /// What became of a commit that was pending and is not any more: how, and the `CoreRefusal`, which of one that was
+    /// dismissed does not say much.
+    pub async fn refusal_of(&self, id: &str) -> Result<Option<(RefusalKind, String)>, StoreError> {
+        let Some(refusal) = self.refusal(id).await? else {
+            return Ok(None);
+        };
+        let mut out = String::new();
+        refusal.write(&mut out)?;
+        Ok(Some((refusal.kind, out)))
     }
 
     /// Those of `ids` that were pending and are not any more.
-    pub(crate) async fn find_refused(&self, ids: Vec<&str>) -> Result<HashMap<String, RefusalKind>, StoreError> {
+    pub(crate) async fn find_refused(&self, ids: Vec<&str>) -> Result<HashSet<String>, StoreError> {
         let reads = ids.iter().map(|id| Read::Get(Table::Meta, Refusal::key(id)));
         let found = self.storage.read(reads.collect()).await?;
-        let mut refused = HashMap::new();
+        let mut refused = HashSet::new();
         for (id, entry) in ids
             .into_iter()
             .zip(found)
             .filter_map(|(id, entries)| Some((id, entries.into_iter().next()?)))
         {
-            let kind = decoded(id, &entry.value)?.kind;
-            if kind != RefusalKind::Changed {
-                refused.insert(id.to_owned(), kind);
+            if decoded(id, &entry.value)?.kind != RefusalKind::Changed {
+                refused.insert(id.to_owned());
             }
         }
         Ok(refused)

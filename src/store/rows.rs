@@ -182,6 +182,9 @@ impl<S: Storage> Store<S> {
     /// rows were folded from. It may be lost in a power cut, rows and checkpoint together.
     pub async fn write_rows(&self, write: &RowWrite<'_>) -> Result<bool, StoreError> {
         self.check_open()?;
+        if self.is_beyond_confirmed(write.checkpoint) {
+            return Ok(false);
+        }
         let key = (write.name.to_string(), write.version);
         // What is known of the projection is tried first; only if it is out of date is it read.
         let known = self.projections.borrow().get(&key).cloned();
@@ -192,6 +195,12 @@ impl<S: Storage> Store<S> {
         }
         let before = self.projection(&write.name, write.version).await?.state;
         self.try_write_rows(write, &before).await
+    }
+
+    /// Rows stand for what is confirmed: what is pending may still become another.
+    fn is_beyond_confirmed(&self, checkpoint: Position) -> bool {
+        let log = self.log.borrow();
+        log.binding.is_some() && checkpoint > log.confirmed()
     }
 
     async fn try_write_rows(&self, write: &RowWrite<'_>, before: &ProjectionState) -> Result<bool, StoreError> {

@@ -7,6 +7,7 @@ use super::{Clock, Store, StoreError};
 use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_field, put_number, put_signed_number};
 use crate::log::frame::{self, Kind};
+use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
 /// The state of one stream at a version.
@@ -85,7 +86,8 @@ pub(crate) struct FoundSnapshots {
 impl<S: Storage> Store<S> {
     /// Keeps the state that `definition` folded `stream` to at `version` and, of the older snapshots, the
     /// newest `keep - 1`. It may be lost in a power cut, whatever the store's durability: it can be folded
-    /// again. Reads the events since the last snapshot, for the times that it covers.
+    /// again. Reads the events since the last snapshot, for the times that it covers. A state that rests on pending
+    /// events is not kept.
     pub async fn put_snapshot(
         &self,
         stream: &str,
@@ -95,6 +97,18 @@ impl<S: Storage> Store<S> {
         keep: usize,
     ) -> Result<(), StoreError> {
         self.check_open()?;
+        {
+            let log = self.log.borrow();
+            let first = log
+                .tail
+                .events_of(stream)
+                .find(|event| event.status() == CommitStatus::Pending);
+            // An unread tail may hold anything.
+            let unknown = log.unread.is_some() && log.binding.is_some();
+            if unknown || first.is_some_and(|event| event.recorded().version <= version) {
+                return Ok(());
+            }
+        }
         let mut older: Vec<Entry> = self
             .storage
             .read(vec![snapshots_of(stream)])

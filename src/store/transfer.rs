@@ -18,10 +18,11 @@ use super::meta::Floor;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
 use super::tail::TailEvent;
 use super::{Store, StoreError, StoreErrorKind};
+use crate::commit::Mode;
 use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, pack, read_commits, sort, unpack};
 use crate::log::bytes::{Reader, put_bytes, put_field, put_number};
-use crate::log::commit::{CommitParts, StreamFields, join_commit, read_commit, split_commit};
+use crate::log::commit::{CommitFields, CommitParts, StreamFields, join_commit, put_header, read_commit, split_commit};
 use crate::log::directory::Directory;
 use crate::log::frame::{self, Kind};
 use crate::log::segment::{self, Segment};
@@ -165,7 +166,7 @@ impl<S: Storage> Store<S> {
     }
 
     /// Writes an export file into this store, which must be empty, or with `merge` those of its commits
-    /// whose ids are new, after what is there. One transaction, all or nothing; costs memory for the
+    /// whose ids are new, after what is there; with sync they become pending facts. One transaction, all or nothing; costs memory for the
     /// whole file.
     pub async fn import(&self, file: &[u8], merge: bool) -> Result<Imported, StoreError> {
         let _writing = self.writing.lock().await;
@@ -191,6 +192,12 @@ impl<S: Storage> Store<S> {
                     position,
                     added: ExportContent::default(),
                 });
+            }
+            if self.log.borrow().binding.is_some() {
+                match self.import_pending(&commits, heads).await? {
+                    Some(imported) => return Ok(imported),
+                    None => continue,
+                }
             }
             let (mut write, floor) = self.floor_above_tail()?;
             let segments = place(&commits, position, heads).map_err(damaged)?;
@@ -225,6 +232,51 @@ impl<S: Storage> Store<S> {
             }
         }
         Err(StoreError::contended(MAX_TRIES))
+    }
+
+    /// Appends commits as pending facts: the server says when and by whom it got them. None if another tab was first.
+    async fn import_pending(
+        &self,
+        commits: &[CommitParts<'_>],
+        mut heads: HashMap<String, Version>,
+    ) -> Result<Option<Imported>, StoreError> {
+        let damaged = |reason| StoreError::format("the import file", reason);
+        let (number, position, subject) = {
+            let log = self.log.borrow();
+            (log.tail.number() + 1, log.position(), log.bound()?.subject.clone())
+        };
+        let mut added = ExportContent::default();
+        let mut texts = Vec::with_capacity(commits.len());
+        for commit in commits {
+            let fields = read_commit(&commit.header).map_err(damaged)?;
+            let mut bytes = Vec::new();
+            let fact = CommitFields {
+                mode: Mode::Fact,
+                reads: Vec::new(),
+                subject: Some(&subject),
+                actor: None,
+                received_at: None,
+                ..fields
+            };
+            put_header(&mut bytes, &fact);
+            let mut streams = commit.streams.clone();
+            for stream in &mut streams {
+                let head = heads.entry(stream.stream.to_owned()).or_default();
+                stream.expected = ExpectedVersion::Exact(*head);
+                head.0 += stream.events.len() as u64;
+                added.events += stream.events.len() as u64;
+            }
+            join_commit(&mut bytes, &[], &streams);
+            texts.push(bytes);
+            added.commits += 1;
+        }
+        let position = Position(position.0 + added.events);
+        let record = {
+            let log = self.log.borrow();
+            log.appended(number, position, texts.iter().map(Vec::as_slice))
+        };
+        let stored = self.write_record(number, record, 1).await?;
+        Ok(stored.then_some(Imported { position, added }))
     }
 
     /// A write that seals the tail, if there is one, and the floor above it. It fails if another tab

@@ -263,7 +263,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
     /// False if another tab moved the checkpoint or replaced the rows.
     async fn fold_to_end(&self, fold: &mut Fold) -> Result<bool, FoldError> {
         let (store, query) = (self.store, Query::default());
-        while fold.position() < store.position() {
+        while fold.position() < store.confirmed() {
             match fold.advance(store, store, &query, STEP_EVENTS).await {
                 Ok(Advanced::Gone) => return Ok(false),
                 Ok(Advanced::More) if fold.changed() < ROWS_AT_ONCE => {}

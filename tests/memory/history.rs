@@ -157,7 +157,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Conflict(_) => "conflict",
         Outcome::Stale { .. } => "stale",
         Outcome::Reused => "reused",
-        Outcome::Refused(_) => "refused",
+        Outcome::Refused => "refused",
         Outcome::Invalid(_) => "invalid",
     }
 }
