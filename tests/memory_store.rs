@@ -26,6 +26,8 @@ mod rebuilding;
 mod row_laws;
 #[path = "memory/space.rs"]
 mod space;
+#[path = "memory/sync_laws.rs"]
+mod sync_laws;
 #[path = "memory/synced.rs"]
 mod synced;
 #[path = "memory/tally.rs"]

@@ -147,7 +147,7 @@ impl Order {
         }
     }
 
-    fn command(&self) -> Value {
+    pub(crate) fn command(&self) -> Value {
         json!({ "type": self.kind, "amounts": self.amounts, "reads": self.reads })
     }
 }
@@ -241,7 +241,8 @@ pub(crate) async fn rebase<S: Storage>(store: &Store<S>, blocked: &HashSet<Strin
     }
 }
 
-async fn decision<S: Storage>(
+/// What TypeScript answers when it is asked.
+pub(crate) async fn decision<S: Storage>(
     store: &Store<S>,
     asked: &Decide,
     states: &mut BTreeMap<String, i64>,
