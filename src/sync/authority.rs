@@ -339,7 +339,16 @@ impl<L: SpaceLog> Authority<L> {
             return Err(Problem::epoch_changed(now.epoch, state.epoch, forked));
         }
         page.retain(|commit| commit.number <= state.head.number);
-        Ok(page)
+        let is_dense = (base + 1..).zip(&page).all(|(number, commit)| commit.number == number);
+        if is_dense && !page.is_empty() {
+            return Ok(page);
+        }
+        // A page past a hole would take it to every device.
+        let detail = format!(
+            "commits after {base} are missing, the log ends at {}",
+            state.head.number
+        );
+        Err(LogError::Damaged(detail).into())
     }
 
     async fn answer(

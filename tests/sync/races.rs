@@ -29,6 +29,8 @@ enum Mishap {
 #[derive(Debug)]
 struct Unlucky {
     log: Arc<MemoryLog>,
+    /// A commit that has been lost.
+    hole: Option<u64>,
     mishaps: Mutex<VecDeque<Mishap>>,
 }
 
@@ -86,7 +88,9 @@ impl SpaceLog for Unlucky {
         self.log.append(space, expected, commits, claim).await
     }
     async fn read(&self, space: &str, after: u64, limit: PageLimit) -> Result<Vec<StoredText>, LogError> {
-        self.log.read(space, after, limit).await
+        let mut page = self.log.read(space, after, limit).await?;
+        page.retain(|commit| Some(commit.number) != self.hole);
+        Ok(page)
     }
     async fn read_stream(
         &self,
@@ -105,6 +109,7 @@ impl SpaceLog for Unlucky {
 fn unlucky(mishaps: impl IntoIterator<Item = Mishap>) -> Authority<Unlucky> {
     let log = Unlucky {
         log: Arc::default(),
+        hole: None,
         mishaps: Mutex::new(mishaps.into_iter().collect()),
     };
     let authority = Authority::new(log, Limits::default());
@@ -179,6 +184,37 @@ fn a_restore_while_a_push_is_judged_changes_the_epoch_under_it() {
     let problem = push(&authority, &[commit("a", "s", 0)]).expect_err("is another log");
 
     assert_eq!(problem.kind, ProblemKind::EpochChanged);
+}
+
+#[test]
+fn nobody_is_taken_past_a_hole() {
+    for hole in [1, 2, 3] {
+        let mut authority = unlucky([]);
+        let commits = [commit("a", "s", 0), commit("b", "s", 1), commit("c", "s", 2)];
+        push(&authority, &commits).expect("is judged");
+        authority = Authority::new(
+            Unlucky {
+                log: Arc::clone(&authority.log().log),
+                hole: Some(hole),
+                mishaps: Mutex::default(),
+            },
+            Limits::default(),
+        );
+
+        let mut after = None;
+        let problem = loop {
+            match block_on(authority.pull("acme", after.as_ref(), authority.limits().page(None, None))) {
+                Ok(page) => {
+                    assert!(page.more && page.cursor.number < hole, "{}", page.text);
+                    after = Some(page.cursor);
+                }
+                Err(problem) => break problem,
+            }
+        };
+
+        assert_eq!(problem.kind, ProblemKind::EngineUnavailable);
+        assert!(problem.detail.contains("are missing"), "{problem}");
+    }
 }
 
 #[test]
