@@ -6,9 +6,11 @@
 pub mod access;
 mod http;
 mod metrics;
+mod program;
 mod rules;
 pub mod settings;
 pub mod sqlite;
 
 pub use http::{ServeError, Server};
+pub use program::run;
 pub use rules::NoRules;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use everfold::sync::{Limits, Problem, ProblemKind};
@@ -15,6 +15,9 @@ use super::problem::{Answer, malformed};
 /// A body this long is read whatever it was before it was inflated: no commit that fits the limits is longer, and it
 /// must be possible to push each.
 const ALWAYS_INFLATED: usize = 1 << 20;
+
+/// Bytes of a refused body that are read all the same.
+const DRAINED: usize = 32 << 20;
 
 /// What a body may be.
 #[derive(Debug, Clone, Copy)]
@@ -47,12 +50,11 @@ pub(super) fn check_length(headers: &HeaderMap, limits: &Limits) -> Result<(), A
 }
 
 /// The body of a request that says that it is JSON.
-pub(super) async fn read_json(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Vec<u8>, Answer> {
+pub(super) async fn read_json(headers: &HeaderMap, body: &mut Body, limits: BodyLimits) -> Result<Vec<u8>, Answer> {
     let mut inflating = Inflating::new(is_gzipped(headers)?, limits);
     if !is_json(headers) {
         return Err(encoding("the body is application/json, and says so"));
     }
-    let mut body = std::pin::pin!(body);
     loop {
         let frame = match tokio::time::timeout(limits.pause, body.frame()).await {
             Err(_) => return Err(malformed("the body did not go on")),
@@ -65,6 +67,23 @@ pub(super) async fn read_json(headers: &HeaderMap, body: Body, limits: BodyLimit
         }
     }
     inflating.end().map_err(|refused| answer(refused, limits))
+}
+
+/// Reads what is left of a body that nobody wants, as most clients hear no answer before they have sent all of theirs.
+/// Within reason: a connection that brings more is closed.
+pub(super) async fn drain(body: &mut Body, within: Duration) {
+    let mut left = DRAINED;
+    let read = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(length) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // A caller that is slower than this hears no answer.
+    drop(tokio::time::timeout(within, read).await);
 }
 
 fn is_gzipped(headers: &HeaderMap) -> Result<bool, Answer> {

@@ -16,7 +16,7 @@ use super::spaces::json;
 use crate::access::TokenWish;
 
 pub(super) async fn token(State(app): State<Arc<App>>, request: Request<Body>) -> Result<Response, Answer> {
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let announced = Limits {
         push_bytes: 16 << 10,
         ..app.limits
@@ -26,7 +26,7 @@ pub(super) async fn token(State(app): State<Arc<App>>, request: Request<Body>) -
         inflation: 20,
         pause: Duration::from_secs(10),
     };
-    let body = read_json(&head.headers, body, limits).await?;
+    let body = read_json(&head.headers, &mut body, limits).await?;
     let wish: TokenWish = serde_json::from_slice(&body).map_err(malformed)?;
     let token = wish.sign(&app.settings.tokens).map_err(malformed)?;
     Ok(json(serde_json::json!({ "token": token }).to_string().into()))

@@ -19,7 +19,7 @@ use everfold::sync::{
 use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
 
-use super::body::{BodyLimits, check_length, read_json};
+use super::body::{BodyLimits, check_length, drain, read_json};
 use super::compress::{Wish, compress};
 use super::problem::{Answer, broken, malformed, not_found};
 use super::{App, Granted};
@@ -78,23 +78,39 @@ pub(super) async fn push(
     wish: Wish,
     request: Request<Body>,
 ) -> Result<Response, Answer> {
-    let (head, body) = request.into_parts();
-    check_length(&head.headers, &app.limits)?;
-    let (space, grant) = enter(&app, space, &head.headers).await?;
-    check_accept(&head.headers, "application/json")?;
+    let (head, mut body) = request.into_parts();
+    match read_body(&app, space, &head.headers, &mut body).await {
+        Err(refused) => {
+            drain(&mut body, Duration::from_secs(app.settings.limits.body_seconds)).await;
+            Err(refused)
+        }
+        Ok((space, grant, body)) => {
+            blocking(&app, move |app| {
+                let pushed = judge(app, &space, &grant, &body)?;
+                app.metrics.pushed(body.len(), pushed.counts);
+                Ok(compress(pushed.text.into(), wish))
+            })
+            .await
+        }
+    }
+}
+
+/// What is checked before a push is read, and then its body.
+async fn read_body(
+    app: &App,
+    space: Named,
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Result<(String, Grant, Vec<u8>), Answer> {
+    check_length(headers, &app.limits)?;
+    let (space, grant) = enter(app, space, headers).await?;
+    check_accept(headers, "application/json")?;
     let limits = BodyLimits {
         announced: app.limits,
         inflation: app.settings.limits.inflation,
         pause: Duration::from_secs(app.settings.limits.body_seconds),
     };
-    let body = read_json(&head.headers, body, limits).await?;
-    let answer = blocking(&app, move |app| {
-        let pushed = judge(app, &space, &grant, &body)?;
-        app.metrics.pushed(body.len(), pushed.counts);
-        Ok(compress(pushed.text.into(), wish))
-    })
-    .await?;
-    Ok(answer)
+    Ok((space, grant, read_json(headers, body, limits).await?))
 }
 
 fn judge(app: &App, space: &str, grant: &Grant, body: &[u8]) -> Result<Pushed, Problem> {

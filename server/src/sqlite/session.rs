@@ -194,6 +194,25 @@ impl Session<'_> {
         page(rows, limit).map_err(log_error)
     }
 
+    /// The commit whose last event of this stream has this version.
+    pub(super) fn part(&self, space: &str, stream: &str, version: Version) -> Result<Option<u64>> {
+        let place = params![self.id(space)?, stream, version.0];
+        self.0
+            .prepare_cached("SELECT key FROM stream WHERE space = ? AND id = ? AND version = ?")
+            .and_then(|mut statement| statement.query_row(place, |row| row.get(0)).optional())
+            .map(|key| key.map(number_of))
+            .map_err(log_error)
+    }
+
+    /// How many such commits there are for all streams together.
+    pub(super) fn parts(&self, space: &str) -> Result<u64> {
+        let space = self.id(space)?;
+        let count = |row: &Row<'_>| row.get(0);
+        self.0
+            .query_row("SELECT count(*) FROM stream WHERE space = ?", [space], count)
+            .map_err(log_error)
+    }
+
     pub(super) fn hash_at(&self, space: &str, number: u64) -> Result<Option<Hash>> {
         let id = self.id(space)?;
         if number == 0 {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use everfold::stream::Version;
 use everfold::sync::{ChainCheck, Hash, Head, KnownCommit, LogError, PageLimit, WireCommit};
 
 use super::OpenError;
@@ -77,8 +78,12 @@ fn verify_space(session: &Session<'_>, space: &str) -> Result<u64, Fault> {
         reason,
     };
     let mut chain = ChainCheck::new(first);
+    let mut parts = 0;
     loop {
-        let page = session.read(space, chain.head().number, PAGE)?;
+        let at = chain.head().number;
+        let page = session
+            .read(space, at, PAGE)
+            .map_err(|error| in_space(at + 1, error.to_string()))?;
         if page.is_empty() {
             break;
         }
@@ -87,11 +92,17 @@ fn verify_space(session: &Session<'_>, space: &str) -> Result<u64, Fault> {
                 .next(stored)
                 .map_err(|broken| in_space(broken.number, broken.reason))?;
             is_found(session, space, &commit, &digest).map_err(|reason| in_space(stored.number, reason))?;
+            parts += commit.streams.iter().flatten().count() as u64;
         }
     }
     chain
         .end(&end)
         .map_err(|broken| in_space(broken.number, broken.reason))?;
+    let found = session.parts(space)?;
+    if found != parts {
+        let reason = format!("up to it streams have {parts} parts, {found} are listed");
+        return Err(in_space(end.number, reason));
+    }
     Ok(end.number)
 }
 
@@ -105,16 +116,15 @@ fn is_found(session: &Session<'_>, space: &str, commit: &WireCommit<'_>, digest:
         return Err(format!("its id {} does not lead to it", commit.id));
     }
     for stream in commit.streams.iter().flatten() {
-        let id = &stream.stream_id;
         let before = stream.before.ok_or("it has a stream without a version")?;
-        let one = PageLimit { commits: 1, bytes: 0 };
+        let after = Version(before.0 + stream.events.len() as u64);
         let found = session
-            .read_stream(space, id, before, one)
+            .part(space, &stream.stream_id, after)
             .map_err(|error| error.to_string())?;
-        if found.first().is_none_or(|found| Some(found.number) != commit.number) {
+        if found != commit.number {
             return Err(format!(
-                "version {} of stream {id} does not lead to it",
-                before.next().0
+                "version {} of stream {} does not lead to it",
+                after.0, stream.stream_id
             ));
         }
     }

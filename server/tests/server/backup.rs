@@ -1,0 +1,227 @@
+//! Backups, and what devices are told after a restore.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::commits::{commits, push_of};
+use crate::process::{Process, ask, run};
+use crate::running::{Folder, Reply};
+use crate::tokens::Claims;
+
+struct Device<'s> {
+    server: &'s Process,
+    token: String,
+}
+
+impl<'s> Device<'s> {
+    fn new(server: &'s Process) -> Self {
+        Self {
+            server,
+            token: Claims::owner("acme").sign(),
+        }
+    }
+
+    fn head(&self) -> Value {
+        self.server.get("/v1/spaces/acme", &self.token).json()
+    }
+
+    fn cursor(&self) -> String {
+        self.head()["cursor"].as_str().unwrap().to_owned()
+    }
+
+    fn push(&self, prefix: &str, count: usize) -> Value {
+        let push = push_of(&self.cursor(), &commits(prefix, count));
+        let reply = self
+            .server
+            .request("POST", "/v1/spaces/acme/push")
+            .token(&self.token)
+            .json(&push)
+            .send();
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        self.head()
+    }
+
+    fn pull(&self, after: &str) -> Reply {
+        self.server
+            .get(&format!("/v1/spaces/acme/pull?after={after}"), &self.token)
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_backup_is_made_while_the_server_runs_and_restored_under_a_new_epoch() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+    let backed_up = device.push("kept", 10);
+    ask(&data, &["backup", path(&backup)]);
+    let early = device.cursor();
+    let lost = device.push("lost", 5);
+    let late = device.cursor();
+    drop(server);
+    assert!(ask(&backup, &["verify"]).contains("1 spaces, 10 commits"));
+
+    let told = ask(&data, &["restore", path(&backup)]);
+
+    let server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+    let restored = device.head();
+    assert!(told.contains("space acme: 10 commits, new epoch"));
+    assert_ne!(restored["epoch"], lost["epoch"]);
+    assert_eq!(restored["head"], backed_up["head"]);
+    for cursor in [&early, &late] {
+        let reply = device.pull(cursor);
+        reply.is_problem(412, "epoch-changed");
+        let problem = reply.json();
+        assert_eq!(problem["epoch"], restored["epoch"]);
+        let forked = &problem["forkedFrom"];
+        assert_eq!(
+            (&forked["epoch"], &forked["number"]),
+            (&lost["epoch"], &json!(10)),
+            "{problem}"
+        );
+        assert_eq!(forked["hash"], backed_up["head"]["hash"]);
+    }
+    // The log goes on, and ids that were lost can come again.
+    assert_eq!(device.push("lost", 5)["head"]["number"], 15);
+    drop(server);
+    assert!(ask(&data, &["verify"]).contains("15 commits"));
+}
+
+#[test]
+fn epochs_that_began_after_the_backup_are_known_after_it_is_restored_again() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let mut epochs = Vec::new();
+    {
+        let server = Process::start(&data, "127.0.0.1:0");
+        let device = Device::new(&server);
+        epochs.push(device.push("first", 4));
+        ask(&data, &["backup", path(&backup)]);
+        epochs[0] = device.push("more", 3);
+    }
+    for round in 0..2 {
+        ask(&data, &["restore", path(&backup)]);
+        let server = Process::start(&data, "127.0.0.1:0");
+        epochs.push(Device::new(&server).push(&format!("round-{round}"), 2));
+    }
+    let server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+
+    for past in &epochs[..2] {
+        let reply = device.pull(past["cursor"].as_str().unwrap());
+        reply.is_problem(412, "epoch-changed");
+        assert_eq!(reply.json()["forkedFrom"]["number"], 4, "{}", reply.text);
+    }
+    assert_eq!(device.pull(epochs[2]["cursor"].as_str().unwrap()).status, 200);
+}
+
+#[test]
+fn a_space_that_is_not_in_the_backup_begins_again_and_devices_are_told() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let cursor = {
+        let server = Process::start(&data, "127.0.0.1:0");
+        ask(&data, &["backup", path(&backup)]);
+        Device::new(&server).push("lost", 3)["cursor"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+
+    ask(&data, &["restore", path(&backup)]);
+
+    let server = Process::start(&data, "127.0.0.1:0");
+    let reply = Device::new(&server).pull(&cursor);
+    reply.is_problem(412, "epoch-changed");
+    assert_eq!(reply.json()["forkedFrom"]["number"], 0);
+}
+
+#[test]
+fn nothing_is_written_over_and_nothing_restored_under_a_running_server() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let server = Process::start(&data, "127.0.0.1:0");
+    ask(&data, &["backup", path(&backup)]);
+
+    let again = run(&data, &["backup", path(&backup)]);
+    let running = run(&data, &["restore", path(&backup)]);
+    drop(server);
+    let none = run(&data, &["restore", path(&folder.path("no-backup"))]);
+    let foreign = run(&data, &["restore", path(&folder.write("foreign", "not a database"))]);
+
+    for (output, words) in [
+        (again, "is there already"),
+        (running, "another server runs on this file"),
+        (none, "unable to open"),
+        (foreign, "not a database"),
+    ] {
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(words), "{told}");
+    }
+    assert!(ask(&data, &["verify"]).contains("0 commits"));
+}
+
+#[test]
+fn what_a_restore_replaces_is_kept() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    {
+        let server = Process::start(&data, "127.0.0.1:0");
+        ask(&data, &["backup", path(&backup)]);
+        Device::new(&server).push("late", 3);
+    }
+
+    let told = ask(&data, &["restore", path(&backup)]);
+
+    let kept = told
+        .lines()
+        .find_map(|line| line.strip_prefix("what was there before is now "))
+        .unwrap();
+    assert!(ask(Path::new(kept), &["verify"]).contains("3 commits"));
+}
+
+#[test]
+fn verify_names_the_commit_that_is_not_what_it_was() {
+    let folder = Folder::new();
+    let data = folder.path("backup.sqlite3");
+    {
+        let running = folder.path("data.sqlite3");
+        let server = Process::start(&running, "127.0.0.1:0");
+        Device::new(&server).push("c", 20);
+        // One file, without a log beside it.
+        ask(&running, &["backup", path(&data)]);
+    }
+    let changes = [
+        "UPDATE log SET text = replace(text, '\"of\":\"c-6\"', '\"of\":\"c-9\"') WHERE id = 'c-6'",
+        "UPDATE log SET hash = randomblob(32) WHERE id = 'c-6'",
+        "UPDATE log SET digest = randomblob(32) WHERE id = 'c-6'",
+        "UPDATE log SET id = 'other' WHERE id = 'c-6'",
+        "UPDATE stream SET version = 2 WHERE id = 's-c-6'",
+        "DELETE FROM log WHERE id = 'c-6'",
+        "DELETE FROM log WHERE id = 'c-19'",
+        "UPDATE space SET number = 19",
+    ];
+    let whole = std::fs::read(&data).unwrap();
+    for change in changes {
+        std::fs::write(&data, &whole).unwrap();
+        let connection = rusqlite::Connection::open(&data).unwrap();
+        assert_eq!(connection.execute(change, []).unwrap(), 1, "{change}");
+        drop(connection);
+
+        let output = run(&data, &["verify"]);
+
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains("acme"), "{change}: {told}");
+        let last = change.contains("c-19") || change.contains("number");
+        assert!(
+            told.contains("commit 7") || last && told.contains("commit 2"),
+            "{change}: {told}"
+        );
+    }
+}
