@@ -5,237 +5,25 @@
 // It writes: take a space that nobody else uses, or let it name one if the server makes spaces as they are asked for. What
 // needs a second, empty space (adoption) or a token (401) is passed over where there is none, and says so.
 
-import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
-import { isDeepStrictEqual, parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { token: { type: "string" }, space: { type: "string" } },
-});
-if (positionals.length !== 1) {
-  process.stderr.write("node scripts/conformance.mjs ADDRESS [--token TOKEN] [--space SPACE]\n");
-  process.exit(2);
-}
-const address = positionals[0].replace(/\/+$/, "");
-const run = randomBytes(4).toString("hex");
-const space = values.space ?? `conformance-${run}`;
-const authorization = values.token === undefined ? {} : { authorization: `Bearer ${values.token}` };
-const patience = 10_000;
-
-// --- what is said ---------------------------------------------------------------------------------------------------
-
-let count = 0;
-/** An id that nobody had before. */
-function fresh(name = "c") {
-  count += 1;
-  return `${name}-${run}-${count}`;
-}
-
-function event(data = { count }) {
-  return { type: "conformance.happened", schemaVersion: 1, occurredAt: 1_790_000_000_000, metadata: { by: "é" }, data };
-}
-
-/** A commit of one event. */
-function commit(stream, expectedVersion, more = {}) {
-  const streams = [{ streamId: stream, expectedVersion, events: [event()] }];
-  const salted = { ...streams[0], events: [{ ...streams[0].events[0], salt: "00ff" }] };
-  return {
-    ...{ id: fresh(), attempt: 1, mode: "intent", replica: "r-1", recordedAt: 1_790_000_000_000, streams: [salted] },
-    ...more,
-  };
-}
-
-function fact(stream, more = {}) {
-  const made = commit(stream, undefined, { mode: "fact", ...more });
-  return made;
-}
-
-async function call(method, path, { body, headers = {}, token = authorization, signal } = {}) {
-  const url = path.startsWith("/")
-    ? `${address}${path}`
-    : `${address}/v1/spaces/${space}${path === "" ? "" : `/${path}`}`;
-  const response = await fetch(url, {
-    method,
-    headers: { ...token, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-    body,
-    signal: signal ?? AbortSignal.timeout(patience),
-  });
-  const text = await response.text();
-  const type = response.headers.get("content-type") ?? "";
-  let json;
-  if (/json/.test(type)) {
-    json = JSON.parse(text);
-  }
-  return { status: response.status, headers: response.headers, type, text, json };
-}
-
-async function capabilities() {
-  const answer = await call("GET", "");
-  is(answer.status, 200, "status of the capabilities");
-  return answer.json;
-}
-
-const cursor = async () => (await capabilities()).cursor;
-
-function pushBody(commits, base, more = {}) {
-  return { protocol: 1, base, replica: "r-1", commits, ...more };
-}
-
-/** Pushes from today's head, or from `base`; 200 or it fails. */
-async function push(commits, { base, ...more } = {}) {
-  const answer = await call("POST", "push", {
-    body: JSON.stringify(pushBody(commits, base ?? (await cursor()), more)),
-  });
-  is(answer.status, 200, `status of a push: ${answer.text}`);
-  return answer.json;
-}
-
-const statuses = (answer) => answer.results.map((result) => result.status);
-
-// --- digest and chain, worked out again -----------------------------------------------------------------------------
-
-const sha256 = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();
-const bytes = (text) => Buffer.from(text ?? "", "utf8");
-function number(value) {
-  const out = Buffer.alloc(8);
-  out.writeBigInt64BE(BigInt(value ?? 0));
-  return out;
-}
-const sized = (value) => Buffer.concat([number(value.length), value]);
-const json = (value, texts) => bytes(value === undefined ? "" : (texts ?? JSON.stringify(value)));
-
-/** `data` is the exact text of the payloads, if it is not what JSON.stringify makes. */
-function digest(c, data) {
-  const streams = c.streams.map((stream) => {
-    const events = stream.events.map((e) => {
-      const salt = Buffer.from(e.salt ?? "", "hex");
-      return Buffer.concat([
-        ...[sized(bytes(e.type)), number(e.schemaVersion), number(e.occurredAt), sized(json(e.metadata)), sized(salt)],
-        sha256(salt, json(e.data, data)),
-      ]);
-    });
-    return Buffer.concat([sized(bytes(stream.streamId)), number(events.length), ...events]);
-  });
-  return sha256(
-    ...[bytes("everfold commit 1\0"), sized(bytes(c.id)), sized(bytes(c.mode)), sized(json(c.command))],
-    ...[sized(bytes(c.definition?.name)), number(c.definition?.version), sized(bytes(c.subject))],
-    ...[sized(bytes(c.replica)), number(c.recordedAt), sized(bytes(c.causationId)), sized(bytes(c.correlationId))],
-    ...[sized(bytes(c.content)), number(streams.length), ...streams],
-  );
-}
-
-function nextHash(hash, c, data) {
-  const reads = c.reads ?? [];
-  return sha256(
-    ...[hash, number(c.number), number(c.attempt), sized(bytes(c.actor)), number(c.receivedAt), number(reads.length)],
-    ...reads.flatMap((read) => [sized(bytes(read.streamId)), number(read.version)]),
-    ...[number(c.streams.length), ...c.streams.map((stream) => number(stream.firstVersion)), digest(c, data)],
-  );
-}
-
-/** Texts of payloads that are not what JSON.stringify makes, by the id of their commit. */
-const exact = new Map();
-
-// --- what is checked ------------------------------------------------------------------------------------------------
-
-const failures = [];
-let passed = 0;
-let skipped = 0;
-
-async function check(sentence, body) {
-  try {
-    const skip = await body();
-    if (typeof skip === "string") {
-      skipped += 1;
-      process.stdout.write(`  --  ${sentence}: not checked, ${skip}\n`);
-      return;
-    }
-    passed += 1;
-    process.stdout.write(`  ok  ${sentence}\n`);
-  } catch (error) {
-    failures.push(sentence);
-    process.stdout.write(`FAIL  ${sentence}: ${error.cause?.message ?? error.message}\n`);
-  }
-}
-
-function section(title) {
-  process.stdout.write(`\n${title}\n`);
-}
-
-function is(actual, expected, what) {
-  if (!isDeepStrictEqual(actual, expected)) {
-    throw new Error(`${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
-  }
-}
-
-function matches(actual, pattern, what) {
-  if (typeof actual !== "string" || !pattern.test(actual)) {
-    throw new Error(`${what} is ${JSON.stringify(actual)}, which is not ${pattern}`);
-  }
-}
-
-function holds(condition, what) {
-  if (!condition) {
-    throw new Error(what);
-  }
-}
-
-/** An answer is a problem document of this kind. */
-function isProblem(answer, status, slug) {
-  is(
-    `${answer.status} ${answer.json?.type ?? answer.text.slice(0, 200)}`,
-    `${status} urn:everfold:problem:${slug}`,
-    "the answer",
-  );
-  matches(answer.type, /^application\/problem\+json\b/, "its content type");
-  is(answer.json.status, status, "status in the document");
-  matches(answer.json.title, /./, "title");
-  matches(answer.json.detail, /./, "detail");
-  if (status === 429 || status === 503) {
-    matches(answer.headers.get("retry-after"), /^\d+$/, "retry-after");
-  }
-}
-
-/** Whatever `act` does, the log stays as it is. */
-async function nothingStored(act) {
-  const before = await capabilities();
-  await act(before);
-  is((await capabilities()).head, before.head, "the head afterwards");
-}
-
-/** Opens a tail, and gives its events one by one. */
-async function tail(path, signal) {
-  const response = await fetch(`${address}/v1/spaces/${space}/${path}`, {
-    headers: { ...authorization, accept: "text/event-stream" },
-    signal,
-  });
-  is(response.status, 200, "status of the tail");
-  matches(response.headers.get("content-type"), /^text\/event-stream\b/, "content type of the tail");
-  return eventsOf(response.body.pipeThrough(new TextDecoderStream()));
-}
-
-async function* eventsOf(texts) {
-  let rest = "";
-  for await (const text of texts) {
-    rest += text.replaceAll("\r", "");
-    const blocks = rest.split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const lines = block.split("\n").filter((line) => line !== "" && !line.startsWith(":"));
-      const read = (name) => {
-        const fields = lines.filter((line) => line.startsWith(`${name}:`));
-        return fields.map((line) => line.slice(name.length + 1).replace(/^ /, "")).join("\n");
-      };
-      if (lines.length > 0) {
-        yield { event: read("event"), id: read("id"), data: read("data") };
-      }
-    }
-  }
-}
-
-// --- the checks -----------------------------------------------------------------------------------------------------
+import { address, authorization, patience, run, space, token } from "./conformance/arguments.mjs";
+import { bytes, digest, exact, nextHash, sha256 } from "./conformance/chain.mjs";
+import { check, holds, is, isProblem, matches, section, sum } from "./conformance/report.mjs";
+import {
+  call,
+  capabilities,
+  commit,
+  cursor,
+  event,
+  fact,
+  fresh,
+  nothingStored,
+  push,
+  pushBody,
+  statuses,
+  tail,
+} from "./conformance/server.mjs";
 
 const { limits } = await checkCapabilities();
 const beginning = await cursor();
@@ -252,8 +40,7 @@ await checkRaces();
 await checkAdoption();
 await checkChain();
 
-process.stdout.write(`\n${passed} passed, ${skipped} not checked, ${failures.length} failed\n`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+sum();
 
 async function checkCapabilities() {
   section("capabilities");
@@ -285,12 +72,12 @@ async function checkCapabilities() {
     is(told.head.hash, sha256(bytes("everfold chain 1\0"), bytes(space)).toString("hex"), "hash of the head");
   });
   await check("are not there without a token, or with another", async () => {
-    if (values.token === undefined) {
+    if (token === undefined) {
       return "there is no token";
     }
     isProblem(await call("GET", "", { token: {} }), 401, "token-missing");
     isProblem(await call("GET", "", { token: { authorization: "Bearer nonsense" } }), 401, "token-invalid");
-    const cut = values.token.slice(0, -4);
+    const cut = token.slice(0, -4);
     isProblem(await call("GET", "", { token: { authorization: `Bearer ${cut}` } }), 401, "token-invalid");
     isProblem(await call("POST", "push", { token: {}, body: "{" }), 401, "token-missing");
   });

@@ -1,0 +1,19 @@
+// Which server is checked, and as whom.
+
+import { randomBytes } from "node:crypto";
+import { parseArgs } from "node:util";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { token: { type: "string" }, space: { type: "string" } },
+});
+if (positionals.length !== 1) {
+  process.stderr.write("node scripts/conformance.mjs ADDRESS [--token TOKEN] [--space SPACE]\n");
+  process.exit(2);
+}
+export const address = positionals[0].replace(/\/+$/, "");
+export const run = randomBytes(4).toString("hex");
+export const space = values.space ?? `conformance-${run}`;
+export const authorization = values.token === undefined ? {} : { authorization: `Bearer ${values.token}` };
+export const patience = 10_000;
+export const token = values.token;
