@@ -26,6 +26,8 @@ mod rebuilding;
 mod row_laws;
 #[path = "memory/space.rs"]
 mod space;
+#[path = "memory/sync_faults.rs"]
+mod sync_faults;
 #[path = "memory/sync_laws.rs"]
 mod sync_laws;
 #[path = "memory/synced.rs"]

@@ -121,7 +121,7 @@ impl<S: Storage> Store<S> {
         let bound = self.log.borrow().binding.is_some();
         let refused = if bound && !ids.is_empty() {
             // Boxed: without sync it never is.
-            Box::pin(self.find_refused(ids.iter().copied().collect())).await?
+            Box::pin(self.find_refused(ids.iter().map(ToString::to_string).collect())).await?
         } else {
             HashSet::new()
         };

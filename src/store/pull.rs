@@ -14,7 +14,7 @@ use super::carry::{Left, Raised, raise};
 use super::ingest::{SEGMENT_FROM_BYTES, SEGMENT_FROM_EVENTS};
 use super::log::{Foreign, Log, Settlements};
 use super::refusals::{Refusal, RefusalKind};
-use super::storage::{Change, Storage, Write};
+use super::storage::{Change, KeyRange, Storage, Table, Write};
 use super::tail::{Settled, TailCommit};
 use super::wire::{put_wire, wire_of};
 use super::{Progress, Store, StoreError};
@@ -53,6 +53,9 @@ struct Judged {
     binding: Binding,
     left: Left,
     refused: Vec<(Rc<TailCommit>, String)>,
+    /// New commits of this device that were not pending: of these, those that are among the refusals. The server has
+    /// taken an old push that was long on its way.
+    others: HashSet<String>,
     /// Streams whose events are others than before.
     dirty: HashSet<String>,
     settled: Vec<(String, Settled, u64)>,
@@ -69,7 +72,7 @@ impl<S: Storage> Store<S> {
             }
             self.make_room().await?;
             self.check_leads(&self.log.borrow())?;
-            let judged = match self.judge(answers).await {
+            let mut judged = match self.judge(answers).await {
                 Ok(judged) => judged,
                 Err(BlocksError::Store(error)) => return Err(error),
                 Err(BlocksError::Vanished) => {
@@ -77,6 +80,10 @@ impl<S: Storage> Store<S> {
                     continue;
                 }
             };
+            if !judged.others.is_empty() {
+                // Boxed: this is rare, and a copy of it in every caller would be large.
+                judged.others = Box::pin(self.find_refused(judged.others)).await?;
+            }
             let refused: Vec<_> = judged.refused.iter().map(|(commit, _)| commit.id.to_string()).collect();
             let nothing = judged.is_nothing(&self.log.borrow());
             if nothing || self.write_pulled(judged).await? {
@@ -112,7 +119,16 @@ impl<S: Storage> Store<S> {
         };
         let heads = self.confirmed_heads(&streams).await?;
         let log = self.log.borrow();
-        Ok(judge(&log, answers, heads, &self.pushed.borrow())?)
+        let mut judged = judge(&log, answers, heads, &self.pushed.borrow())?;
+        let commits = answers.iter().flat_map(|answer| &answer.page.commits);
+        let own = commits.filter(|commit| {
+            let is_new = commit
+                .number
+                .is_some_and(|number| number > log.binding.as_ref().map_or(0, |known| known.head.number));
+            is_new && commit.replica == self.identity.replica && log.tail.commit(&commit.id).is_none()
+        });
+        judged.others.extend(own.map(|commit| commit.id.to_string()));
+        Ok(judged)
     }
 
     /// False if another tab was first.
@@ -121,6 +137,10 @@ impl<S: Storage> Store<S> {
             durability: self.durability,
             ..Write::default()
         };
+        for id in &judged.others {
+            let refusal = KeyRange::only(Refusal::key(id));
+            write.changes.push(Change::Delete(Table::Meta, refusal));
+        }
         for (commit, problem) in &judged.refused {
             let log = self.log.borrow();
             Refusal::of(&log.tail, commit, RefusalKind::Refused, problem).put(&mut write);
@@ -162,14 +182,14 @@ impl<S: Storage> Store<S> {
             None => log.push(number, record)?,
             Some(raised) => {
                 log.raised(raised)?;
+                log.rebased |= !judged.dirty.is_empty() && !judged.left.is_empty();
+                log.turns += 1;
                 if let Foreign::Streams(streams) = &mut log.foreign {
                     streams.extend(judged.dirty);
                 }
                 if let Settlements::Commits(settled) = &mut log.settled {
                     settled.extend(judged.settled);
                 }
-                log.rebased |= !judged.left.is_empty();
-                log.turns += 1;
             }
         }
         Ok(true)
@@ -197,6 +217,7 @@ fn judge(
         binding: log.bound()?.clone(),
         left: log.tail.left(),
         refused: Vec::new(),
+        others: HashSet::new(),
         dirty: HashSet::new(),
         settled: Vec::new(),
     };

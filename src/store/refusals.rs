@@ -304,7 +304,8 @@ impl<S: Storage> Store<S> {
     }
 
     /// Those of `ids` that were pending and are not any more.
-    pub(crate) async fn find_refused(&self, ids: Vec<&str>) -> Result<HashSet<String>, StoreError> {
+    pub(crate) async fn find_refused(&self, ids: HashSet<String>) -> Result<HashSet<String>, StoreError> {
+        let ids: Vec<String> = ids.into_iter().collect();
         let reads = ids.iter().map(|id| Read::Get(Table::Meta, Refusal::key(id)));
         let found = self.storage.read(reads.collect()).await?;
         let mut refused = HashSet::new();
@@ -313,8 +314,8 @@ impl<S: Storage> Store<S> {
             .zip(found)
             .filter_map(|(id, entries)| Some((id, entries.into_iter().next()?)))
         {
-            if decoded(id, &entry.value)?.kind != RefusalKind::Changed {
-                refused.insert(id.to_owned());
+            if decoded(&id, &entry.value)?.kind != RefusalKind::Changed {
+                refused.insert(id);
             }
         }
         Ok(refused)

@@ -379,7 +379,7 @@ fn failures() -> [(When, StorageError); 6] {
 /// Runs `scenario` once for each call that it makes and each way in which that may fail, and returns
 /// how many runs that were. The scenario builds its own [`Faulty`] storage from the
 /// faults it is handed, and asserts what must hold; it says which failure it was given if it panics.
-async fn fail_each_call(scenario: impl AsyncFn(Faults, &Fault)) -> u64 {
+pub(crate) async fn fail_each_call(scenario: impl AsyncFn(Faults, &Fault)) -> u64 {
     let mut runs = 0;
     for (when, error) in failures() {
         for call in 1.. {

@@ -415,8 +415,14 @@ async fn packed(store: &Store<MemoryStorage>) -> Vec<Vec<everfold::store::Entry>
     vec![all(&storage, Table::Segments).await, all(&storage, Table::Blocks).await]
 }
 
+/// More on demand: `EVERFOLD_CASES=10000`.
+fn cases() -> u32 {
+    let asked = std::env::var("EVERFOLD_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(128)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_doubled_or_decided_on_what_is_not_so(steps in prop::collection::vec(step(), 1..60)) {

@@ -5,15 +5,21 @@ use std::collections::HashSet;
 use everfold::commit::Mode;
 use everfold::position::Position;
 use everfold::store::{
-    Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Settled, Settlements, Storage, Store, StoreErrorKind, Table,
+    BindOptions, Faults, Faulty, Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Settled, Settlements, Storage,
+    Store, StoreErrorKind, Table,
 };
+use everfold::stream::Version;
 use everfold::sync::Cursor;
 use serde_json::{Value, json};
 
 use crate::contract::all;
+use crate::contract::ingest::{BulkCommit, ingested};
 use crate::contract::log::{any, append, appended, over, read_all};
 use crate::history::assert_sound;
-use crate::space::{Order, Space, assert_decided, bind, execute, rebase, store_answers, sync, sync_but, version_of};
+use crate::space::{
+    Order, SPACE, Space, assert_decided, bind, execute, rebase, store_answers, sync, sync_but, version_of,
+};
+use crate::tally::{ByStream, assert_replayed};
 
 /// A device that is bound to the space.
 async fn device(space: &Space) -> (MemoryDatabase, Store<MemoryStorage>) {
@@ -432,5 +438,182 @@ fn another_tab_appends_pending_commits_as_soon_as_one_has_bound_the_store() {
         assert_eq!(one.pending(), 1);
         let loaded = one.load("a", LoadQuery::default()).await.expect("loads");
         assert!(loaded.batch.text.contains("\"replica\",0"), "{}", loaded.batch.text);
+    });
+}
+
+/// 5,000 commits in bulk, pushed 500 at a time.
+#[test]
+fn a_long_queue_costs_no_more_calls_a_push_than_a_short_one() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let database = MemoryDatabase::new();
+        let faults = Faults::new();
+        let store = over(Faulty::new(MemoryStorage::open(&database), faults.clone())).await;
+        bind(&store, &space, None).await.expect("binds");
+        let ids: Vec<_> = (0..5_000).map(|number| format!("c{number}")).collect();
+        let commits: Vec<_> = ids
+            .iter()
+            .map(|id| BulkCommit {
+                id,
+                content: Some(id),
+                events: &[("a", 1), ("b", 1)],
+            })
+            .collect();
+        for part in commits.chunks(1_000) {
+            ingested(&store, part).await;
+        }
+        assert_eq!((store.pending(), store.confirmed()), (5_000, Position(0)));
+
+        let before = faults.calls();
+        let mut exchanges = 0;
+        while let Some(body) = store.push_body(500, 1 << 20).await.expect("writes") {
+            let answer = space.push(&body.text).await.expect("judges");
+            let pulled = store_answers(&store, &[answer]).await.expect("stores");
+            assert!(!pulled.rebase && !pulled.progress.rebased);
+            exchanges += 1;
+        }
+
+        assert_eq!(exchanges, 10);
+        assert!(faults.calls() - before <= 2 * exchanges, "{}", faults.calls() - before);
+        assert_eq!((store.pending(), store.confirmed()), (0, Position(10_000)));
+        let again = over(MemoryStorage::open(&database)).await;
+        assert_eq!(read_all(&again).await.len(), 10_000);
+        assert_sound(&again).await;
+    });
+}
+
+#[test]
+fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_confirmed() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (database, store) = device(&space).await;
+        appended(&store, &[any("c1", "s-0")]).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        appended(&store, &[any("c2", "s-0")]).await;
+
+        store
+            .put_snapshot("s-0", ("s", 1), Version(2), "{}", 2)
+            .await
+            .expect("passes over");
+        assert_eq!(all(&MemoryStorage::open(&database), Table::Snapshots).await, []);
+        store
+            .put_snapshot("s-0", ("s", 1), Version(1), "{}", 2)
+            .await
+            .expect("keeps");
+        assert_eq!(all(&MemoryStorage::open(&database), Table::Snapshots).await.len(), 1);
+        let loaded = store.load("s-0", LoadQuery::default()).await.expect("loads");
+        assert_eq!((loaded.version, loaded.confirmed), (Version(2), Version(1)));
+
+        let write = |generation: u64, from: u64, to: u64| {
+            json!({
+                "name": "rows", "version": 1, "generation": generation, "expectedCheckpoint": from, "checkpoint": to,
+                "rows": [["row", to, [], []]],
+            })
+            .to_string()
+        };
+        let generation = store.projection("rows", 1).await.expect("makes").state.generation;
+        for (from, to, stored) in [(0, 2, false), (0, 1, true), (1, 2, false)] {
+            let text = write(generation, from, to);
+            let write = everfold::json::parse(&text).expect("is a write");
+            assert_eq!(
+                store.write_rows(&write).await.expect("answers"),
+                stored,
+                "{from} to {to}"
+            );
+        }
+        assert_eq!(store.view::<ByStream>().count().await.expect("folds"), 1);
+        sync(&store, &space, 10).await.expect("syncs");
+        let events = read_all(&store).await;
+        assert_replayed::<ByStream, _>(&store, &database, &events).await;
+    });
+}
+
+#[test]
+fn what_is_imported_is_pending_and_what_is_exported_has_it() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let plain = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        appended(&plain, &[any("c1", "a"), any("c2", "b")]).await;
+        let (_, store) = device(&space).await;
+        done(&store, "own", &put("a")).await;
+
+        let imported = store.import(&export(&plain).await, true).await.expect("imports");
+
+        assert_eq!((imported.added.commits, imported.position), (2, Position(3)));
+        assert_eq!((store.pending(), store.confirmed()), (3, Position(0)));
+        let again = store.import(&export(&plain).await, true).await.expect("imports");
+        assert_eq!(again.added.commits, 0);
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!(space.log().await.len(), 3);
+        done(&store, "pending", &put("a")).await;
+        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        copy.import(&export(&store).await, false).await.expect("imports");
+        assert_eq!(read_all(&copy).await, read_all(&store).await);
+    });
+}
+
+async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
+    let mut file = Vec::new();
+    for part in 0.. {
+        match store.export_part(part).await.expect("exports") {
+            Some(bytes) => file.extend(bytes),
+            None => break,
+        }
+    }
+    file
+}
+
+#[test]
+fn a_store_is_bound_before_anybody_has_reached_the_server() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        space.foreign("f1", &[("a", 5)]).await;
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        let offline = BindOptions {
+            space: SPACE.to_owned(),
+            subject: "ann".to_owned(),
+            cursor: None,
+            empty: false,
+            adopt: None,
+        };
+
+        let state = store.bind(&offline).await.expect("binds").expect("is bound");
+        assert_eq!(state.cursor, None);
+        done(&store, "c1", &add("a")).await;
+        assert_eq!((store.pending(), store.confirmed()), (1, Position(0)));
+        assert_eq!(store.push_body(10, 1 << 20).await.expect("writes"), None);
+        let store = over(MemoryStorage::open(&database)).await;
+        bind(&store, &space, None).await.expect("binds");
+        sync(&store, &space, 10).await.expect("syncs");
+
+        assert_eq!(assert_decided(&space.log().await)["a"], 6);
+        let other = BindOptions {
+            space: "another".to_owned(),
+            ..offline.clone()
+        };
+        assert!(matches!(
+            store.bind(&other).await.expect_err("is bound").kind(),
+            StoreErrorKind::Bound(_)
+        ));
+        done(&store, "c2", &add("a")).await;
+        let other = BindOptions {
+            subject: "bob".to_owned(),
+            ..offline.clone()
+        };
+        assert!(matches!(
+            store.bind(&other).await.expect_err("work is pending").kind(),
+            StoreErrorKind::Bound(_)
+        ));
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!(
+            store.bind(&other).await.expect("binds").expect("is bound").subject,
+            "bob"
+        );
+        let plain = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        appended(&plain, &[any("c1", "a")]).await;
+        assert_eq!(plain.bind(&offline).await.expect("waits"), None);
+        appended(&plain, &[any("c2", "a")]).await;
+        assert_eq!(plain.pending(), 0);
     });
 }
