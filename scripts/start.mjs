@@ -1,14 +1,16 @@
-// The demo, from a fresh clone to a page that can be opened: set up, build the package, build the page, serve it.
+// The demo, from a fresh clone to a page that can be opened: set up, build the package, the page and the server, serve it.
 //
-//   npm start                 the production build, as it is published; `-- --port 4000` for another port
+//   npm start                 the production build, as it is published, and the sync server on the same address;
+//                             `-- --port 4000` for another port
 //   npm start -- --dev        Vite's development server, with hot reload of the page
 
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { main, root, run, step } from "./command.mjs";
-import { serve, strictPolicy } from "./serve.mjs";
+import { buildServer, freePort, startServer } from "./server.mjs";
 
 const page = join(root, "www");
 const vite = join(root, "node_modules", ".bin", "vite");
@@ -27,23 +29,18 @@ async function start() {
     await run(vite, values.port === undefined ? [] : ["--port", values.port], { cwd: page });
     return;
   }
-  const folder = await buildDemo();
-  const { url } = await serveOnFreePort(folder, Number(values.port ?? 4173));
-  process.stdout.write(`\nThe demo is at ${url}\nPress Ctrl+C to stop.\n`);
-}
-
-// IndexedDB belongs to host and port, so the same port is kept whenever it is free.
-async function serveOnFreePort(folder, port) {
-  for (let candidate = port; candidate < port + 20; candidate += 1) {
-    try {
-      return await serve(folder, { port: candidate, policy: strictPolicy });
-    } catch (error) {
-      if (error.code !== "EADDRINUSE") {
-        throw error;
-      }
-    }
+  const site = await buildDemo();
+  const program = await buildServer("server");
+  const port = await freePort(Number(values.port ?? 4173));
+  // Devices remember what the server has: so it is kept beside what is built, and by port, as they are.
+  const folder = join(root, ".everfold");
+  mkdirSync(folder, { recursive: true });
+  const server = await startServer(program, { data: join(folder, `demo-${port}.sqlite3`), port, site });
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => void server.stop(signal));
   }
-  return serve(folder, { policy: strictPolicy });
+  process.stdout.write(`\nThe demo is at ${server.url}, and so is its sync server.\nPress Ctrl+C to stop.\n`);
+  await server.ended;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -4,11 +4,13 @@
 //   npm run test:e2e -- tests/e2e/kill.test.ts   further words go to the runner of that part
 //   npm run test:slow                         more than ten kills, more than 10,000 seeds, millions of events
 
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDriver } from "./browser.mjs";
 import { build, buildExample } from "./build.mjs";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
+import { buildServer, startServer } from "./server.mjs";
 import { setUp } from "./setup.mjs";
 import { buildDemo } from "./start.mjs";
 import { wasmEnvironment } from "./toolchain.mjs";
@@ -43,6 +45,23 @@ async function native(words, slow) {
   // Examples in the documentation are tests too, and nextest does not run them.
   if (!slow && words.length === 0) {
     await run("cargo", ["test", "--doc", "--quiet"]);
+    await conformance();
+  }
+}
+
+// The script that checks any server, on ours.
+async function conformance() {
+  const folder = mkdtempSync(join(tmpdir(), "everfold-conformance-"));
+  const server = await startServer(await buildServer(), { data: join(folder, "data.sqlite3") });
+  try {
+    const body = JSON.stringify({ subject: "conformance", space: "*" });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(new URL("dev/token", server.url), { method: "POST", headers, body });
+    const { token } = await answer.json();
+    await run("node", ["scripts/conformance.mjs", server.url, "--token", token], { quiet: true });
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

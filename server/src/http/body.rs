@@ -16,8 +16,9 @@ use super::problem::{Answer, malformed};
 /// must be possible to push each.
 const ALWAYS_INFLATED: usize = 1 << 20;
 
-/// Bytes of a refused body that are read all the same.
+/// Bytes of a refused body that are read all the same, and what between two of its parts is a pause.
 const DRAINED: usize = 32 << 20;
+const A_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a body may be.
 #[derive(Debug, Clone, Copy)]
@@ -70,20 +71,16 @@ pub(super) async fn read_json(headers: &HeaderMap, body: &mut Body, limits: Body
 }
 
 /// Reads what is left of a body that nobody wants, as most clients hear no answer before they have sent all of theirs.
-/// Within reason: a connection that brings more is closed.
-pub(super) async fn drain(body: &mut Body, within: Duration) {
+/// Who pauses listens; and a connection that brings more than is reasonable is closed.
+pub(super) async fn drain(body: &mut Body) {
     let mut left = DRAINED;
-    let read = async {
-        while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            match left.checked_sub(length) {
-                Some(rest) => left = rest,
-                None => return,
-            }
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(A_PAUSE, body.frame()).await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
         }
-    };
-    // A caller that is slower than this hears no answer.
-    drop(tokio::time::timeout(within, read).await);
+    }
 }
 
 fn is_gzipped(headers: &HeaderMap) -> Result<bool, Answer> {

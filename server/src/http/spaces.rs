@@ -81,7 +81,7 @@ pub(super) async fn push(
     let (head, mut body) = request.into_parts();
     match read_body(&app, space, &head.headers, &mut body).await {
         Err(refused) => {
-            drain(&mut body, Duration::from_secs(app.settings.limits.body_seconds)).await;
+            drain(&mut body).await;
             Err(refused)
         }
         Ok((space, grant, body)) => {

@@ -212,7 +212,7 @@ fn the_older_of_two_tails_of_a_replica_ends_and_nobody_ends_those_of_others() {
 #[test]
 fn a_tail_ends_when_its_token_does() {
     let server = Running::with(|settings| settings.tokens.leeway = 0);
-    let claims = Claims::owner("acme").with("exp", json!(now() + 2));
+    let claims = Claims::owner("acme").with("exp", json!(now() + 4));
     let mut tail = Tail::with_token(&server, "", &claims.sign());
 
     while tail.next() != Said::End {}
