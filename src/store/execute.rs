@@ -162,7 +162,7 @@ impl<S: Storage> Store<S> {
                     });
                 }
                 Some(Outcome::Invalid(error)) => return Err(ExecuteError::Invalid(error)),
-                Some(Outcome::Duplicate(_) | Outcome::Reused) => {
+                Some(Outcome::Duplicate(_) | Outcome::Reused | Outcome::Refused) => {
                     return Err(ExecuteError::CommitIdKnown(options.commit_id.clone()));
                 }
                 // Someone was faster, and is known now: decide again.

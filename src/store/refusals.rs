@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::append::MAX_TRIES;
 use super::batch::BatchWriter;
 use super::read::Sink;
-use super::storage::{Change, Check, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::storage::{Change, Check, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::tail::{Tail, TailCommit};
 use super::{Store, StoreError};
 use crate::json::ObjectWriter;
@@ -223,8 +223,8 @@ impl Refusal {
 }
 
 impl<S: Storage> Store<S> {
-    /// The refusals that are not dismissed, oldest first, a JSON list of `CoreRefusal`s.
-    pub async fn refusals(&self) -> Result<String, StoreError> {
+    /// All refusals by the ids of their commits, as they are stored.
+    pub(crate) async fn stored_refusals(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.check_open()?;
         let scan = Read::Scan {
             table: Table::Meta,
@@ -232,16 +232,44 @@ impl<S: Storage> Store<S> {
             order: Order::Ascending,
             limit: None,
         };
+        let found = self.storage.read(vec![scan]).await?;
+        let id = |entry: Entry| match entry.key {
+            Key::List(mut parts) => match parts.pop() {
+                Some(Key::Text(id)) => Some((id, entry.value)),
+                _ => None,
+            },
+            _ => None,
+        };
+        Ok(found.into_iter().flatten().filter_map(id).collect())
+    }
+
+    /// What adds refusals of an export, but for those of commits that this store has one of.
+    pub(crate) async fn new_refusals(&self, refusals: &[(String, Vec<u8>)]) -> Result<Write, StoreError> {
+        let known = if refusals.is_empty() {
+            Vec::new()
+        } else {
+            self.stored_refusals().await?
+        };
+        let mut write = Write {
+            durability: self.durability,
+            ..Write::default()
+        };
+        for (id, bytes) in refusals {
+            decoded(id, bytes)?;
+            if known.iter().all(|(other, _)| other != id) {
+                write
+                    .changes
+                    .push(Change::Put(Table::Meta, Refusal::key(id), bytes.clone()));
+            }
+        }
+        Ok(write)
+    }
+
+    /// The refusals that are not dismissed, oldest first, a JSON list of `CoreRefusal`s.
+    pub async fn refusals(&self) -> Result<String, StoreError> {
         let mut refusals = Vec::new();
-        for entry in self.storage.read(vec![scan]).await?.into_iter().flatten() {
-            let id = match &entry.key {
-                Key::List(parts) => match parts.get(1) {
-                    Some(Key::Text(id)) => id.as_str(),
-                    _ => "",
-                },
-                _ => "",
-            };
-            refusals.push(decoded(id, &entry.value)?);
+        for (id, bytes) in self.stored_refusals().await? {
+            refusals.push(decoded(&id, &bytes)?);
         }
         refusals.retain(|refusal| !refusal.dismissed);
         refusals.sort_by_key(|refusal| refusal.number);

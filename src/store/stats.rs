@@ -40,7 +40,7 @@ pub struct ProjectionStats {
     /// Where it stands.
     #[serde(flatten)]
     pub state: ProjectionState,
-    /// How many positions it is behind the log.
+    /// How many positions it is behind the confirmed log.
     pub lag: u64,
 }
 
@@ -76,7 +76,7 @@ impl<S: Storage> Store<S> {
             projections: projections
                 .into_iter()
                 .map(|(name, version, state)| {
-                    let lag = events.saturating_sub(state.checkpoint.0);
+                    let lag = log.confirmed().0.saturating_sub(state.checkpoint.0);
                     ProjectionStats {
                         name,
                         version,

@@ -33,6 +33,7 @@ const PART: u64 = 1;
 const REPLICA: u64 = 2;
 const EVENTS: u64 = 3;
 const COMMITS: u64 = 4;
+const REFUSAL: u64 = 5;
 
 const HEADER: u64 = 1;
 const BODY: u64 = 2;
@@ -108,7 +109,15 @@ impl<S: Storage> Store<S> {
     pub async fn export_part(&self, part: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.ready().await?;
         if part == 0 {
-            let until = self.log.borrow().position();
+            let until = {
+                let log = self.log.borrow();
+                // What is pending may move up meanwhile; it belongs to the export all the same.
+                if log.binding.is_some() {
+                    Position(u64::MAX)
+                } else {
+                    log.position()
+                }
+            };
             self.export.set(Some(ExportProgress {
                 until,
                 ..ExportProgress::default()
@@ -121,10 +130,17 @@ impl<S: Storage> Store<S> {
             return Ok(None);
         };
         if export.after >= export.until {
+            let refusals = self.stored_refusals().await?;
             self.export.set(None);
             let mut frame = begin(END);
             put_number(&mut frame, EVENTS, export.written.events);
             put_number(&mut frame, COMMITS, export.written.commits);
+            for (id, refusal) in refusals {
+                let mut bytes = Vec::new();
+                put_bytes(&mut bytes, id.as_bytes());
+                bytes.extend_from_slice(&refusal);
+                put_field(&mut frame, REFUSAL, &bytes);
+            }
             return Ok(Some(close(frame)));
         }
         let (export, content) = self.with_blocks(async || self.try_export(export).await).await?;
@@ -187,19 +203,24 @@ impl<S: Storage> Store<S> {
                     continue;
                 }
             };
+            let refusals = self.new_refusals(&contents.refusals).await?;
             if commits.is_empty() {
+                if !refusals.changes.is_empty() {
+                    self.storage.write(refusals).await?;
+                }
                 return Ok(Imported {
                     position,
                     added: ExportContent::default(),
                 });
             }
             if self.log.borrow().binding.is_some() {
-                match self.import_pending(&commits, heads).await? {
+                match self.import_pending(&commits, heads, refusals).await? {
                     Some(imported) => return Ok(imported),
                     None => continue,
                 }
             }
             let (mut write, floor) = self.floor_above_tail()?;
+            write.changes.extend(refusals.changes);
             let segments = place(&commits, position, heads).map_err(damaged)?;
             let last = segments.last().map_or(position, |segment| segment.directory.last());
             for segment in segments {
@@ -239,6 +260,7 @@ impl<S: Storage> Store<S> {
         &self,
         commits: &[CommitParts<'_>],
         mut heads: HashMap<String, Version>,
+        mut write: Write,
     ) -> Result<Option<Imported>, StoreError> {
         let damaged = |reason| StoreError::format("the import file", reason);
         let (number, position, subject) = {
@@ -275,8 +297,15 @@ impl<S: Storage> Store<S> {
             let log = self.log.borrow();
             log.appended(number, position, texts.iter().map(Vec::as_slice))
         };
-        let stored = self.write_record(number, record, 1).await?;
-        Ok(stored.then_some(Imported { position, added }))
+        write.changes.push(Change::Append {
+            value: record.clone(),
+            expected: number,
+        });
+        if !self.write_log(write).await? {
+            return Ok(None);
+        }
+        self.log.borrow_mut().push(number, record)?;
+        Ok(Some(Imported { position, added }))
     }
 
     /// A write that seals the tail, if there is one, and the floor above it. It fails if another tab
@@ -370,6 +399,8 @@ pub fn check_export(file: &[u8]) -> Result<ExportContent, StoreError> {
 struct ExportFile {
     /// Unpacked, each the commits of one part.
     parts: Vec<Vec<u8>>,
+    /// By the ids of their commits.
+    refusals: Vec<(String, Vec<u8>)>,
     end: ExportContent,
 }
 
@@ -387,6 +418,7 @@ fn read_file(file: &[u8]) -> Result<ExportFile, StoreError> {
     let damaged = |reason| StoreError::format("the import file", reason);
     let mut content = ExportFile {
         parts: Vec::new(),
+        refusals: Vec::new(),
         end: ExportContent::default(),
     };
     let mut kinds = Vec::new();
@@ -426,6 +458,10 @@ fn read_part(frame: &[u8], content: &mut ExportFile) -> Result<u64, FormatError>
             (BODY, COMMITS) => content.parts.push(unpack(reader.all())?),
             (END, EVENTS) => content.end.events = reader.varint(),
             (END, COMMITS) => content.end.commits = reader.varint(),
+            (END, REFUSAL) => {
+                let id = reader.text("id of a refusal").to_owned();
+                content.refusals.push((id, reader.all().to_vec()));
+            }
             _ => {}
         }
     }
