@@ -132,6 +132,9 @@ pub struct PushBody {
     pub commits: usize,
 }
 
+/// At most so many bytes are around the commits of a push: cursor, replica.
+const AROUND_COMMITS: usize = 1_024;
+
 /// Writes the body of a push commit by commit, as long as it may grow.
 pub(crate) struct PushWriter {
     commits: String,
@@ -146,7 +149,7 @@ impl PushWriter {
             commits: String::new(),
             count: 0,
             max_commits: max_commits.max(1),
-            max_bytes,
+            max_bytes: max_bytes.saturating_sub(AROUND_COMMITS),
         }
     }
 

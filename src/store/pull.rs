@@ -221,10 +221,6 @@ fn judge(
         dirty: HashSet::new(),
         settled: Vec::new(),
     };
-    let places = judged.left.iter().enumerate();
-    let places: HashMap<Rc<str>, usize> = places
-        .map(|(place, (commit, _))| (Rc::clone(&commit.id), place))
-        .collect();
     let mut gone = vec![false; judged.left.len()];
     let mut first = 0;
     for answer in answers {
@@ -242,9 +238,9 @@ fn judge(
                     judged.binding.head.number
                 )));
             }
-            let place = places
-                .get(&*commit.id)
-                .copied()
+            let place = log
+                .tail
+                .pending_place(&commit.id)
                 .filter(|place| gone.get(*place) == Some(&false));
             let own = place
                 .and_then(|place| judged.left.get(place))
@@ -276,9 +272,9 @@ fn judge(
         let PushResult::Refused { id, problem } = result else {
             continue;
         };
-        let place = places
-            .get(&**id)
-            .copied()
+        let place = log
+            .tail
+            .pending_place(id)
             .filter(|place| gone.get(*place) == Some(&false));
         if let Some(place) = place
             && let Some((own, _)) = judged.left.get(place)

@@ -230,29 +230,24 @@ impl Tail {
         if drafts.peek().is_none() && record.dropped.is_empty() {
             return;
         }
+        let drafts: Vec<_> = drafts.map(|draft| (self.pending_place(&draft.id), draft)).collect();
+        let dropped: Vec<_> = record.dropped.iter().map(|id| self.pending_place(id)).collect();
         let mut pending = self.take_pending();
-        let places = pending.iter().enumerate();
-        let places: HashMap<Rc<str>, usize> = places.map(|(place, draft)| (Rc::clone(&draft.id), place)).collect();
         let mut left = vec![true; pending.len()];
-        let mut take = |id: &str| {
-            let place = *places.get(id)?;
-            std::mem::take(left.get_mut(place)?).then(|| pending.get(place))?
-        };
+        let mut take = |place: Option<usize>| std::mem::take(left.get_mut(place?)?).then(|| pending.get(place?))?;
         let mut names = Vec::new();
-        for draft in drafts {
+        for (place, draft) in drafts {
             names.extend(draft.names());
-            if let Some(own) = take(&draft.id) {
+            if let Some(own) = take(place) {
                 names.extend(own.names());
                 news.settled
                     .push((draft.id.to_string(), Settled::Confirmed, draft.attempt));
             }
             self.add(draft, CommitStatus::Confirmed);
         }
-        for id in &record.dropped {
-            if let Some(own) = take(id) {
-                names.extend(own.names());
-                news.settled.push(((*id).to_owned(), Settled::Refused, own.attempt));
-            }
+        for own in dropped.into_iter().filter_map(take) {
+            names.extend(own.names());
+            news.settled.push((own.id.to_string(), Settled::Refused, own.attempt));
         }
         news.streams.extend(names);
         let mut left = left.into_iter();
@@ -547,6 +542,11 @@ impl Tail {
     /// The commit with this id.
     pub(crate) fn commit(&self, id: &str) -> Option<&Rc<TailCommit>> {
         self.commit_by_id.get(id).and_then(|place| self.commits.get(*place))
+    }
+
+    /// The place of the pending commit with this id among those that are pending.
+    pub(crate) fn pending_place(&self, id: &str) -> Option<usize> {
+        self.commit_by_id.get(id)?.checked_sub(self.confirmed_commits)
     }
 
     /// The events of one of its commits.
