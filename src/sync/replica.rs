@@ -478,8 +478,11 @@ impl Replica {
     }
 
     fn state(&mut self, now: i64) -> State {
-        if !self.started || self.paused {
+        if !self.started {
             return State::Off;
+        }
+        if self.paused {
+            return State::Offline;
         }
         if self.blocked_by.is_some() {
             return State::Blocked;

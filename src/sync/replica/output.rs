@@ -71,7 +71,7 @@ pub struct Status {
 /// How sync stands, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
-    /// Not started, or paused.
+    /// Not started.
     #[default]
     Off,
     /// The server has not been heard yet.
@@ -82,7 +82,7 @@ pub enum State {
     Pushing,
     /// Asking for what the server has.
     Pulling,
-    /// The server does not answer, for now.
+    /// The server does not answer for now, or sync is paused.
     Offline,
     /// Somebody has to do something.
     Blocked,

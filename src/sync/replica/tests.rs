@@ -492,9 +492,19 @@ fn a_pause_ends_everything_and_loses_nothing() {
     device.say(Input::Committed { pending: 1 });
 
     assert_eq!(device.say(Input::Pause), ["cancel 3", "cancel 2"]);
-    assert_eq!(device.status.state, State::Off);
+    assert_eq!(device.status.state, State::Offline);
     assert_eq!(device.say(Input::Now), NOTHING);
     assert_eq!(device.say(Input::Resume), ["push 4"]);
+}
+
+#[test]
+fn a_pause_before_the_start_holds() {
+    let mut device = Device::new();
+    device.say(Input::Pause);
+    device.say(start(1));
+
+    assert_eq!(device.say(Input::Leading(true)), NOTHING);
+    assert_eq!(device.say(Input::Resume), ["token"]);
 }
 
 #[test]
