@@ -83,6 +83,10 @@ mod hex;
 pub mod json;
 mod log;
 pub mod module;
+#[cfg(feature = "planted-bugs")]
+pub mod plant;
+#[cfg(not(feature = "planted-bugs"))]
+mod plant;
 pub mod position;
 pub mod projection;
 pub mod store;

@@ -13,6 +13,7 @@ use super::{Store, StoreError};
 use crate::commit::NewCommit;
 use crate::log::directory::Directory;
 use crate::log::segment::{self, Segment};
+use crate::plant::bend;
 use crate::position::Position;
 use crate::stream::Version;
 
@@ -175,6 +176,8 @@ impl<S: Storage> Store<S> {
             };
             (write, sealed)
         };
+        let mut write = write;
+        let _ = bend(&mut write);
         match self.storage.write(write).await {
             Ok(Written::Done) => {}
             Ok(Written::Raced | Written::CheckFailed { .. }) => return Ok(false),

@@ -18,6 +18,7 @@ use crate::log::commit::split_commit;
 use crate::log::directory::Directory;
 use crate::log::record::{RecordKind, SyncRecord};
 use crate::log::segment;
+use crate::plant::bend;
 use crate::position::Position;
 use crate::stream::Version;
 
@@ -205,7 +206,12 @@ impl<S: Storage> Store<S> {
     }
 
     /// Runs a transaction that changes the log. False if another tab was first, and nothing is written.
-    pub(crate) async fn write_log(&self, write: Write) -> Result<bool, StoreError> {
+    pub(crate) async fn write_log(&self, mut write: Write) -> Result<bool, StoreError> {
+        if let Some(first) = bend(&mut write)
+            && self.storage.write(first).await? != Written::Done
+        {
+            return Ok(false);
+        }
         match self.storage.write(write).await {
             Ok(written) => Ok(written == Written::Done),
             // It may have been applied: the log is read again before anything else is written.

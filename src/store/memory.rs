@@ -58,6 +58,17 @@ impl MemoryDatabase {
         NAMED.with_borrow_mut(|named| named.entry(name.to_owned()).or_default().clone())
     }
 
+    /// Another database with the same content, as of a copied profile.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let database = self.0.borrow();
+        Self(Rc::new(RefCell::new(Database {
+            tables: database.tables.clone(),
+            given: database.given,
+            handles: Vec::new(),
+        })))
+    }
+
     /// Forgets the database of this name and closes its handles, with [`ClosedBy::Deletion`].
     pub fn delete(name: &str) {
         let Some(MemoryDatabase(database)) = NAMED.with_borrow_mut(|named| named.remove(name)) else {

@@ -19,6 +19,7 @@ use super::tail::{Settled, TailCommit};
 use super::wire::{put_wire, wire_of};
 use super::{Progress, Store, StoreError};
 use crate::log::record::{RecordKind, SyncRecord};
+use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::stream::Version;
 use crate::sync::{PushAnswer, PushResult, WireCommit, WireStream, digest, next_hash};
@@ -248,7 +249,8 @@ fn judge(
             let stood = judged.confirm(log, commit, own.as_deref(), place == Some(first))?;
             if let (Some(place), Some(own)) = (place, own) {
                 if let Some(gone) = gone.get_mut(place) {
-                    *gone = true;
+                    *gone = !is_planted(Plant::ConfirmedStaysPending)
+                        && (stood || !is_planted(Plant::AcceptedDecidedAgain));
                 }
                 if stood {
                     first += 1;
@@ -295,7 +297,7 @@ fn judge(
     let mut gone = gone.into_iter();
     judged.left.retain(|_| gone.next() == Some(false));
     for (commit, undecided) in &mut judged.left {
-        *undecided |= !judged.dirty.is_empty() && commit.touched().any(|stream| judged.dirty.contains(&**stream));
+        *undecided |= !judged.dirty.is_empty() && commit.stands_on(|stream| judged.dirty.contains(stream));
     }
     Ok(judged)
 }
@@ -351,6 +353,7 @@ impl Judged {
             self.binding.confirmed.0 += stream.events.len() as u64;
         }
         stands &= stored_streams.next().is_none();
+        stands |= is_planted(Plant::WinnerNotDirty) && stored.is_some();
         let digest = digest(&whole);
         self.binding.head.hash = next_hash(&self.binding.head.hash, &whole, &digest);
         self.binding.head.number += 1;

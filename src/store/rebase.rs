@@ -29,6 +29,7 @@ use crate::log::bytes::put_bytes;
 use crate::log::commit::{CommitFields, CommitParts, put_events, put_header, put_stream, read_commit, split_commit};
 use crate::log::event::{put_event, read_event};
 use crate::log::record::{CommitStatus, RecordKind, SyncRecord};
+use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::stream::{Version, check_id};
 
@@ -290,7 +291,9 @@ impl<S: Storage> Store<S> {
             walk.take(decision)?;
         }
         loop {
-            walk.extend(&self.log.borrow());
+            if walk.commits.is_empty() || !is_planted(Plant::AppendedForgotten) {
+                walk.extend(&self.log.borrow());
+            }
             let Some((commit, undecided)) = walk.commits.get(walk.verdicts.len()).cloned() else {
                 return Ok(None);
             };
@@ -409,7 +412,7 @@ impl Walk {
     /// What becomes of a commit, if nobody has to be asked.
     fn judge(&self, commit: &TailCommit, undecided: bool) -> Result<Option<Verdict>, StoreError> {
         let stands_on =
-            |streams: &HashSet<Rc<str>>| !streams.is_empty() && commit.touched().any(|stream| streams.contains(stream));
+            |streams: &HashSet<Rc<str>>| !streams.is_empty() && commit.stands_on(|stream| streams.contains(stream));
         let blocked = stands_on(&self.blocked_streams);
         if !undecided && !blocked && !stands_on(&self.dirty) {
             return Ok(Some(Verdict::Stays));
@@ -575,7 +578,7 @@ impl Walk {
         put_header(
             &mut bytes,
             &CommitFields {
-                attempt: fields.attempt + 1,
+                attempt: fields.attempt + u64::from(!is_planted(Plant::AttemptNotRaised)),
                 definition: definition.map_or(fields.definition, |definition| Some(&definition.name)),
                 definition_version: definition
                     .map_or(fields.definition_version, |definition| definition.version.into()),
@@ -667,6 +670,7 @@ impl Walk {
         self.passed += commit.events();
         let mut index = 0;
         match &verdict {
+            Verdict::Refused { .. } if is_planted(Plant::RefusedNotDirty) => {}
             Verdict::Refused { .. } => self.dirty.extend(written()),
             Verdict::Stays | Verdict::Blocked => {
                 for (stream, _, count) in &commit.streams {
@@ -681,7 +685,8 @@ impl Walk {
             }
             Verdict::Becomes(bytes) => {
                 let parts = split_commit(bytes).map_err(damaged)?;
-                let changed = read_commit(&parts.header).map_err(damaged)?.attempt != commit.attempt;
+                let changed = read_commit(&parts.header).map_err(damaged)?.attempt != commit.attempt
+                    && !is_planted(Plant::ChangedNotDirty);
                 if changed {
                     self.dirty.extend(written());
                 }

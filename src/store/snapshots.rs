@@ -8,6 +8,7 @@ use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_field, put_number, put_signed_number};
 use crate::log::frame::{self, Kind};
 use crate::log::record::CommitStatus;
+use crate::plant::{Plant, is_planted};
 use crate::stream::Version;
 
 /// The state of one stream at a version.
@@ -102,7 +103,7 @@ impl<S: Storage> Store<S> {
             let first = log
                 .tail
                 .events_of(stream)
-                .find(|event| event.status() == CommitStatus::Pending);
+                .find(|event| event.status() == CommitStatus::Pending && !is_planted(Plant::PendingSnapshot));
             // An unread tail may hold anything.
             let unknown = log.unread.is_some() && log.binding.is_some();
             if unknown || first.is_some_and(|event| event.recorded().version <= version) {

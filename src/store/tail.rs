@@ -13,6 +13,7 @@ use crate::log::FormatError;
 use crate::log::block::{Recorded, RecordedCommit, StreamSpan};
 use crate::log::commit::{CommitParts, StreamFields, join_commit, read_commit, split_commit};
 use crate::log::record::{CommitStatus, JournalRecord, RecordKind, decode_record};
+use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::stream::{ExpectedVersion, Version};
 
@@ -57,6 +58,12 @@ impl TailCommit {
     /// The streams that it wrote or read.
     pub(crate) fn touched(&self) -> impl Iterator<Item = &Rc<str>> {
         self.streams.iter().map(|(stream, ..)| stream).chain(&self.reads)
+    }
+
+    /// Whether it wrote or read one of these streams.
+    pub(crate) fn stands_on(&self, is_one: impl Fn(&str) -> bool) -> bool {
+        let written = self.streams.iter().any(|(stream, ..)| is_one(stream));
+        written || (!is_planted(Plant::ReadsNotDirty) && self.reads.iter().any(|stream| is_one(stream)))
     }
 }
 

@@ -19,6 +19,7 @@ use super::rules::{Rules, Streams};
 use super::space_log::{KnownCommit, StoredCommit};
 use crate::commit::Mode;
 use crate::json::RawJson;
+use crate::plant::{Plant, is_planted};
 use crate::stream::Version;
 
 /// What a push is judged on: how the log is before it.
@@ -115,7 +116,14 @@ impl<'g, R: Rules> Judge<'g, '_, R> {
             return refused(problem);
         }
         let digest = digest(commit);
-        if let Some(known) = self.ground.known.get(&*commit.id) {
+        if is_planted(Plant::VersionsBeforeIds)
+            && commit.mode == Mode::Intent
+            && let Some(conflict) = self.conflict(commit)
+        {
+            return conflict;
+        }
+        let known = self.ground.known.get(&*commit.id);
+        if let Some(known) = known.filter(|_| !is_planted(Plant::IdsForgotten)) {
             if known.attempt == commit.attempt && known.digest != digest {
                 let detail = format!(
                     "commit {} says something else, it is number {}",
@@ -174,6 +182,8 @@ impl<'g, R: Rules> Judge<'g, '_, R> {
         let streams = commit.streams.as_deref().unwrap_or_default().iter();
         let written = streams.map(|stream| (&*stream.stream_id, stream.before.unwrap_or_default()));
         let read = commit.reads.iter().map(|read| (&*read.stream_id, read.version));
+        let written = written.filter(|_| !is_planted(Plant::VersionsUnchecked));
+        let read = read.filter(|_| !is_planted(Plant::ReadsUnchecked));
         written.chain(read).find_map(|(stream, expected)| {
             let actual = self.version(stream);
             (actual != expected).then(|| Verdict::Conflict {
@@ -265,8 +275,9 @@ impl Verdict {
     fn ends(&self, commit: &WireCommit<'_>) -> bool {
         match self {
             Self::Accepted { .. } | Self::NotAttempted { .. } => false,
-            Self::Duplicate(known) => known.attempt != commit.attempt,
-            Self::Conflict { .. } | Self::Refused(_) => true,
+            Self::Duplicate(known) => known.attempt != commit.attempt && !is_planted(Plant::OtherAttemptGoesOn),
+            Self::Conflict { .. } => !is_planted(Plant::ConflictGoesOn),
+            Self::Refused(_) => true,
         }
     }
 

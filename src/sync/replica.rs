@@ -17,6 +17,7 @@ pub use input::{Input, TailEvent};
 pub use output::{Output, Request, State, Status};
 
 use super::backoff::Backoff;
+use crate::plant::{Plant, is_planted};
 
 /// What a push brings unless the shell says otherwise.
 const PUSH_COMMITS: u64 = 500;
@@ -406,7 +407,8 @@ impl Replica {
                 return;
             }
         }
-        let pushes = self.pending > 0 && !self.rebase && !self.behind && self.pushing.until(now).is_none();
+        let undecided = self.rebase && !is_planted(Plant::UndecidedPushed);
+        let pushes = self.pending > 0 && !undecided && !self.behind && self.pushing.until(now).is_none();
         if !self.bound {
             self.send(Request::Capabilities, now);
         } else if pushes {
