@@ -15,7 +15,7 @@ import { setUp } from "./setup.mjs";
 import { buildDemo } from "./start.mjs";
 import { wasmEnvironment } from "./toolchain.mjs";
 
-const parts = { native, ts, types, browser, facade, e2e };
+const parts = { native, simulation, ts, types, browser, facade, e2e };
 
 async function native(words, slow) {
   await setUp();
@@ -27,6 +27,8 @@ async function native(words, slow) {
       "--workspace",
       "--no-tests",
       "pass",
+      // It has a part of its own.
+      ...["--filterset", "not binary(simulation)"],
       ...(slow ? ["--release"] : []),
       ...ignored,
       ...words,
@@ -63,6 +65,18 @@ async function conformance() {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+// Sync, in a faulty world: tests/simulation. It needs a build for speed.
+async function simulation(words, slow) {
+  await setUp();
+  await run(
+    "cargo",
+    ["test", "--profile", "simulation", "--features", "planted-bugs", "--test", "simulation", ...words].concat(
+      words.includes("--") ? [] : ["--", "--nocapture", "--test-threads", "1"],
+    ),
+    { env: slow ? { EVERFOLD_SEEDS: process.env.EVERFOLD_SEEDS ?? "1000000" } : {} },
+  );
 }
 
 async function ts(words) {
@@ -146,7 +160,7 @@ async function all() {
 await main(async () => {
   const [name, ...words] = process.argv.slice(2);
   if (name === "slow") {
-    for (const part of ["native", "facade", "e2e"]) {
+    for (const part of ["native", "simulation", "facade", "e2e"]) {
       await step(`test:${part}, slow`, () => parts[part](words, true));
     }
   } else if (name === undefined) {

@@ -1,0 +1,57 @@
+//! Planted bugs, and that each is found: what the simulation is worth.
+#![cfg(feature = "planted-bugs")]
+
+use std::fmt::Write;
+
+use everfold::plant::{Plant, plant};
+
+use crate::runs;
+
+/// Each is found within so many seeds.
+const SEEDS: u64 = 10_000;
+
+/// All of them.
+const PLANTS: &[Plant] = &[
+    Plant::ReadsNotDirty,
+    Plant::RefusedNotDirty,
+    Plant::ChangedNotDirty,
+    Plant::WinnerNotDirty,
+    Plant::CursorApart,
+    Plant::RefusalApart,
+    Plant::PutForAdd,
+    Plant::FenceForgotten,
+    Plant::AppendedForgotten,
+    Plant::ConfirmedStaysPending,
+    Plant::AcceptedDecidedAgain,
+    Plant::AttemptNotRaised,
+    Plant::PushNotFromHead,
+    Plant::UndecidedPushed,
+    Plant::PendingSnapshot,
+    Plant::VersionsBeforeIds,
+    Plant::IdsForgotten,
+    Plant::VersionsUnchecked,
+    Plant::ReadsUnchecked,
+    Plant::ConflictGoesOn,
+    Plant::OtherAttemptGoesOn,
+    Plant::PageWithHole,
+];
+
+#[test]
+fn every_planted_bug_is_found() {
+    let mut told = String::new();
+    let mut missed = Vec::new();
+    for bug in PLANTS {
+        let seeds = runs::number("EVERFOLD_SEEDS").unwrap_or(SEEDS);
+        let outcome = runs::run_with(0..seeds, || plant(Some(*bug)));
+        let _ = match &outcome.failed {
+            Some((seed, why)) => writeln!(told, "{bug:?}: found after {} seeds, by {seed}: {why}", outcome.seeds),
+            None => writeln!(told, "{bug:?}: not found in {} seeds", outcome.seeds),
+        };
+        if outcome.failed.is_none() {
+            missed.push(bug);
+        }
+    }
+
+    println!("{told}");
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}

@@ -1,0 +1,142 @@
+//! The log that everybody should have: what the server holds, read commit by commit, and judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use everfold::commit::Mode;
+use everfold::json::{RawJson, parse};
+use everfold::sync::{Hash, WireCommit, digest, first_hash, next_hash};
+
+use crate::ledger::{Command, Decided, Event, State, decide, evolve, initial};
+use crate::recorded::Recorded;
+use crate::server::{SPACE, Server};
+
+/// The server's log, as far as it was read.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    pub(crate) events: Vec<Recorded>,
+    commits: Vec<Confirmed>,
+    hash: Hash,
+}
+
+#[derive(Debug)]
+struct Confirmed {
+    id: String,
+    /// How many events there are up to its last one.
+    events: usize,
+}
+
+impl Truth {
+    pub(crate) fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            commits: Vec::new(),
+            hash: first_hash(SPACE),
+        }
+    }
+
+    pub(crate) fn number(&self) -> u64 {
+        self.commits.len() as u64
+    }
+
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.commits.iter().any(|commit| commit.id == id)
+    }
+
+    /// How many events the first `number` commits have.
+    pub(crate) fn events_up_to(&self, number: u64) -> usize {
+        let last = (number as usize).checked_sub(1).and_then(|last| self.commits.get(last));
+        last.map_or(0, |commit| commit.events)
+    }
+
+    /// Reads on. Versions are dense (I4), the chain verifies (I8), no id is there twice (I3), and every intent is what its
+    /// decider says on the state that it stands on (I4).
+    pub(crate) fn follow(&mut self, server: &Server) {
+        for stored in server.commits(self.number()) {
+            let commit: WireCommit<'_> = parse(&stored.text).expect("a stored commit can be read");
+            assert_eq!(stored.number, self.number() + 1, "numbers are dense");
+            assert_eq!(commit.number, Some(stored.number), "a commit says its number");
+            assert!(!self.contains(&commit.id), "I3: {} is confirmed twice", commit.id);
+            self.hash = next_hash(&self.hash, &commit, &digest(&commit));
+            assert_eq!(self.hash, stored.hash, "I8: the chain verifies at {}", stored.number);
+            self.check_intent(&commit);
+            for stream in commit.streams.iter().flatten() {
+                let before = self.version(&stream.stream_id);
+                assert_eq!(
+                    stream.before.map(|version| version.0),
+                    Some(before),
+                    "I4: versions are dense"
+                );
+                for (version, event) in (before + 1..).zip(&stream.events) {
+                    self.events.push(Recorded {
+                        stream: stream.stream_id.to_string(),
+                        version,
+                        position: self.events.len() as u64 + 1,
+                        commit: commit.id.to_string(),
+                        attempt: commit.attempt,
+                        confirmed: true,
+                        event: event_of(event),
+                    });
+                }
+            }
+            self.commits.push(Confirmed {
+                id: commit.id.to_string(),
+                events: self.events.len(),
+            });
+        }
+    }
+
+    fn version(&self, stream: &str) -> u64 {
+        let last = self.events.iter().rfind(|event| event.stream == stream);
+        last.map_or(0, |event| event.version)
+    }
+
+    fn check_intent(&self, commit: &WireCommit<'_>) {
+        let Some(command) = commit.command.filter(|_| commit.mode == Mode::Intent) else {
+            return;
+        };
+        let command: Command = serde_json::from_str(command.get()).expect("a command is JSON");
+        let read = command.reads();
+        let states = states(self.events.iter().filter(|event| read.contains(&event.stream)));
+        let stated: Decided = commit
+            .streams
+            .iter()
+            .flatten()
+            .map(|stream| {
+                (
+                    stream.stream_id.to_string(),
+                    stream.events.iter().map(event_of).collect(),
+                )
+            })
+            .collect();
+        // Events that stay as they are when a newer version of the app decides again keep the older version's name.
+        let stands = (1..=2).any(|version| decide(version, &command, &states).as_ref() == Ok(&stated));
+        assert!(
+            stands,
+            "I4: #{} {} attempt {} {command:?} led to {stated:?} on {states:?}",
+            self.number() + 1,
+            commit.id,
+            commit.attempt
+        );
+    }
+
+    /// Ids of all commits.
+    pub(crate) fn ids(&self) -> BTreeSet<&str> {
+        self.commits.iter().map(|commit| commit.id.as_str()).collect()
+    }
+}
+
+fn event_of(event: &everfold::sync::WireEvent<'_>) -> Event {
+    Event::of_parts(&event.event_type, event.data.map_or("{}", RawJson::get))
+}
+
+/// The states that events lead to.
+pub(crate) fn states<'e>(events: impl Iterator<Item = &'e Recorded>) -> BTreeMap<String, State> {
+    let mut states: BTreeMap<String, State> = BTreeMap::new();
+    for event in events {
+        let state = states
+            .entry(event.stream.clone())
+            .or_insert_with(|| initial(&event.stream));
+        *state = evolve(*state, &event.event);
+    }
+    states
+}

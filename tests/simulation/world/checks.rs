@@ -1,0 +1,179 @@
+//! What must hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use everfold::position::Position;
+use everfold::store::{Durability, OpenOptions, RefusalKind};
+use everfold::sync::State;
+
+use super::{ACCOUNTS, World};
+use crate::faults::Tally;
+use crate::gate::Gate;
+use crate::ledger::{LIMIT, account, initial};
+use crate::random::Random;
+use crate::shell::{self, Store};
+use crate::tab::{Done, TabId};
+use crate::truth::states;
+use crate::weather::Weather;
+
+impl World {
+    /// What is not settled yet, in words.
+    pub(super) fn unsettled(&self) -> Vec<String> {
+        let head = self.server.state();
+        let mut unsettled = Vec::new();
+        for (place, device) in self.devices.iter().enumerate() {
+            let leader = device.tabs.iter().find(|tab| Some(tab.id) == device.leader);
+            let Some(tab) = leader else {
+                unsettled.push(format!("{} has no leader", device.name));
+                continue;
+            };
+            let state = pollster::block_on(shell::state(&self.fresh_store(place))).expect("memory does not fail");
+            let idle = tab.status.state == State::Idle;
+            if state.pending > 0
+                || state.head != head.head
+                || state.cursor.is_none_or(|cursor| cursor.epoch != head.epoch)
+                || !idle
+            {
+                unsettled.push(format!(
+                    "{} is {:?} at #{} of {} with {} pending",
+                    device.name, tab.status, state.head.number, head.head.number, state.pending
+                ));
+            }
+        }
+        unsettled
+    }
+
+    /// Only the last tab that began to lead writes what a leader writes.
+    pub(super) fn check_fence(&mut self, id: TabId, done: &Done) {
+        let Some(tab) = self.tab(id) else { return };
+        let wrote = tab.control.wrote_as_leader.take();
+        if matches!(done, Done::Led(Ok(_))) {
+            self.devices[id.device].fence = Some(id);
+        } else if wrote && matches!(done, Done::Applied { .. } | Done::Walked(_)) {
+            let fenced = self.devices[id.device].fence != Some(id);
+            assert!(
+                !fenced,
+                "fence: {} wrote as a leader after another one began",
+                self.name(id)
+            );
+        }
+    }
+
+    /// A store that sees what is on the disk of a device, and nothing else.
+    pub(super) fn fresh_store(&self, device: usize) -> Store {
+        let weather = Rc::new(Weather::of(&mut Random::new(0)));
+        weather.calm_down();
+        let (gate, _) = Gate::open(&self.devices[device].database, 0, &weather, &Tally::default());
+        let options = OpenOptions {
+            replica: String::new(),
+            now: 0,
+            durability: Durability::Strict,
+        };
+        pollster::block_on(Store::open(gate, options)).expect("a store opens")
+    }
+
+    pub(super) fn refusals(&self, device: usize) -> (BTreeMap<String, String>, Store) {
+        let store = self.fresh_store(device);
+        let text = pollster::block_on(store.refusals()).expect("memory does not fail");
+        let list: Vec<serde_json::Value> = serde_json::from_str(&text).expect("a list");
+        let word = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        let ids = list
+            .iter()
+            .map(|refusal| (word(&refusal["commitId"]), word(&refusal["kind"])));
+        (ids.collect(), store)
+    }
+
+    /// What is on the disk of a device, whatever was under way: what was acknowledged is there (I1, I7), confirmed and pending
+    /// follow each other, versions are dense, states are what the events say (I5), and what is confirmed is what the
+    /// server has (I2).
+    pub(super) fn check_device(&mut self, device: usize) {
+        let (refusals, store) = self.refusals(device);
+        let name = &self.devices[device].name;
+        let events = pollster::block_on(shell::read_all(&store)).expect("memory does not fail");
+        let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
+        for (position, event) in (1..).zip(&events) {
+            assert_eq!(event.position, position, "I5: {name} has a hole at position {position}");
+            let version = versions.entry(&event.stream).or_default();
+            *version += 1;
+            assert_eq!(event.version, *version, "I4: {name} has a hole in {}", event.stream);
+        }
+        let confirmed = events.iter().take_while(|event| event.confirmed).count();
+        let pending = &events[confirmed..];
+        assert!(
+            pending.iter().all(|event| !event.confirmed),
+            "I5: {name} has confirmed events above pending ones"
+        );
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut last = "";
+        for event in &events {
+            assert!(
+                event.commit == last || seen.insert(&event.commit),
+                "I3: {name} has {} twice",
+                event.commit
+            );
+            last = &event.commit;
+        }
+        for id in &self.devices[device].acknowledged {
+            let known =
+                seen.contains(id.as_str()) || refusals.contains_key(id) || self.devices[device].dismissed.contains(id);
+            assert!(known, "I7: {name} has lost {id}");
+        }
+        let folded = states(events.iter());
+        for number in 0..ACCOUNTS {
+            let stream = account(number);
+            let loaded = pollster::block_on(shell::state_of(&store, &stream)).expect("memory does not fail");
+            let expected = folded.get(&stream).copied().unwrap_or_else(|| initial(&stream));
+            assert_eq!(loaded, expected, "I5: {name} loads another {stream}");
+        }
+        let limit = pollster::block_on(shell::state_of(&store, LIMIT)).expect("memory does not fail");
+        assert_eq!(
+            Some(&limit),
+            folded.get(LIMIT).or(Some(&initial(LIMIT))),
+            "I5: {name} loads another limit"
+        );
+        if let Some(state) = pollster::block_on(store.sync_state()).expect("memory does not fail")
+            && state
+                .cursor
+                .is_some_and(|cursor| cursor.epoch == self.server.state().epoch)
+        {
+            let expected = self.truth.events_up_to(state.head.number);
+            assert_eq!(
+                confirmed, expected,
+                "I2: {name} has another number of events at #{}",
+                state.head.number
+            );
+            assert_eq!(
+                events[..confirmed],
+                self.truth.events[..confirmed],
+                "I2: {name} has another log"
+            );
+        }
+    }
+
+    pub(super) fn check_end(&mut self) {
+        let confirmed = self.truth.ids().into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        for device in 0..self.devices.len() {
+            self.check_device(device);
+            let (refusals, store) = self.refusals(device);
+            let device = &self.devices[device];
+            for id in &device.acknowledged {
+                let refused = device.dismissed.contains(id)
+                    || refusals.get(id).is_some_and(|kind| kind != RefusalKind::Changed.name());
+                assert!(
+                    confirmed.contains(id) || refused,
+                    "I1: {id} was acknowledged and is nowhere"
+                );
+                let twice = confirmed.contains(id) && refusals.get(id).is_some_and(|kind| kind == "refused");
+                assert!(!twice || self.ambiguous, "I7: {id} was refused and is confirmed");
+            }
+            let report = pollster::block_on(store.verify(Position(0))).expect("memory does not fail");
+            assert!(
+                report.problems.is_empty(),
+                "{} is damaged: {:?}",
+                device.name,
+                report.problems
+            );
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What goes wrong by itself.
+
+use super::{Event, MINUTE, World};
+use crate::faults::Fault;
+
+impl World {
+    pub(super) fn mishap(&mut self) {
+        if self.calm {
+            return;
+        }
+        let pause = self.random.between(2_000, 40_000) as i64;
+        self.after(pause, Event::Mishap);
+        let device = self.random.below(self.devices.len() as u64) as usize;
+        if self.strikes(Fault::ClockSet, 0.1) {
+            let year = 365 * 24 * 60 * MINUTE;
+            let to = self.random.between(0, 2 * year as u64) as i64 - year;
+            self.devices[device].clock = to;
+            self.say(|| {
+                format!(
+                    "the clock of {} is {} days off",
+                    self.devices[device].name,
+                    to / (1_440 * MINUTE)
+                )
+            });
+        }
+        if self.devices[device].online && self.strikes(Fault::Offline, 0.2) {
+            self.online(device, false);
+            let back = self.random.between(1_000, 300_000) as i64;
+            self.after(back, Event::Online(device, true));
+        }
+        if self.strikes(Fault::TokenExpired, 0.1) {
+            self.devices[device].token = self.now - 1;
+        }
+        if self.strikes(Fault::DecideFailed, 0.1) {
+            self.devices[device].broken = true;
+            self.reload(device, "gets an app with a bug");
+        } else if self.devices[device].broken && self.random.chance(0.5) {
+            self.devices[device].broken = false;
+            self.reload(device, "gets an app without the bug");
+        }
+        if self.devices[device].version == 1 && self.strikes(Fault::Upgraded, 0.05) {
+            self.devices[device].version = 2;
+            self.reload(device, "gets version 2 of the app");
+        }
+        if self.strikes(Fault::DeviceCrashed, 0.05) {
+            self.reload(device, "crashes");
+        }
+        if self.strikes(Fault::TabDuplicated, 0.05) {
+            self.after(0, Event::Open(device));
+        }
+        if self.devices.len() < 6 && self.strikes(Fault::ProfileCloned, 0.01) {
+            let name = char::from(b'a' + self.devices.len() as u8).to_string();
+            self.say(|| format!("the profile of {} is cloned: {name}", self.devices[device].name));
+            let database = self.devices[device].database.copy();
+            let (version, dismissed) = (self.devices[device].version, self.devices[device].dismissed.clone());
+            self.ambiguous = true;
+            self.add_device(name, database, 20);
+            if let Some(clone) = self.devices.last_mut() {
+                (clone.version, clone.dismissed) = (version, dismissed);
+            }
+        }
+        if self.strikes(Fault::TooLarge, 0.05) {
+            self.server.push_commits = self.random.between(1, 3) as usize;
+        } else {
+            self.server.push_commits = usize::MAX;
+        }
+        if self.strikes(Fault::Overloaded, 0.05) {
+            self.server.overloaded_until = self.now + self.random.between(1_000, 30_000) as i64;
+        }
+    }
+
+    pub(super) fn reload(&mut self, device: usize, why: &str) {
+        for tab in self.tabs_of(device) {
+            self.close(tab, why);
+        }
+    }
+
+    /// No fault from now on; what is broken is put right.
+    pub(super) fn calm_down(&mut self) {
+        self.say(|| "nothing goes wrong any more".to_owned());
+        self.calm = true;
+        self.weather.calm_down();
+        self.server.away_until = self.now;
+        self.server.overloaded_until = self.now;
+        self.server.push_commits = usize::MAX;
+        for device in 0..self.devices.len() {
+            for tab in self.tabs_of(device) {
+                self.thaw(tab);
+            }
+            if !self.devices[device].online {
+                self.online(device, true);
+            }
+            if std::mem::take(&mut self.devices[device].broken) {
+                self.reload(device, "gets an app without the bug");
+            }
+            // Work of version 2 that a clone brought can only be decided by version 2.
+            if self.devices[device].version == 1 {
+                self.devices[device].version = 2;
+                self.reload(device, "gets version 2 of the app");
+            }
+        }
+    }
+}
