@@ -8,6 +8,7 @@ import type { AnyAggregate } from "../../ts/aggregate.js";
 import type { Core } from "../../ts/core.js";
 import type { AnyDecision } from "../../ts/decision.js";
 import { type Engine, startEngine } from "../../ts/engine.js";
+import { realEnvironment } from "../../ts/environment.js";
 import type { AnyProjection } from "../../ts/projection.js";
 import { storeHandle } from "../../ts/store.js";
 import { fakeClock, seededIds } from "../../ts/testing/clock.js";
@@ -45,6 +46,7 @@ export async function tab<
     runtime: publishedRuntime,
     wasm: () => wasmSource,
     environment: {
+      ...realEnvironment,
       now: clock.now,
       newId: seededIds(++tabs),
       coreOpened(opened) {

@@ -5,6 +5,7 @@
 import type { AnyAggregate } from "../aggregate.js";
 import type { Core } from "../core.js";
 import type { AnyDecision } from "../decision.js";
+import { realEnvironment } from "../environment.js";
 import { openStoreIn } from "../open.js";
 import type { AnyProjection } from "../projection.js";
 import type { Store, StoreOptions } from "../types.js";
@@ -67,7 +68,7 @@ export async function openTestStore<
   const coreOpened = (next: Core) => {
     core = next;
   };
-  const environment = { now: clock.now, newId: seededIds(seed), coreOpened };
+  const environment = { ...realEnvironment, now: clock.now, newId: seededIds(seed), coreOpened };
   const store = await openStoreIn<As, Ds, Ps>(environment, {
     onProblem: () => {},
     ...rest,
