@@ -131,7 +131,7 @@ async function drive(
   let release = engine.idle.hold();
   const from = fold.position();
   let checkpoint = from;
-  let total = log.position();
+  let total = log.confirmedPosition();
   let began = performance.now();
   let pausedMs = 0;
   let lastCheckpoint = began;
@@ -191,7 +191,7 @@ async function drive(
   }
 
   async function toTheEnd(): Promise<void> {
-    total = log.position();
+    total = log.confirmedPosition();
     while (!(await fold.advance(total))) {
       report("folding");
       await breathe();
@@ -214,7 +214,7 @@ async function drive(
     while (!(await connection.call((core) => core.switchGeneration(name, version, generation)))) {
       // The live rows are ahead: what was appended meanwhile is folded, too.
       await log.catchUp();
-      if (checkpoint >= log.position()) {
+      if (checkpoint >= log.confirmedPosition()) {
         throw notOurs(name);
       }
       began = performance.now();

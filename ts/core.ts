@@ -41,6 +41,71 @@ export interface CoreState {
   readonly pending: number;
 }
 
+/** What the state machine of sync is told: docs/sync.md. Times are milliseconds. */
+export type SyncInput =
+  | {
+      readonly input: "start";
+      readonly pending: number;
+      readonly rebase: boolean;
+      readonly bound: boolean;
+      readonly live: boolean;
+      readonly batch?: number;
+    }
+  | { readonly input: "leading" | "online" | "visible"; readonly on: boolean }
+  | { readonly input: "committed"; readonly pending: number }
+  | { readonly input: "token"; readonly ok: boolean }
+  | {
+      readonly input: "applied";
+      readonly request: number;
+      readonly pending: number;
+      readonly rebase: boolean;
+      readonly more: boolean;
+      readonly stopped: boolean;
+    }
+  | {
+      readonly input: "failed";
+      readonly request: number;
+      readonly status: number;
+      readonly problem?: string | null;
+      readonly retryAfter?: number | null;
+    }
+  | { readonly input: "tail"; readonly request: number; readonly event: "opened" | "closed" }
+  | {
+      readonly input: "tail";
+      readonly request: number;
+      readonly event: "applied";
+      readonly pending: number;
+      readonly rebase: boolean;
+    }
+  | { readonly input: "rebased"; readonly pending: number; readonly blocked: number; readonly rebase: boolean }
+  | { readonly input: "recovered"; readonly pending: number; readonly rebase: boolean }
+  | { readonly input: "stuck"; readonly code: string }
+  | { readonly input: "now" | "pause" | "resume" | "tick" };
+
+/** What it wants done. */
+export type SyncOutput =
+  | {
+      readonly output: "send";
+      readonly request: number;
+      readonly kind: "capabilities" | "push" | "pull" | "tail";
+      readonly maxCommits: number;
+      readonly maxBytes: number;
+    }
+  | { readonly output: "cancel"; readonly request: number }
+  | { readonly output: "token"; readonly refresh: boolean }
+  | { readonly output: "rebase" }
+  /** `request` is the one that was answered with `epoch-changed`. */
+  | { readonly output: "recover"; readonly request: number }
+  /** Give a `tick` at this time, in place of any told before. */
+  | { readonly output: "wake"; readonly at: number }
+  | {
+      readonly output: "status";
+      readonly state: "off" | "connecting" | "idle" | "pushing" | "pulling" | "offline" | "blocked";
+      readonly blockedBy?: string;
+      readonly lastError?: string;
+      readonly lastContact?: number;
+    };
+
 export type ExpectedVersion = number | "any" | "no-stream" | "stream-exists";
 
 /** An event to write. `data` and `metadata` have been checked: they are JSON, `undefined` dropped. */
@@ -469,6 +534,12 @@ export interface Core {
   /** `CoreRefusal[]`, those that are not dismissed, oldest first. */
   refusals(): Promise<string>;
   dismissRefusal(commitId: string): Promise<void>;
+  /** Takes the log back to where the epochs part, by the problem document of an answer `epoch-changed`. `CoreProgress`. */
+  recover(problem: string, policy: string): Promise<string>;
+  /** As `pushBody`, of the history that an empty space takes over; null when it has all of it. */
+  adoptBody(maxCommits: number, maxBytes: number): Promise<readonly [text: string, commits: number] | null>;
+  /** The answer to that: `CorePulled`. */
+  adopted(answer: string): Promise<string>;
   /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
   putSnapshot(
     streamId: string,
@@ -520,6 +591,9 @@ export interface Core {
    * transaction: `{ position, events, commits }`, the last two of what was new.
    */
   importAll(bytes: Uint8Array, merge: boolean): Promise<string>;
+
+  /** What sync does next: a `SyncInput` in, `SyncOutput[]` out, at once. */
+  replica(input: string, now: number, random: number): string;
 
   /** Fails the `call`-th storage call from now with `error` ("quota", "unknown", "closed", "aborted", "blocked"), for `everfold/testing`. */
   failStorage(call: number, error: string): void;

@@ -8,11 +8,14 @@
 import type { AnyAggregate } from "./aggregate.js";
 import { compactWhenIdle } from "./compaction.js";
 import { type Connection, connect } from "./connection.js";
+import type { CoreBindOptions, CoreState } from "./core.js";
+import type { AnyDecision } from "./decision.js";
 import { bound } from "./definition.js";
 import type { Environment } from "./environment.js";
 import { EverfoldError } from "./errors.js";
 import { type GroupCommit, groupCommits } from "./group-commit.js";
 import { type IdleWork, idleWork } from "./idle.js";
+import { type ListenerSet, listenerSet } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
 import { problemOf, type Report, warnOnceACode } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
@@ -21,8 +24,11 @@ import { watchQuota } from "./quota.js";
 import { keepSnapshots, type SnapshotKeeper } from "./snapshots.js";
 import { keepStates, type States } from "./states.js";
 import { aggregateNameOf } from "./stream-id.js";
+import { driveSync, type SyncDriver } from "./sync/driver.js";
+import type { CheckedSync } from "./sync/options.js";
+import { newSalt } from "./sync/salt.js";
 import { followTabs } from "./tabs.js";
-import type { RebuildStart, StorageOptions } from "./types.js";
+import type { AnyStore, RebuildStart, StorageOptions } from "./types.js";
 import type { WasmRuntime, WasmSource } from "./wasm.js";
 
 export interface Engine {
@@ -44,12 +50,26 @@ export interface Engine {
   readonly report: Report;
   /** Calls every handle's `onRebuildStart`. Rejects with `rebuild-failed`. */
   rebuildStarts(start: RebuildStart): Promise<void>;
+  /** Sync, if the store was opened with it. */
+  readonly sync: SyncDriver | undefined;
+  /** Makes a salt for each new event, with sync. */
+  readonly salt: (() => string) | undefined;
+  /** What is said of who commits, with sync. */
+  readonly author: { readonly subject?: string };
+  /** The handles on it. */
+  readonly handles: Set<AnyStore>;
+  /** Somebody has seen a refusal. */
+  readonly dismissed: ListenerSet<void>;
   /** Throws `store-closed`, or why else no call can succeed. */
   check(): void;
+  /** Calls `listener` when the store is closed. Returns what calls it off. */
+  onClose(listener: () => void): () => void;
   /** The aggregate that owns a stream, if one is registered. */
   aggregateOf(streamId: string): AnyAggregate | undefined;
   /** What is kept of a stream, by every definition registered for it. */
   statesOf(streamId: string): readonly States[];
+  /** Decisions of this name, by every handle. */
+  decisionsNamed(name: string): readonly AnyDecision[];
   /** Registers definitions and a hearer of problems. Returns what takes them back. */
   register(definitions: Registered): () => void;
   statesBy(aggregate: AnyAggregate): States | undefined;
@@ -61,6 +81,7 @@ export interface Engine {
 /** What a handle brings. */
 export interface Registered {
   readonly aggregates: readonly AnyAggregate[];
+  readonly decisions: readonly AnyDecision[];
   readonly projections: readonly AnyProjection[];
   readonly onProblem: Report | undefined;
   readonly onRebuildStart?: StorageOptions["onRebuildStart"];
@@ -74,11 +95,14 @@ export interface EngineOptions {
   readonly runtime: WasmRuntime;
   readonly wasm: () => WasmSource;
   readonly environment: Environment;
+  readonly sync?: CheckedSync | undefined;
 }
 
 /** Opens the store and starts what works in the background. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { name, storage, durability, environment, runtime, wasm } = options;
+  const decisions = new Set<readonly AnyDecision[]>();
+  const closing = listenerSet<void>();
   const hearers = new Set<{ readonly report: Report; readonly onRebuildStart?: StorageOptions["onRebuildStart"] }>();
   const warn: Report = warnOnceACode(name);
   const statesByAggregate = new Map<AnyAggregate, Shared<States>>();
@@ -107,11 +131,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     runtime,
     wasm,
     coreOpened: environment.coreOpened,
-    onReopened: ({ position }) => log.restart(position),
+    onReopened(state) {
+      log.restart(state);
+      sync?.reopened();
+    },
     onBroken: reportError,
   });
-  const { replicaId, position } = connection.state;
-  const log = openLog(connection, position);
+  const { replicaId } = connection.state;
+  const state = options.sync && (await bindTo(connection, options.sync));
+  const log = openLog(connection, state ?? connection.state);
   const idle = idleWork();
   const statesOf = (streamId: string) => statesByName.get(aggregateNameOf(streamId)) ?? none;
   const forget = (streamId: string) => {
@@ -136,6 +164,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 
   const engine: Engine = {
     ...options,
+    sync: undefined,
+    salt: options.sync && newSalt,
+    author: options.sync ? { subject: options.sync.subject } : {},
+    handles: new Set(),
+    dismissed: listenerSet(),
+    onClose: closing.add,
+    decisionsNamed: (wanted) => [...decisions].flatMap((list) => list.filter((decision) => decision.name === wanted)),
     replicaId,
     lockPrefix: `everfold/${storage === "memory" ? replicaId : name}`,
     connection,
@@ -163,9 +198,12 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     check: connection.check,
     aggregateOf: (streamId) => statesOf(streamId)[0]?.aggregate,
     statesOf,
-    register({ aggregates, projections, onProblem, onRebuildStart }) {
+    register({ aggregates, decisions: registered, projections, onProblem, onRebuildStart }) {
       const hearer = { report: onProblem ?? warn, onRebuildStart };
       hearers.add(hearer);
+      // A list of its own: two handles may register the same one.
+      const own = [...registered];
+      decisions.add(own);
       const release = [
         ...aggregates.map((aggregate) =>
           share(statesByAggregate, aggregate, () => keepStates(bound(aggregate, runtime), connection, snapshots)),
@@ -185,6 +223,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
           end();
         }
         indexStates();
+        decisions.delete(own);
         hearers.delete(hearer);
       };
     },
@@ -192,6 +231,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     projectorBy: (projection) => projectors.get(projection)?.shared,
     async close() {
       await engine.commits.settled();
+      closing.tell();
+      await sync?.stop();
       stopFollowing();
       stopWatchingQuota();
       stopCompacting();
@@ -202,7 +243,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const stopFollowing = followTabs(engine);
   const stopWatchingQuota = watchQuota(engine);
   const stopCompacting = compactWhenIdle(engine);
-  return engine;
+  const sync = options.sync && driveSync(engine, options.sync);
+  return Object.assign(engine, { sync });
+}
+
+/** From here on what is committed waits for the server: also before anybody has reached it. */
+async function bindTo(connection: Connection, { space, subject, adopt }: CheckedSync): Promise<CoreState> {
+  const binding: CoreBindOptions = { space, subject, adopt };
+  await connection.call((core) => core.bindSync(JSON.stringify(binding)));
+  return connection.ask<CoreState>(async (core) => core.state());
 }
 
 /** The engine as one handle has it: another handle may have another definition of the same aggregate. */

@@ -16,18 +16,57 @@ import { EverfoldError, invalidArgument } from "./errors.js";
 import type { AnyEvent, RecordedEvent } from "./event.js";
 import type { Advance, Appended, Job, PreparedCommit } from "./group-commit.js";
 import { asStored, deepFreeze } from "./json.js";
-import { newEvent } from "./new-event.js";
+import { type EventDefaults, newEvent } from "./new-event.js";
 import { confirmable, eventsOfCommit, eventsWritten, lastPosition } from "./receipt.js";
 import type { Slot, States } from "./states.js";
 import { checkExpectedVersion, streamIdOf } from "./stream-id.js";
-import type { CommitReceipt, ExecuteOptions, ExpectedVersion, StreamOutcome } from "./types.js";
+import type { CommitReceipt, ExecuteOptions, ExpectedVersion, Loaded, StreamOutcome } from "./types.js";
 import { upcastEvent } from "./upcast.js";
 
 /** What a command is decided by. */
-interface Decider {
+export interface Decider {
   readonly definition: { readonly name: string; readonly version: number };
   readonly reads: readonly { readonly states: States; readonly streamId: string }[];
   decide(command: unknown, states: readonly unknown[], commitId: string): readonly (readonly AnyEvent[])[];
+}
+
+/** Decides by an aggregate, on one stream. */
+export function aggregateDecider(states: States, streamId: string): Decider {
+  const { aggregate } = states;
+  return {
+    definition: aggregate,
+    reads: [{ states, streamId }],
+    decide: (command, [state], commitId) => {
+      const on: DecidedOn = { decider: aggregate, streamId, commitId };
+      return [
+        eventsDecided(
+          on,
+          askToDecide(on, () => aggregate.decide(command, state)),
+        ),
+      ];
+    },
+  };
+}
+
+/** Decides by a decision, on what it reads for a command. Throws `decide-failed`. */
+export function decisionDecider(
+  decision: AnyDecision,
+  statesOf: (aggregate: AnyAggregate) => States,
+  command: unknown,
+): Decider {
+  const refs = readsOf(decision, command);
+  return {
+    definition: decision,
+    reads: refs.map(({ aggregate, streamId }) => ({ states: statesOf(aggregate), streamId })),
+    decide: (checked, states, commitId) => {
+      const on: DecidedOn = { decider: decision, commitId };
+      return listsDecided(
+        on,
+        askToDecide(on, () => decision.decide(checked, states as never)),
+        refs,
+      );
+    },
+  };
 }
 
 /** A commit with what became of each aggregate that was read. */
@@ -37,24 +76,12 @@ interface Decided extends CommitReceipt {
 
 /** Runs a command on one aggregate. */
 export async function executeOn(engine: Engine, states: States, id: string, command: unknown, options: ExecuteOptions) {
-  const { aggregate } = states;
-  const streamId = streamIdOf(aggregate.name, id);
-  const decider: Decider = {
-    definition: aggregate,
-    reads: [{ states, streamId }],
-    decide: (checked, [state], commitId) => {
-      const on: DecidedOn = { decider: aggregate, streamId, commitId };
-      return [
-        eventsDecided(
-          on,
-          askToDecide(on, () => aggregate.decide(checked, state)),
-        ),
-      ];
-    },
-  };
-  const { streams, ...receipt } = await run(engine, decider, { id }, command, options);
-  const outcome = streams[0] as StreamOutcome;
-  return confirmable({ ...receipt, ...outcome });
+  const decider = aggregateDecider(states, streamIdOf(states.aggregate.name, id));
+  const receiptOf = ({ streams: [outcome], ...receipt }: Decided) => ({ ...receipt, ...(outcome as StreamOutcome) });
+  const decided = await run(engine, decider, { id }, command, options);
+  return confirmable(engine, receiptOf(decided), async (outcome) =>
+    receiptOf(await firstReceipt(engine, decider.reads, outcome)),
+  );
 }
 
 /** Runs a command on the aggregates that a decision reads. */
@@ -69,21 +96,10 @@ export async function executeDecision(
     throw invalidArgument("expectedVersion", "a decision checks the versions of all that it reads; leave it out");
   }
   const stored = asStored(command, "invalid-argument", "command");
-  const refs = readsOf(decision, stored);
-  const reads = refs.map(({ aggregate, streamId }) => ({ states: statesOf(aggregate), streamId }));
-  const decider: Decider = {
-    definition: decision,
-    reads,
-    decide: (checked, states, commitId) => {
-      const on: DecidedOn = { decider: decision, commitId };
-      return listsDecided(
-        on,
-        askToDecide(on, () => decision.decide(checked, states as never)),
-        refs,
-      );
-    },
-  };
-  return confirmable(await run(engine, decider, {}, stored, options));
+  const decider = decisionDecider(decision, statesOf, stored);
+  return confirmable(engine, await run(engine, decider, {}, stored, options), (outcome) =>
+    firstReceipt(engine, decider.reads, outcome),
+  );
 }
 
 function readsOf(decision: AnyDecision, command: unknown): readonly AggregateRef[] {
@@ -158,12 +174,16 @@ function run(
           before.map(({ state }) => state),
           commitId,
         );
-        const defaults = { occurredAt: occurredAt ?? now, metadata };
-        const streams = streamsOf(reads, slots, before, lists, defaults);
+        const defaults = { occurredAt: occurredAt ?? now, metadata, salt: engine.salt };
+        const streams = streamsDecided(reads, lists, defaults);
         if (streams.length === 0) {
           return "nothing";
         }
-        advances = streams.map(({ states, slot, from, events }) => ({
+        const written = streams.map((stream) => {
+          const { place } = stream;
+          return { ...stream, slot: slots[place] as Slot, from: before[place] as Loaded<unknown> };
+        });
+        advances = written.map(({ states, slot, from, events }) => ({
           states,
           slot,
           from: from.version,
@@ -179,8 +199,9 @@ function run(
           content,
           reads: readsOnly(reads, before, streams),
           ...ids,
-          streams: streams.map(({ slot, from, events }) => ({
-            streamId: slot.streamId,
+          ...engine.author,
+          streams: written.map(({ streamId, from, events }) => ({
+            streamId,
             expectedVersion: from.version,
             events,
           })),
@@ -191,7 +212,7 @@ function run(
       conflict: ({ streamId, actual }) => (expected === "any" ? undefined : conflictError(streamId, expected, actual)),
       appended(outcome) {
         if (outcome.status === "appended" && commit !== undefined) {
-          const events = eventsWritten(commit, outcome, engine.replicaId);
+          const events = eventsWritten(engine, commit, outcome);
           resolve({ commitId, events, position: lastPosition(outcome), streams: outcomes() });
         } else {
           firstReceipt(engine, reads, outcome).then(resolve, reject);
@@ -205,29 +226,26 @@ function run(
 }
 
 /** The events for each stream that is written; an aggregate that is read twice is written once. */
-function streamsOf(
+export function streamsDecided(
   reads: Decider["reads"],
-  slots: readonly Slot[],
-  before: readonly { readonly state: unknown; readonly version: number }[],
   lists: readonly (readonly AnyEvent[])[],
-  defaults: Parameters<typeof newEvent>[2],
+  defaults: EventDefaults,
 ) {
   const streams: {
-    states: States;
-    slot: Slot;
-    from: { readonly state: unknown; readonly version: number };
-    events: CoreNewEvent[];
+    readonly states: States;
+    readonly streamId: string;
+    /** Of the first read of it. */
+    readonly place: number;
+    readonly events: CoreNewEvent[];
   }[] = [];
-  for (const [index, list] of lists.entries()) {
-    const read = reads[index];
-    const slot = slots[index];
-    const from = before[index];
-    if (read === undefined || slot === undefined || from === undefined || list.length === 0) {
+  for (const [place, list] of lists.entries()) {
+    const read = reads[place];
+    if (read === undefined || list.length === 0) {
       continue;
     }
-    let stream = streams.find((other) => other.slot === slot);
+    let stream = streams.find(({ streamId }) => streamId === read.streamId);
     if (stream === undefined) {
-      stream = { states: read.states, slot, from, events: [] };
+      stream = { ...read, place, events: [] };
       streams.push(stream);
     }
     for (const event of list) {
@@ -241,11 +259,11 @@ function streamsOf(
 function readsOnly(
   reads: Decider["reads"],
   before: readonly { readonly version: number }[],
-  written: readonly { readonly slot: Slot }[],
+  written: readonly { readonly streamId: string }[],
 ): CoreNewCommit["reads"] {
   const only = new Map<string, number>();
   for (const [index, { streamId }] of reads.entries()) {
-    if (!written.some(({ slot }) => slot.streamId === streamId)) {
+    if (!written.some((other) => other.streamId === streamId)) {
       only.set(streamId, before[index]?.version ?? 0);
     }
   }

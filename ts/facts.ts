@@ -35,8 +35,9 @@ export async function appendFacts(
   options: AppendOptions,
 ) {
   const { expectedVersion, ...rest } = options;
-  const { streams, ...receipt } = await write(engine, [{ streamId, events, expectedVersion }], rest);
-  return confirmable({ ...receipt, streamId, version: streams[0]?.version ?? 0 });
+  const receiptOf = ({ streams, ...receipt }: Written) => ({ ...receipt, streamId, version: streams[0]?.version ?? 0 });
+  const written = await write(engine, [{ streamId, events, expectedVersion }], rest);
+  return confirmable(engine, receiptOf(written), async (outcome) => receiptOf(await writtenBefore(engine, outcome)));
 }
 
 /** Appends to several streams, all or nothing. */
@@ -44,7 +45,21 @@ export async function commitFacts(engine: Engine, streams: readonly StreamAppend
   if (!Array.isArray(streams)) {
     throw invalidArgument("streams", "streams must be a list of { streamId, events }");
   }
-  return confirmable(await write(engine, streams, options));
+  return confirmable<Written>(engine, await write(engine, streams, options), async (outcome) => {
+    const written = await writtenBefore(engine, outcome);
+    const version = (streamId: string) => written.streams.find((stream) => stream.streamId === streamId)?.version ?? 0;
+    return { ...written, streams: streams.map(({ streamId }) => ({ streamId, version: version(streamId) })) };
+  });
+}
+
+/** A commit as it is in the log now. */
+async function writtenBefore(engine: Engine, outcome: Appended): Promise<Written> {
+  return {
+    commitId: outcome.commitId,
+    events: await firstEvents(engine, outcome),
+    position: lastPosition(outcome),
+    streams: outcome.streams.map(({ streamId, lastVersion }) => ({ streamId, version: lastVersion })),
+  };
 }
 
 async function write(engine: Engine, given: readonly StreamAppend[], options: CommitOptions): Promise<Written> {
@@ -67,15 +82,14 @@ async function write(engine: Engine, given: readonly StreamAppend[], options: Co
     content,
     reads: streams.filter(({ events }) => events.length === 0).flatMap(asRead),
     ...checked.ids,
+    ...engine.author,
     streams: streams.filter(({ events }) => events.length > 0),
   };
   const appended = await submitFacts(engine, commit);
   const written: Written = {
     commitId: appended.commitId,
     events:
-      appended.status === "appended"
-        ? eventsWritten(commit, appended, engine.replicaId)
-        : await firstEvents(engine, appended),
+      appended.status === "appended" ? eventsWritten(engine, commit, appended) : await firstEvents(engine, appended),
     position: lastPosition(appended),
     streams: streams.map(({ streamId, expectedVersion }) => ({
       streamId,
@@ -140,7 +154,7 @@ function checkStream(engine: Engine, given: StreamAppend, options: CheckedOption
     throw invalidArgument("events", "events must be a list");
   }
   const aggregate = engine.aggregateOf(streamId);
-  const defaults = { occurredAt: options.occurredAt ?? now, metadata: options.metadata };
+  const defaults = { occurredAt: options.occurredAt ?? now, metadata: options.metadata, salt: engine.salt };
   return {
     streamId,
     expectedVersion: checkExpectedVersion(expectedVersion),

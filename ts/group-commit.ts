@@ -11,6 +11,7 @@ import type { CoreOutcome } from "./core.js";
 import { EverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import type { Log } from "./log.js";
 import type { Slot, States } from "./states.js";
+import { refusedError } from "./sync/refusals.js";
 import type { Loaded } from "./types.js";
 
 /** What a commit will have done to one state. */
@@ -30,7 +31,7 @@ export interface PreparedCommit {
 }
 
 /** A commit that is on disk. */
-export type Appended = Extract<CoreOutcome, { readonly status: "appended" | "duplicate" }>;
+export type Appended = Extract<CoreOutcome, { readonly streams: unknown }>;
 type Conflict = Extract<CoreOutcome, { readonly status: "conflict" }>;
 
 /** One call that wants to commit. */
@@ -230,6 +231,8 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       .then((outcome) => {
         if (outcome?.status === "failed") {
           job.fail(errorFromCore(outcome.error, { commitId: job.commitId }));
+        } else if (outcome?.status === "refused") {
+          job.fail(refusedError(outcome));
         } else if (outcome !== null && "streams" in outcome) {
           job.appended({ ...outcome, status: "duplicate" });
         } else {
@@ -325,7 +328,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
   /** Takes over what a commit did to the states that are kept. */
   function keep(advances: readonly Advance[], outcome: Appended, touched: Set<string>): void {
     for (const { states, slot, from, to } of advances) {
-      states.advance(slot, from, to);
+      states.advance(slot, from, to, outcome.position > log.confirmedPosition());
     }
     for (const { streamId, lastVersion } of outcome.streams) {
       touched.add(streamId);

@@ -5,6 +5,7 @@
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
 import type { RecordedEvent } from "./event.js";
+import type { BaseRows, PendingFold } from "./overlay.js";
 import type { AnyProjection } from "./projection.js";
 import { readPages } from "./read.js";
 import { foldRows, type KnownRow, type KnownRows, keyEvents, know, projectionQuery, unknownKeys } from "./row-fold.js";
@@ -28,6 +29,8 @@ export interface FoldedPage {
 export interface LiveFold {
   /** Pages of the log, folded into stored rows or, with null, into `memory`. Gives null if the stored rows are gone. */
   pages(stored: CoreProjection | null, after: number, until: number): AsyncIterable<FoldedPage | null>;
+  /** Begins to fold what comes after `after`, without writing it, over rows that were folded up to there. */
+  pending(stored: CoreProjection | null, after: number): PendingFold;
   /** What is kept of stored rows may not be what is stored. */
   forget(): void;
   /** Rows in memory begin anew. */
@@ -46,21 +49,20 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
   const kept: KnownRows = new Map();
   const memory = memoryRows(projection);
 
-  /** Null if the stored rows are gone. */
-  async function fold(stored: CoreProjection | null, events: readonly RecordedEvent[]): Promise<KnownRow[] | null> {
+  /** Folds into `rows`; those that are not known come from `base`. Null if that is gone. */
+  async function fold(
+    rows: KnownRows,
+    base: Pick<BaseRows, "rows"> | undefined,
+    events: readonly RecordedEvent[],
+  ): Promise<KnownRow[] | null> {
     const keys = keyEvents(projection, events);
-    const rows = stored === null ? memory.known : kept;
-    if (stored) {
-      const unknown = unknownKeys(keys, kept);
-      if (unknown.length > 0) {
-        const found = await storedRows(engine.connection, stored.generation).rows(unknown);
-        if (found === null) {
-          return null;
-        }
-        for (const [index, key] of unknown.entries()) {
-          know(kept, key, found[index] ?? undefined);
-        }
-      }
+    const unknown = base === undefined ? [] : unknownKeys(keys, rows);
+    const found = unknown.length === 0 ? [] : await base?.rows(unknown);
+    if (found === null) {
+      return null;
+    }
+    for (const [index, key] of unknown.entries()) {
+      know(rows, key, found?.[index] ?? undefined);
     }
     const changed: KnownRow[] = [];
     foldRows(projection, events, keys, rows, changed);
@@ -69,8 +71,9 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
 
   return {
     async *pages(stored, after, until) {
+      const base = stored ? storedRows(engine.connection, stored.generation) : undefined;
       for await (const page of readPages(engine, { ...query, afterPosition: after, untilPosition: until })) {
-        const changed = await fold(stored, page.events);
+        const changed = await fold(base ? kept : memory.known, base, page.events);
         yield changed && {
           position: page.position,
           changed: changed.length,
@@ -88,6 +91,30 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
           },
         };
       }
+    },
+    pending(stored, after) {
+      const rows: KnownRows = new Map();
+      const base = stored ? storedRows(engine.connection, stored.generation) : memory;
+      let position = after;
+      return {
+        async advance(until) {
+          const changed = new Set<KnownRow>();
+          for await (const page of readPages(engine, { ...query, afterPosition: position, untilPosition: until })) {
+            const folded = await fold(rows, base, page.events);
+            if (folded === null) {
+              return null;
+            }
+            settle(folded);
+            for (const row of folded) {
+              changed.add(row);
+            }
+            position = page.position;
+          }
+          // Of their own: these go on being folded while they are read.
+          return [...changed].map(({ key, row }) => ({ key, row: structuredClone(row) }));
+        },
+        end() {},
+      };
     },
     forget: () => kept.clear(),
     restart() {

@@ -6,7 +6,16 @@
  * notice is.
  */
 import type { Connection } from "./connection.js";
-import type { CoreBatch, CoreIngested, CoreOutcome, CoreProgress, CoreQuery } from "./core.js";
+import type {
+  Core,
+  CoreBatch,
+  CoreFound,
+  CoreIngested,
+  CoreProgress,
+  CoreQuery,
+  CoreSettled,
+  CoreState,
+} from "./core.js";
 import { listenerSet } from "./listeners.js";
 
 /** Streams by id, or "all" when it is not known which. */
@@ -21,6 +30,10 @@ export interface LogChange {
   readonly foreign: boolean;
   /** Whether more is about to follow: who is in no hurry waits for that. */
   readonly more: boolean;
+  /** Whether pending events are others than before, or elsewhere. */
+  readonly rebased: boolean;
+  /** Pending commits that the server took or refused, or that were decided anew; "all" when it is not known which. */
+  readonly settled: readonly CoreSettled[] | "all";
 }
 
 /** A page of the log; `next` says where the next one begins, null at the end. */
@@ -32,7 +45,13 @@ export interface LogPage {
 export interface Log {
   /** Position of the last event that is known. */
   position(): number;
-  /** Position up to which reads in this tab must see: its own finished writes, and what was there when it opened. */
+  /** Position of the last event whose place is final; without sync that is the last event. */
+  confirmedPosition(): number;
+  /** Commits that wait for the server. */
+  pending(): number;
+  /** How often pending events have moved or changed: what was folded from them before is worth nothing. */
+  rebases(): number;
+  /** Position up to which reads in this tab must see: what it wrote or pulled, and what was there when it opened. */
   ownPosition(): number;
   /** Writes a group of commits. States of foreign streams are out of date once it resolves; call `grown` after that. */
   append(group: string): Promise<CoreProgress>;
@@ -45,29 +64,43 @@ export interface Log {
   grown(touched: ReadonlySet<string>, more?: boolean): void;
   /** Takes in what other tabs wrote until now. */
   catchUp(): Promise<void>;
+  /** Takes in what a call of sync did to the log, and tells the followers. */
+  synced<T>(call: (core: Core) => Promise<string>, progressOf: (answer: T) => CoreProgress | undefined): Promise<T>;
   /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
-  restart(position: number): void;
+  restart(state: Pick<CoreState, "position" | "confirmed" | "pending">): void;
   page(query: CoreQuery): Promise<LogPage>;
   /** What became of a commit; null if the log does not hold it. With `content`, whether that is the same. */
-  outcome(commitId: string, content?: string): Promise<CoreOutcome | null>;
+  outcome(commitId: string, content?: string): Promise<CoreFound | null>;
   /** `listener` hears first, before any promise of the same news resolves, which streams' states are out of date. */
   onStale(listener: (touched: Touched) => void): void;
   /** Returns what ends it. */
   onChange(listener: (change: LogChange) => void): () => void;
 }
 
-/** Follows the log behind a connection; `position` is where it ends now. */
-export function openLog(connection: Connection, position: number): Log {
+/** Follows the log behind a connection; `state` is where it stands now. */
+export function openLog(connection: Connection, state: CoreState): Log {
   const staleListeners: ((touched: Touched) => void)[] = [];
   const listeners = listenerSet<LogChange>();
-  let end = position;
-  let own = position;
+  let end = state.position;
+  let own = state.position;
+  let { confirmed, pending } = state;
+  let rebases = 0;
   let foreign: Touched = new Set();
+  let settled: LogChange["settled"] = [];
+  let rebased = false;
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
   function takeIn(progress: CoreProgress): void {
-    end = Math.max(end, progress.position);
+    // A refused commit makes the log shorter.
+    end = progress.rebased ? progress.position : Math.max(end, progress.position);
+    ({ confirmed, pending } = progress);
+    if (progress.rebased) {
+      rebases += 1;
+      rebased = true;
+      own = end;
+    }
+    settled = settled === "all" || progress.settled === "all" ? "all" : [...settled, ...progress.settled];
     if (progress.foreign === "all" || progress.foreign.length > 0) {
       const touched = progress.foreign === "all" ? "all" : new Set(progress.foreign);
       foreign = foreign === "all" || touched === "all" ? "all" : new Set([...foreign, ...touched]);
@@ -83,14 +116,18 @@ export function openLog(connection: Connection, position: number): Log {
 
   function tell(written: ReadonlySet<string>, more = false): void {
     const byOthers = foreign;
-    foreign = new Set();
     const change: LogChange = {
       touched: byOthers === "all" ? "all" : new Set([...byOthers, ...written]),
       own: written.size > 0,
       foreign: byOthers === "all" || byOthers.size > 0,
       more,
+      rebased,
+      settled,
     };
-    if (change.own || change.foreign) {
+    foreign = new Set();
+    rebased = false;
+    settled = [];
+    if (change.own || change.foreign || change.rebased || change.settled.length > 0) {
       listeners.tell(change);
     }
   }
@@ -102,6 +139,9 @@ export function openLog(connection: Connection, position: number): Log {
 
   return {
     position: () => end,
+    confirmedPosition: () => confirmed,
+    pending: () => pending,
+    rebases: () => rebases,
     ownPosition: () => own,
     async append(group) {
       const progress = await connection.ask<CoreProgress>((core) => core.append(group));
@@ -136,16 +176,18 @@ export function openLog(connection: Connection, position: number): Log {
         });
       return next;
     },
-    restart(position) {
-      takeIn({
-        position,
-        foreign: "all",
-        outcomes: [],
-        confirmed: position,
-        pending: 0,
-        settled: "all",
-        rebased: true,
-      });
+    async synced(call, progressOf) {
+      const answer = await connection.ask<Parameters<typeof progressOf>[0]>(call);
+      const progress = progressOf(answer);
+      if (progress !== undefined) {
+        takeIn(progress);
+        own = end;
+        tell(new Set());
+      }
+      return answer;
+    },
+    restart(state) {
+      takeIn({ ...state, foreign: "all", settled: "all", rebased: state.pending > 0, outcomes: [] });
       own = end;
       tell(new Set());
     },
@@ -153,7 +195,7 @@ export function openLog(connection: Connection, position: number): Log {
       const [text, numbers, next] = await connection.call((core) => core.read(JSON.stringify(query)));
       return { batch: { ...(JSON.parse(text) as Omit<CoreBatch, "numbers">), numbers }, next };
     },
-    outcome: (commitId, content = "") => connection.ask<CoreOutcome | null>((core) => core.outcome(commitId, content)),
+    outcome: (commitId, content = "") => connection.ask<CoreFound | null>((core) => core.outcome(commitId, content)),
     onStale(listener) {
       staleListeners.push(listener);
     },

@@ -18,6 +18,8 @@ export interface EventDefaults {
   readonly occurredAt: number;
   /** Lies under each event's own; checked by {@link checkMetadata}. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Makes a salt for each, with sync. */
+  readonly salt?: (() => string) | undefined;
 }
 
 /**
@@ -58,6 +60,9 @@ export function newEvent(
   const metadata = own && defaults.metadata ? { ...defaults.metadata, ...own } : (own ?? defaults.metadata);
   if (metadata !== undefined) {
     checked.metadata = metadata;
+  }
+  if (defaults.salt !== undefined) {
+    checked.salt = defaults.salt();
   }
   const schema = aggregate?.schemas[type];
   const issues = schema && schemaIssues(schema, checked.data);

@@ -5,6 +5,7 @@
  * `close` closes it.
  */
 import type { AnyAggregate } from "./aggregate.js";
+import type { CoreState } from "./core.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
@@ -12,6 +13,7 @@ import { EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
 import { checkId } from "./stream-id.js";
+import { type CheckedSync, checkSync, isSameSync } from "./sync/options.js";
 import type { StorageOptions, Store, StoreOptions } from "./types.js";
 import { loadModule, publishedRuntime, type WasmRuntime } from "./wasm.js";
 import { wasmFile } from "./wasm-file.js";
@@ -21,6 +23,7 @@ interface Opened {
   readonly engine: Promise<Engine>;
   readonly storage: "indexeddb" | "memory";
   readonly durability: "strict" | "relaxed";
+  readonly sync: CheckedSync | undefined;
   readonly runtime: WasmRuntime;
   handles: number;
   /** Set once the last handle, or `deleteStore`, closes it. */
@@ -76,16 +79,27 @@ export async function openStoreIn<
  * Deletes a store with everything in it; other tabs' handles on it are closed. A store that is not
  * there is no error. Rejects with `pending-work` if commits wait for the server, unless told otherwise.
  */
-export async function deleteStore(name: string, _options: { readonly evenIfPending?: boolean } = {}): Promise<void> {
+export async function deleteStore(
+  name: string,
+  { evenIfPending = false }: { readonly evenIfPending?: boolean } = {},
+): Promise<void> {
   checkId(name, "name");
   const opened = openedByName.get(name);
   const storage = opened?.storage ?? "indexeddb";
   checkAvailable(storage);
+  const runtime = opened?.runtime ?? publishedRuntime;
+  const pending = evenIfPending ? 0 : await pendingIn(name, opened, runtime);
+  if (pending > 0) {
+    throw new EverfoldError(
+      "pending-work",
+      `${pending} commits of ${JSON.stringify(name)} wait for the server: sync first, or delete it evenIfPending`,
+      { pending },
+    );
+  }
   // Handles in this page are closed as those in other tabs are: by force.
   if (opened !== undefined) {
     await shut(name, opened).catch(() => undefined);
   }
-  const runtime = opened?.runtime ?? publishedRuntime;
   try {
     await (await runtime.load(wasmFile)).Core.deleteStore(name, storage);
   } catch (thrown) {
@@ -94,8 +108,29 @@ export async function deleteStore(name: string, _options: { readonly evenIfPendi
   }
 }
 
+/** Commits that wait for the server. In a store that cannot be opened nobody can tell: then none. */
+async function pendingIn(name: string, opened: Opened | undefined, runtime: WasmRuntime): Promise<number> {
+  try {
+    if (opened !== undefined) {
+      return (await opened.engine).log.pending();
+    }
+    const core = await (await runtime.load(wasmFile)).Core.open({
+      ...{ name, storage: "indexeddb", durability: "relaxed" },
+      ...{ replicaId: realEnvironment.newId(), now: realEnvironment.now() },
+    });
+    try {
+      return (JSON.parse(core.state()) as CoreState).pending;
+    } finally {
+      await core.close();
+    }
+  } catch (thrown) {
+    runtime.noteThrown(thrown);
+    return 0;
+  }
+}
+
 async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRuntime | undefined): Promise<Opened> {
-  const { name, storage, durability } = options;
+  const { name, storage, durability, sync } = options;
   for (;;) {
     const opened = openedByName.get(name);
     if (opened === undefined) {
@@ -105,8 +140,12 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
       await opened.closing.catch(() => undefined);
       continue;
     }
-    if (opened.storage !== storage || opened.durability !== durability) {
-      const argument = opened.storage === storage ? "durability" : "storage";
+    const differs = {
+      storage: opened.storage !== storage,
+      durability: opened.durability !== durability,
+      sync: sync !== undefined && !isSameSync(opened.sync, sync),
+    };
+    for (const argument of Object.keys(differs).filter((key) => differs[key as keyof typeof differs])) {
       throw invalidArgument(argument, `the store ${JSON.stringify(name)} is open in this page with other ${argument}`);
     }
     if (own !== undefined && own !== opened.runtime) {
@@ -125,7 +164,7 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
   checkAvailable(storage);
   const runtime = own ?? publishedRuntime;
   const engine = startEngine({ ...options, runtime });
-  const opened: Opened = { engine, storage, durability, runtime, handles: 1, closing: undefined };
+  const opened: Opened = { engine, storage, durability, sync, runtime, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
     await engine;
@@ -173,7 +212,7 @@ function checkStorage(options: StorageOptions) {
   if (durability !== "strict" && durability !== "relaxed") {
     throw invalidArgument("durability", `durability is ${String(durability)}, must be "strict" or "relaxed"`);
   }
-  return { name, storage, durability };
+  return { name, storage, durability, sync: options.sync && checkSync(options.sync) };
 }
 
 function checkAvailable(storage: "indexeddb" | "memory"): void {
@@ -189,10 +228,7 @@ function checkDefinitions(options: StoreOptions): Definitions {
   if (typeof options !== "object" || options === null) {
     throw invalidArgument("options", "openStore takes an object of options");
   }
-  const { aggregates = [], decisions = [], projections = [], reactors = [], sync, onProblem, onRebuildStart } = options;
-  if (sync !== undefined) {
-    throw invalidArgument("sync", "sync comes in a later release");
-  }
+  const { aggregates = [], decisions = [], projections = [], reactors = [], onProblem, onRebuildStart } = options;
   if (!Array.isArray(reactors) || reactors.length > 0) {
     throw invalidArgument("reactors", "reactors come in a later release");
   }

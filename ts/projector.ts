@@ -5,6 +5,8 @@
  * checkpoint in one transaction, which is refused if another tab has moved the checkpoint meanwhile:
  * then it starts from there. Nobody waiting, it lets a few commits gather. A tab that is older than
  * the newest rows folds in memory and leaves the stored ones alone.
+ *
+ * These rows end where the confirmed part of the log does. What is pending lies on top of them while there is some.
  */
 import { buildRows, dropIdly, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
@@ -16,6 +18,7 @@ import { listenerSet } from "./listeners.js";
 import type { FoldedPage } from "./live-fold.js";
 import { lockFree, shareLock, withLock } from "./lock.js";
 import type { LogChange } from "./log.js";
+import { type BaseRows, type Overlay, overlayOn, type PendingFold } from "./overlay.js";
 import { problemOf } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
 import { isFoldFailure } from "./row-fold.js";
@@ -47,6 +50,20 @@ const checkpointEach = 5_000;
 /** So many events are not folded page by page when there are no rows yet, but as a rebuild. */
 const buildAbove = 20_000;
 
+/** What is pending, folded over the rows. */
+interface Pending {
+  readonly fold: PendingFold;
+  readonly rows: Overlay;
+  /** The rows below end here. */
+  readonly base: number;
+  readonly rebases: number;
+  /** Up to here. */
+  position: number;
+  advancing: Promise<void> | undefined;
+  /** Why it cannot be folded. */
+  failure: AnyEverfoldError | undefined;
+}
+
 export function startProjector(engine: Engine, projection: AnyProjection): Projector {
   const { name, version } = projection;
   const { log, connection } = engine;
@@ -59,6 +76,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** Every event up to here is in the rows. */
   let seen = 0;
   let failure: AnyEverfoldError | undefined;
+  let pending: Pending | undefined;
   let running = false;
   let lookFirst = false;
   /** Something went wrong that may pass: only news or a question starts it again. */
@@ -70,8 +88,20 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   const stopListening = log.onChange(onLogChange);
   wake(0);
 
-  function onLogChange({ foreign, more }: LogChange): void {
+  function onLogChange({ foreign, more, rebased }: LogChange): void {
     lookFirst ||= foreign;
+    if (rebased) {
+      dropPending();
+      listeners.tell("all");
+    }
+    if (log.confirmedPosition() < seen) {
+      // The confirmed part has become shorter, or another tab has folded what is not known here yet.
+      lookFirst = true;
+      if (stored === null) {
+        fold.restart();
+        seen = 0;
+      }
+    }
     if (!more || waiters.length > 0 || listeners.any()) {
       wake(foreign ? politeMs : patience());
     }
@@ -109,23 +139,84 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       if (stored && isToBuild(stored)) {
         await build();
       }
-      while (seen < log.position() && !stopped) {
-        await foldTo(log.position());
+      while (seen < log.confirmedPosition() && !stopped) {
+        await foldTo(log.confirmedPosition());
       }
       serve();
     } catch (error) {
       onError(error);
     }
     running = false;
-    if (!resting && (waiters.length > 0 || lookFirst || seen < log.position())) {
+    if (!resting && (waiters.length > 0 || lookFirst || seen < log.confirmedPosition())) {
       wake(patience());
+    } else if (listeners.any() && !stopped) {
+      // Whoever asks for the rows hears why it failed.
+      overlay().catch(() => undefined);
     }
+  }
+
+  function dropPending(): void {
+    pending?.fold.end();
+    pending = undefined;
+  }
+
+  /** Everything that is pending, folded over the rows; undefined if nothing is, or if it has to be tried again. */
+  async function overlay(): Promise<Pending | undefined> {
+    const end = log.position();
+    if (pending?.base !== seen || pending.rebases !== log.rebases()) {
+      dropPending();
+    }
+    if (stored === undefined || end <= log.confirmedPosition() || seen !== log.confirmedPosition()) {
+      return undefined;
+    }
+    if (pending === undefined) {
+      const [fold_, rows] = [fold.pending(stored, seen), overlayOn(projection, baseRows(stored))];
+      const news = { position: seen, advancing: undefined, failure: undefined };
+      pending = { fold: fold_, rows, base: seen, rebases: log.rebases(), ...news };
+    }
+    const folded = pending;
+    if (folded.position < end) {
+      folded.advancing ??= advance(folded, end).finally(() => {
+        folded.advancing = undefined;
+      });
+      await folded.advancing;
+    }
+    if (folded.failure !== undefined) {
+      throw folded.failure;
+    }
+    return folded === pending && folded.position >= end ? folded : undefined;
+  }
+
+  async function advance(folded: Pending, end: number): Promise<void> {
+    try {
+      const changed = await folded.fold.advance(end);
+      if (changed === null || !(await folded.rows.put(changed))) {
+        dropPending();
+        return;
+      }
+      folded.position = end;
+      if (changed.length > 0) {
+        listeners.tell(new Set(changed.map(({ key }) => key)));
+      }
+    } catch (error) {
+      if (!isFoldFailure(error)) {
+        dropPending();
+        throw error;
+      }
+      // It is pending: that may pass.
+      folded.failure = error;
+      listeners.tell("all");
+    }
+  }
+
+  function baseRows(state: CoreProjection | null): BaseRows {
+    return state === null ? fold.memory : storedRows(connection, state.generation);
   }
 
   /** Whether there are no rows yet, and either others that they replace or very many events. */
   function isToBuild({ checkpoint, failedAt, newestVersion, stale, resumable }: CoreProjection): boolean {
     const replaces = resumable || stale.length > 0;
-    const end = log.position();
+    const end = log.confirmedPosition();
     return checkpoint === 0 && failedAt === null && newestVersion === version && end > (replaces ? 0 : buildAbove);
   }
 
@@ -314,31 +405,54 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
-  /** Asks the stored rows; when they have been replaced meanwhile, the new ones. */
-  async function ask<T>(
-    question: (rows: ReturnType<typeof storedRows>) => Promise<T | null>,
-    inMemory: () => Promise<T>,
-  ) {
+  /** Asks the rows; when they have been replaced meanwhile, the new ones. */
+  async function ask<T>(question: (rows: BaseRows) => Promise<T | null>): Promise<T> {
     for (;;) {
       if (stored === undefined) {
         adopt(await projectionState(connection, projection));
       }
-      if (!stored) {
-        await reached(log.ownPosition());
-        return await inMemory();
+      // What was pending when the caller came may be confirmed by now.
+      await reached(log.ownPosition());
+      const isPending = log.position() > log.confirmedPosition();
+      const over = isPending ? await overlay() : undefined;
+      if (isPending && over === undefined) {
+        await lookAtBoth();
+        continue;
       }
-      const answer = await question(storedRows(connection, stored.generation));
-      if (answer !== null) {
+      const answer = await question(over?.rows ?? baseRows(stored ?? null));
+      if (answer !== null && (over === undefined || (await isStillBelow(over)))) {
         return answer;
       }
-      await lookAgain();
+      if (over === undefined) {
+        await lookAgain();
+      }
     }
   }
 
-  function reached(position: number): Promise<void> {
+  /** Whether the rows below are those that pending events were folded over: another tab may have folded on. */
+  async function isStillBelow({ base, rebases }: Pending): Promise<boolean> {
+    if (stored && !isSame(await projectionState(connection, projection), stored)) {
+      await lookAtBoth();
+      return false;
+    }
+    return base === seen && rebases === log.rebases();
+  }
+
+  /** Another tab was faster, in the log or in the rows. */
+  async function lookAtBoth(): Promise<void> {
+    await log.catchUp();
+    const now = await projectionState(connection, projection);
+    // A run that is under way takes it over itself.
+    if (!running) {
+      adopt(now);
+    }
+  }
+
+  function reached(until: number): Promise<void> {
     if (stopped || failure !== undefined) {
       return Promise.reject(failure ?? storeClosed(engine.name));
     }
+    const position = Math.min(until, log.confirmedPosition());
     if (seen >= position && stored !== undefined) {
       return Promise.resolve();
     }
@@ -350,24 +464,12 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   return {
     projection,
-    checkpoint: () => seen,
+    checkpoint: () => Math.max(seen, pending?.position ?? 0),
     failure: () => failure ?? null,
     reached,
-    rows: (keys) =>
-      ask(
-        (rows) => rows.rows(keys),
-        () => fold.memory.rows(keys),
-      ),
-    list: (range) =>
-      ask(
-        (rows) => rows.list(range),
-        () => fold.memory.list(range),
-      ),
-    count: () =>
-      ask(
-        (rows) => rows.count(),
-        () => fold.memory.count(),
-      ),
+    rows: (keys) => ask((rows) => rows.rows(keys)),
+    list: (range) => ask((rows) => rows.list(range)),
+    count: () => ask((rows) => rows.count()),
     onRows(listener) {
       wake(0);
       return listeners.add(listener);
@@ -383,6 +485,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       stopListening();
       releaseLock();
       onError(storeClosed(engine.name));
+      dropPending();
       fold.end();
     },
   };

@@ -19,9 +19,10 @@ import {
 import type { AnyAggregate, StateOf } from "./aggregate.js";
 import { type AnyEverfoldError, EverfoldError, isEverfoldError } from "./errors.js";
 import type { AnyProjection, IndexOf, RowOf } from "./projection.js";
-import type { AnyStore, Entry, ListQuery, Live, LiveState, Loaded, SyncStatus } from "./types.js";
+import { syncOff } from "./sync/status.js";
+import type { AnyStore, Entry, ListQuery, Live, LiveState, Loaded, Refusal, SyncStatus } from "./types.js";
 
-export type { AnyStore, Entry, ListQuery, LiveState, Loaded, SyncStatus } from "./types.js";
+export type { AnyStore, Entry, ListQuery, LiveState, Loaded, Refusal, SyncStatus } from "./types.js";
 
 /** What `EverfoldProvider` takes. */
 export interface EverfoldProviderProps {
@@ -79,6 +80,16 @@ export function useSyncStatus(): SyncStatus {
   return value;
 }
 
+const refusals = {};
+
+/** What a merge or the server refused or changed, until it is dismissed; empty without sync, and on a server. */
+export function useRefusals(): readonly Refusal[] {
+  const { value = none } = useLive(refusals, "", (store) => store.refusals.watch());
+  return value;
+}
+
+const none: readonly Refusal[] = [];
+
 function useStore(): AnyStore | undefined {
   const store = useContext(StoreContext);
   if (store === null) {
@@ -126,17 +137,6 @@ function opened<T>(store: AnyStore, open: (store: AnyStore) => Live<T>): Pick<He
 const loading = { status: "loading" } as const;
 const isLoading = () => loading;
 const never = { subscribe: () => () => {}, current: isLoading };
-
-const syncOff: SyncStatus = {
-  state: "off",
-  pending: 0,
-  oldestPendingMs: null,
-  lastContact: null,
-  blockedBy: null,
-  confirmedPosition: 0,
-  lastError: null,
-  leader: false,
-};
 
 /** The same text for the same query, whatever the order of its properties. */
 function contentOf(keyOrQuery: string | ListQuery): string {

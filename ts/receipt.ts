@@ -1,17 +1,22 @@
 /**
  * Receipts: what a call that committed gives back.
  */
+import { storeClosed } from "./connection.js";
 import type { CoreNewCommit } from "./core.js";
+import type { Engine } from "./engine.js";
+import { EverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import type { Appended } from "./group-commit.js";
 import type { Log } from "./log.js";
-import { aborted } from "./read.js";
+import { aborted, checkAborted } from "./read.js";
 import { eventIdOf, recordedEvents } from "./recorded.js";
+import { refusedError } from "./sync/refusals.js";
 import type { Abortable, CommitReceipt, Confirmable } from "./types.js";
 
 /** The events of a commit that has just been written, as reading them would give them. */
-export function eventsWritten(commit: CoreNewCommit, appended: Appended, replicaId: string): RecordedEvent[] {
-  const { commitId, attempt } = appended;
+export function eventsWritten(engine: Engine, commit: CoreNewCommit, appended: Appended): RecordedEvent[] {
+  const { commitId, attempt, position } = appended;
+  const status = position > engine.log.confirmedPosition() ? "pending" : "confirmed";
   const { recordedAt, causationId, correlationId } = commit;
   const events: RecordedEvent[] = [];
   for (const [index, stream] of commit.streams.entries()) {
@@ -29,8 +34,8 @@ export function eventsWritten(commit: CoreNewCommit, appended: Appended, replica
         recordedAt,
         commitId,
         attempt,
-        replicaId,
-        status: "confirmed",
+        replicaId: engine.replicaId,
+        status,
         schemaVersion: event.schemaVersion,
         ...(event.metadata === undefined ? undefined : { metadata: event.metadata as Record<string, unknown> }),
         ...(causationId === undefined ? undefined : { causationId }),
@@ -42,30 +47,94 @@ export function eventsWritten(commit: CoreNewCommit, appended: Appended, replica
 }
 
 /** Position of the last event of a commit. */
-export function lastPosition({ position, streams }: Appended): number {
+export function lastPosition({ position, streams }: Omit<Appended, "status">): number {
   return streams.reduce((last, { firstVersion, lastVersion }) => last + lastVersion - firstVersion + 1, position - 1);
 }
 
 /** The events of a commit that was written earlier, as stored. */
-export async function eventsOfCommit(log: Log, appended: Appended): Promise<RecordedEvent[]> {
+export async function eventsOfCommit(log: Log, appended: Omit<Appended, "status">): Promise<RecordedEvent[]> {
+  const { commitId, position } = appended;
   const { batch } = await log.page({
-    afterPosition: appended.position - 1,
+    afterPosition: position - 1,
     untilPosition: lastPosition(appended),
     clock: "occurred",
     direction: "forward",
   });
-  return recordedEvents(batch);
+  const events = recordedEvents(batch);
+  if (events.every((event) => event.commitId === commitId)) {
+    return events;
+  }
+  // It is pending, and has moved since its place was asked for.
+  const moved = await log.outcome(commitId);
+  return moved !== null && "streams" in moved ? eventsOfCommit(log, moved) : events;
 }
 
-/** Adds `confirmed`: without sync every commit is confirmed by being on disk. */
-export function confirmable<T extends CommitReceipt>(receipt: T): T & Confirmable<T> {
+/**
+ * Adds `confirmed`. What is not pending is confirmed by being on disk; `readAgain` makes the receipt of a commit that has
+ * moved or was decided anew.
+ */
+export function confirmable<T extends CommitReceipt>(
+  engine: Engine,
+  receipt: T,
+  readAgain: (outcome: Appended) => Promise<T>,
+): T & Confirmable<T> {
   return {
     ...receipt,
     async confirmed({ signal }: Abortable = {}) {
-      if (signal?.aborted) {
-        throw aborted(signal);
+      checkAborted(signal);
+      if (receipt.events[0]?.status !== "pending") {
+        return { ...receipt, changed: false };
       }
-      return { ...receipt, changed: false };
+      const outcome = await confirmation(engine, receipt.commitId, signal);
+      return { ...(await readAgain(outcome)), changed: outcome.attempt > 1 };
     },
   };
+}
+
+/** Resolves when the server has taken a pending commit; rejects when it will not. */
+function confirmation(engine: Engine, commitId: string, signal: AbortSignal | undefined): Promise<Appended> {
+  const { log } = engine;
+  return new Promise((resolve, reject) => {
+    const look = async () => {
+      try {
+        const outcome = await log.outcome(commitId);
+        if (outcome === null) {
+          throw new EverfoldError("storage-corrupt", `${commitId} is not in the log any more`, { record: commitId });
+        }
+        if (outcome.status === "refused") {
+          throw refusedError(outcome);
+        }
+        if ("streams" in outcome && outcome.status !== "pending") {
+          end();
+          resolve(outcome);
+        }
+      } catch (error) {
+        end();
+        reject(error);
+      }
+    };
+    const onAbort = () => {
+      end();
+      reject(aborted(signal as AbortSignal));
+    };
+    const stopListening = [
+      log.onChange(({ settled }) => {
+        if (settled === "all" || settled.some((one) => one.commitId === commitId)) {
+          void look();
+        }
+      }),
+      engine.onClose(() => {
+        end();
+        reject(storeClosed(engine.name));
+      }),
+    ];
+    const end = () => {
+      signal?.removeEventListener("abort", onAbort);
+      for (const stop of stopListening) {
+        stop();
+      }
+    };
+    signal?.addEventListener("abort", onAbort);
+    void look();
+  });
 }

@@ -100,7 +100,8 @@ export function memoryRows(projection: AnyProjection): RowReader & { readonly kn
   };
 }
 
-interface Ordered {
+/** What an entry stands by in a list. */
+export interface Ordered {
   readonly value: IndexValue;
   readonly key: string;
 }
@@ -113,7 +114,8 @@ function compareValues(a: IndexValue, b: IndexValue): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function compareOrdered(a: Ordered, b: Ordered): number {
+/** The order of a list. */
+export function compareOrdered(a: Ordered, b: Ordered): number {
   return compareValues(a.value, b.value) || compareValues(a.key, b.key);
 }
 

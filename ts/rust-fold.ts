@@ -5,7 +5,15 @@
  */
 import { notOurs } from "./build.js";
 import type { Connection } from "./connection.js";
-import type { Core, CoreAdvanced, CoreDefinitions, CoreFolding, CoreProjection, CoreQuery } from "./core.js";
+import type {
+  Core,
+  CoreAdvanced,
+  CoreDefinitions,
+  CoreFolding,
+  CoreProjection,
+  CoreQuery,
+  CoreRowWrite,
+} from "./core.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError } from "./errors.js";
 import type { BuildSource, Folds, MemoryFold } from "./folds.js";
@@ -155,6 +163,36 @@ function liveFold(definitions: () => CoreDefinitions, engine: Engine, projection
         );
       }
     },
+    pending(stored, after) {
+      const over = folding(definitions, engine, projection, everything);
+      return {
+        async advance(until) {
+          if (!over.begun()) {
+            const base = stored === null ? await inMemory.target() : { stored };
+            if (base === undefined) {
+              return null;
+            }
+            await over.begin({ ...base, stored: { ...base.stored, checkpoint: after } });
+          }
+          const rows = new Map<string, unknown>();
+          for (let done = false; !done; ) {
+            const { next } = await over.advance(until);
+            if (next === "gone") {
+              return null;
+            }
+            for (const part of (await over.parts()).split("\n").filter(Boolean)) {
+              for (const [key, row] of JSON.parse(part) as CoreRowWrite["rows"]) {
+                rows.set(key, row ?? undefined);
+              }
+            }
+            over.forget();
+            done = next === "done";
+          }
+          return [...rows].map(([key, row]) => ({ key, row }));
+        },
+        end: over.end,
+      };
+    },
     forget,
     restart() {
       inMemory.end();
@@ -198,7 +236,7 @@ function memoryFold(
   projection: AnyProjection,
   query: CoreQuery,
   signal: AbortSignal | undefined,
-): MemoryFold {
+): MemoryFold & { target(): Promise<Target | undefined> } {
   const fold = folding(definitions, engine, projection, query);
   const keys = new Set<string>();
   let target: MemoryRows | undefined;
@@ -259,6 +297,11 @@ function memoryFold(
   return {
     position: () => position,
     advance,
+    /** Where what has been folded is. */
+    async target() {
+      await rows();
+      return target;
+    },
     rows: {
       rows: async (wanted) => (await (await rows())?.rows(wanted)) ?? wanted.map(() => undefined),
       list: async (range) => (await (await rows())?.list(range)) ?? [],

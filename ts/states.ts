@@ -46,8 +46,11 @@ export interface States {
   loadPast(streamId: string, past: Past): Promise<Loaded<unknown>>;
   /** Applies new events to a state. Throws `evolve-failed`. */
   evolve(state: unknown, events: readonly CoreNewEvent[]): unknown;
-  /** Moves a slot on to what was just written, from the version that it was decided on. */
-  advance(slot: Slot, from: number, to: Loaded<unknown>): void;
+  /**
+   * Moves a slot on to what was just written, from the version that it was decided on. What is pending may change yet:
+   * it gets no snapshot.
+   */
+  advance(slot: Slot, from: number, to: Loaded<unknown>, pending: boolean): void;
   /** The stream is now at `version`: a slot that does not know is stale. */
   written(streamId: string, version: number): void;
   forget(touched: Touched): void;
@@ -104,15 +107,15 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
 
   async function fold(streamId: string, { atVersion, at, clock = "occurred" }: Past): Promise<Loaded<unknown>> {
     const folded = await foldStream(connection, aggregate, streamId, aggregate.version, { atVersion, at, clock });
-    const { snapshot, state, version, dropped } = folded;
+    const { snapshot, state, version, settled, dropped } = folded;
     if (dropped.length > 0) {
       snapshots.reportDropped(streamId, dropped);
     }
     if (snapshot !== null) {
       snapshots.served(aggregate, streamId, snapshot);
     }
-    if (atVersion === undefined && at === undefined) {
-      snapshots.consider(aggregate, streamId, snapshot?.version ?? 0, { state, version });
+    if (atVersion === undefined && at === undefined && settled !== undefined) {
+      snapshots.consider(aggregate, streamId, snapshot?.version ?? 0, settled);
     }
     return { state, version };
   }
@@ -133,11 +136,13 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
     loadPast: fold,
     evolve: (state, events) =>
       deepFreeze(events.reduce((before, event) => evolveOne(aggregate, before, asWritten(event)), state)),
-    advance(slot, from, to) {
+    advance(slot, from, to, pending) {
       if (slot.version === from && !slot.stale) {
         slot.state = to.state;
         slot.version = to.version;
-        snapshots.consider(aggregate, slot.streamId, from, to);
+        if (!pending) {
+          snapshots.consider(aggregate, slot.streamId, from, to);
+        }
       } else {
         slot.stale = true;
       }
@@ -159,6 +164,12 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
   };
 }
 
+/** A stream's state. */
+interface Folded extends Omit<CoreFolded, "confirmed"> {
+  /** The state at the last confirmed event; undefined where only a later one is known. */
+  readonly settled: Loaded<unknown> | undefined;
+}
+
 /**
  * Folds a stream as far as it is asked for. Snapshots of version `snapshots` of the aggregate may serve, none if that
  * is 0.
@@ -169,21 +180,28 @@ export async function foldStream(
   streamId: string,
   snapshots: number,
   { atVersion = Number.NaN, at = Number.NaN, clock = "occurred" }: Past,
-): Promise<CoreFolded> {
+): Promise<Folded> {
   const own = (aggregate as FoldsStreams)[loadsItself];
   if (own !== undefined) {
     const folded = await connection.ask<CoreFolded>((core) => own(core, snapshots, streamId, atVersion, at, clock));
     deepFreeze(folded.state);
-    return folded;
+    return { ...folded, settled: folded.version <= folded.confirmed ? folded : undefined };
   }
   const name = snapshots === 0 ? "" : aggregate.name;
-  const { snapshot, confirmed, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
+  const { snapshot, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
     core.load(streamId, name, snapshots, atVersion, at, clock),
   );
   const base = snapshot ?? { state: initialState(aggregate), version: 0 };
   const events = recordedEvents(batch);
-  const state = foldRecorded(aggregate, deepFreeze(base.state), events);
-  return { snapshot, confirmed, dropped, state, version: events.at(-1)?.version ?? base.version };
+  const pending = events.findIndex(({ status }) => status === "pending");
+  const settled = foldOn(aggregate, base, pending < 0 ? events : events.slice(0, pending));
+  const end = pending < 0 ? settled : foldOn(aggregate, settled, events.slice(pending));
+  return { snapshot, dropped, ...end, settled };
+}
+
+function foldOn(aggregate: AnyAggregate, { state, version }: Loaded<unknown>, events: readonly RecordedEvent[]) {
+  const folded = foldRecorded(aggregate, deepFreeze(state), events);
+  return { state: folded, version: events.at(-1)?.version ?? version };
 }
 
 /** What an aggregate written in Rust has: it loads and folds without its events coming here. */

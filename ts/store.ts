@@ -25,6 +25,8 @@ import { findFirstStep, replayStream } from "./replay.js";
 import type { States } from "./states.js";
 import { checkId, checkOrdinal, checkTime, streamIdOf } from "./stream-id.js";
 import { subscribeTo } from "./subscription.js";
+import { syncControl } from "./sync/control.js";
+import { refusalsOf } from "./sync/refusals.js";
 import type {
   Abortable,
   AnyStore,
@@ -42,28 +44,14 @@ import type {
   StreamAppend,
   StreamsOptions,
   SubscribeQuery,
-  SyncStatus,
 } from "./types.js";
 import { exportStore, importStore, statsOf, verifyStore } from "./upkeep.js";
 import { viewOf } from "./view.js";
 
-/** What a handle registers, with the decisions, which need nothing kept. */
-export interface Definitions extends Registered {
-  readonly decisions: readonly AnyDecision[];
-}
+/** What a handle registers. */
+export type Definitions = Registered;
 
 const streamsAtOnce = 1_000;
-
-const syncOff: SyncStatus = Object.freeze({
-  state: "off",
-  pending: 0,
-  oldestPendingMs: null,
-  lastContact: null,
-  blockedBy: null,
-  confirmedPosition: 0,
-  lastError: null,
-  leader: false,
-});
 
 /** Makes a handle. `release` is called once, by the first `close`. */
 export function storeHandle(shared: Engine, definitions: Definitions, release: () => Promise<void>): AnyStore {
@@ -175,7 +163,10 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
   async function outcome(commitId: string): Promise<CommitOutcome> {
     engine.check();
     const found = await log.outcome(checkId(commitId, "commitId"));
-    return found?.status === "appended" || found?.status === "duplicate" ? "confirmed" : "unknown";
+    if (found?.status === "pending" || found?.status === "refused") {
+      return found.status;
+    }
+    return found === null || !("streams" in found) ? "unknown" : found.attempt > 1 ? "changed" : "confirmed";
   }
 
   function watch(aggregate: AnyAggregate, id: string) {
@@ -232,6 +223,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
         end();
       }
       unregister();
+      shared.handles.delete(handle);
       await release();
     })();
     return closing;
@@ -245,7 +237,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     };
   }
 
-  const handle = {
+  const own = {
     name,
     execute,
     append: whileOpen((streamId: string, events: readonly AnyEvent[], options: AppendOptions = {}) =>
@@ -274,11 +266,8 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     project: whileOpen((projection: AnyProjection, options: ProjectOptions = {}) => {
       return projectRows(engine, projectorBy(projection).projection, options);
     }),
-    sync: {
-      status: () => syncOff,
-      subscribe: () => () => undefined,
-      watch: () => liveResult({ load: async () => syncOff, follow: () => () => undefined }),
-    },
+    sync: syncControl(engine),
+    refusals: refusalsOf(engine, (): AnyStore => handle),
     stats: whileOpen(() => statsOf(engine, definitions.projections)),
     persist: whileOpen(() => persistOrigin(engine)),
     compact: whileOpen((options: Abortable = {}) => compactStore(engine, options)),
@@ -291,9 +280,11 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
   };
   const asyncDispose: typeof Symbol.asyncDispose | undefined = Symbol.asyncDispose;
   if (asyncDispose !== undefined) {
-    Object.defineProperty(handle, asyncDispose, { value: close });
+    Object.defineProperty(own, asyncDispose, { value: close });
   }
-  return handle as unknown as AnyStore;
+  const handle = own as unknown as AnyStore;
+  shared.handles.add(handle);
+  return handle;
 }
 
 function notRegistered(kind: string, definition: unknown) {

@@ -55,8 +55,54 @@ export interface StorageOptions {
   readonly engine?: (() => Promise<EngineModule>) | undefined;
   /** Where the engine comes from, if not from the file beside this module. */
   readonly wasm?: URL | Response | Promise<Response> | BufferSource | WebAssembly.Module | undefined;
-  /** Sync comes in a later release. */
-  readonly sync?: undefined;
+  /** Keeps this store and those of other devices on one log, through a server. Without it nothing leaves the device. */
+  readonly sync?: SyncOptions | undefined;
+}
+
+/**
+ * With which server a store is kept in sync, and as whom.
+ *
+ * ```ts
+ * const store = await openStore({
+ *   name: "ledger",
+ *   aggregates: [account],
+ *   sync: { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => signIn() },
+ * });
+ * const receipt = await store.execute(account, "1", deposit(5)); // on this device: at once, offline too
+ * const { changed } = await receipt.confirmed(); // the server has it
+ * ```
+ */
+export interface SyncOptions {
+  /** Address of the server; below it are `/v1/spaces/…`. */
+  readonly url: string | URL;
+  /** The log that is shared: 1 to 128 of `A-Z a-z 0-9 . _ -`. A store belongs to one space for ever. */
+  readonly space: string;
+  /** Who works here. What is pending is pushed with a token of whom wrote it, never of another. */
+  readonly subject: string;
+  /**
+   * Gives the token that the server asks for; asked again, with `refresh`, when the server did not take the last one.
+   * If it throws, sync pauses and keeps everything.
+   */
+  readonly token: (why: { readonly refresh: boolean; readonly signal: AbortSignal }) => string | Promise<string>;
+  /** Whether to hear of others' commits as they come. True if left out; else when something is pushed, and by `now`. */
+  readonly live?: boolean | undefined;
+  /** Commits in one push, 500 if left out. */
+  readonly batchSize?: number | undefined;
+  /**
+   * What becomes of a history that was made before there was sync: `"empty"` uploads it into a space that has none;
+   * `"rebase"` puts it, as facts, on top of what the space has. Without it, a history on both sides is `sync-diverged`.
+   */
+  readonly adopt?: "empty" | "rebase" | undefined;
+  /**
+   * What becomes of others' commits that a restored server has lost: `"ask"`, the default, keeps them as refusals of kind
+   * `orphaned`, `"auto"` offers them to the server again, `"discard"` keeps none.
+   */
+  readonly recover?: "auto" | "ask" | "discard" | undefined;
+  /**
+   * Called, in the tab that leads, with what was refused in a merge or by the server: to execute a compensating
+   * command. What it throws goes to `onProblem`; the refusal stays in `store.refusals` until it is dismissed.
+   */
+  readonly onRefused?: ((refusal: Refusal, store: AnyStore) => void | Promise<void>) | undefined;
 }
 
 /** Everything that `openStore` takes. */
@@ -74,7 +120,15 @@ export interface StoreOptions<
 
 /** A failure that no caller waits for. */
 export interface Problem {
-  readonly code: EverfoldErrorCode | "quota-low" | "persistence-refused" | "state-not-json";
+  readonly code:
+    | EverfoldErrorCode
+    | "quota-low"
+    | "persistence-refused"
+    | "state-not-json"
+    /** A fact breaks a rule on the state that a merge gave it. */
+    | "rule-violated"
+    /** Work waits for the server since more than a day. */
+    | "pending-old";
   readonly message: string;
   readonly details: Readonly<Record<string, unknown>>;
   /** The error itself, where there is one. */
@@ -301,7 +355,10 @@ export interface SubscribeQuery<As extends readonly AnyAggregate[] = readonly An
   readonly types?: readonly string[] | undefined;
 }
 
-/** Commits that were appended, or whose status changed. Past ones come as `"appended"`. */
+/**
+ * Commits that were appended, or whose status changed: `"confirmed"` by the server, `"rebased"` with other events or in
+ * another place, `"refused"` and not in the log any more. Past ones come as `"appended"`.
+ */
 export interface CommitNotice<E extends AnyEvent = AnyEvent> {
   readonly kind: "appended" | "confirmed" | "rebased" | "refused";
   readonly commits: readonly NotedCommit<E>[];
@@ -532,23 +589,88 @@ export interface ImportReport {
   readonly commits: number;
 }
 
-/** Where sync stands; `state` is `"off"` until sync comes. */
+/** Where sync stands. */
 export interface SyncStatus {
+  /** `"off"` in a store without sync. */
   readonly state: "off" | "connecting" | "idle" | "pushing" | "pulling" | "offline" | "blocked";
+  /** Commits that the server has not confirmed. */
   readonly pending: number;
+  /** How long the first of them has waited. */
   readonly oldestPendingMs: number | null;
+  /** When the server last answered. */
   readonly lastContact: number | null;
+  /** What has to be done before it goes on; null while it goes on by itself. */
   readonly blockedBy: AnyEverfoldError | null;
   readonly confirmedPosition: number;
+  /** Confirmed commits of the space that are here, in the server's count. */
+  readonly commits: number;
+  /** Of the log up to there: who has the same at the same count has the same log. Null before the first contact. */
+  readonly hash: string | null;
+  /** What went wrong last, since the last success. */
   readonly lastError: AnyEverfoldError | null;
+  /** Whether this tab is the one that talks to the server. */
   readonly leader: boolean;
+  /** How far a long push or pull is, in commits; null when there is none. `total` is null as long as nobody knows. */
+  readonly progress: { readonly done: number; readonly total: number | null } | null;
 }
 
-/** The part of sync that a user interface needs before sync comes. */
+/** Sync under the app's control. It runs by itself; nothing here has to be called. */
 export interface SyncControl {
   status(): SyncStatus;
+  /** Called when the status changes. Returns what ends it. */
   subscribe(listener: (status: SyncStatus) => void): () => void;
   watch(): Live<SyncStatus>;
+  /**
+   * Pushes and pulls at once, in whichever tab leads. Resolves when both sides have the same; rejects with what stands
+   * in the way.
+   */
+  now(options?: Abortable): Promise<void>;
+  /** Leaves the server alone, in all tabs, until `resume` or until they are closed. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A commit that a merge or the server refused, or changed. It is kept until it is dismissed. */
+export interface Refusal {
+  readonly commitId: string;
+  /**
+   * `"refused"`: it is not in the log. `"changed"`: it was decided anew and is in the log with other events.
+   * `"orphaned"`: somebody else's, lost by the server.
+   */
+  readonly kind: "refused" | "changed" | "orphaned";
+  readonly attempt: number;
+  readonly recordedAt: number;
+  /** What was asked for; absent if events were appended without a command. */
+  readonly command?: unknown;
+  readonly definition?: { readonly name: string; readonly version: number };
+  /** Why: the code of what `decide` or the server said, its text, and what it threw if that is JSON. */
+  readonly reason: RefusalReason | null;
+  /** What it was decided on the last time. */
+  readonly stateSeen: readonly StreamOutcome[];
+  /** The events as they were before, or as they were lost. They have no position. */
+  readonly events: readonly RecordedEvent<AnyEvent>[];
+  /** Of a changed commit: the events as they are now. */
+  readonly eventsNow?: readonly RecordedEvent<AnyEvent>[];
+  /** Does it again as a new commit, then dismisses this. Rejects as `execute` does. */
+  retry(): Promise<CommitReceipt>;
+  /** It has been seen. */
+  dismiss(): Promise<void>;
+}
+
+export interface RefusalReason {
+  readonly code: string;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** What was refused or changed, oldest first. */
+export interface Refusals {
+  list(): Promise<readonly Refusal[]>;
+  watch(): Live<readonly Refusal[]>;
+  /** As `Refusal.retry`. Rejects with `invalid-argument` if there is no such refusal. */
+  retry(commitId: string): Promise<CommitReceipt>;
+  dismiss(commitId: string): Promise<void>;
 }
 
 // ---------------------------------------------------------------------------------------------- the store
@@ -620,6 +742,7 @@ export interface Store<
   project<P extends Ps[number]>(projection: P, options?: ProjectOptions): Promise<ProjectedView<RowOf<P>, IndexOf<P>>>;
 
   readonly sync: SyncControl;
+  readonly refusals: Refusals;
 
   stats(): Promise<StoreStats>;
   /** Asks the browser never to evict this origin; false if it refuses or does not answer in time. */

@@ -1,6 +1,7 @@
 /**
  * Looking after a store: its numbers, checking it, taking it along.
  */
+import type { CoreState } from "./core.js";
 import type { Engine } from "./engine.js";
 import { invalidArgument } from "./errors.js";
 import type { AnyProjection } from "./projection.js";
@@ -19,7 +20,7 @@ export async function statsOf(engine: Engine, projections: readonly AnyProjectio
     isPersisted(),
   ]);
   const { events, streams, segments, bytes, snapshots } = counted;
-  const end = engine.log.position();
+  const { log } = engine;
   return {
     events,
     streams,
@@ -31,9 +32,15 @@ export async function statsOf(engine: Engine, projections: readonly AnyProjectio
       const projector = engine.projectorBy(projection);
       const checkpoint = projector?.checkpoint() ?? 0;
       const { name, version } = projector?.projection ?? projection;
-      return { name, version, checkpoint, lag: Math.max(0, end - checkpoint), failed: projector?.failure() ?? null };
+      return {
+        name,
+        version,
+        checkpoint,
+        lag: Math.max(0, log.position() - checkpoint),
+        failed: projector?.failure() ?? null,
+      };
     }),
-    pending: 0,
+    pending: log.pending(),
     quota,
     persisted,
   };
@@ -76,10 +83,8 @@ export async function importStore(
 ): Promise<ImportReport> {
   const bytes = await bytesOf(file);
   checkAborted(signal);
-  const { position, events, commits } = await engine.connection.ask<ImportReport & { readonly position: number }>(
-    (core) => core.importAll(bytes, merge),
-  );
-  engine.log.restart(position);
+  const { events, commits } = await engine.connection.ask<ImportReport>((core) => core.importAll(bytes, merge));
+  engine.log.restart(await engine.connection.ask<CoreState>(async (core) => core.state()));
   return { events, commits };
 }
 

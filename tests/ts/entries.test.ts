@@ -39,7 +39,7 @@ describe.each([
     ],
   ],
   ["testing", ["fakeClock", "given", "openTestStore", "seededIds"]],
-  ["react", ["EverfoldProvider", "useAggregate", "useExecute", "useSyncStatus", "useView"]],
+  ["react", ["EverfoldProvider", "useAggregate", "useExecute", "useRefusals", "useSyncStatus", "useView"]],
 ])("importing %s", (name, exported) => {
   test("touches no global and exports what is promised", () => {
     const address = new URL(`${name}.js`, dist).href;

@@ -2,13 +2,14 @@
  * An engine of one's own: definitions written in Rust do what those in TypeScript do, and fail as they do.
  */
 import { readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import type { Event } from "../../ts/event.js";
 import { defineProjection } from "../../ts/projection.js";
 import { rustAggregate, rustProjection } from "../../ts/rust.js";
 import type { EngineModule } from "../../ts/types.js";
+import { fakeServer } from "./fake-server.js";
 import { all, opened } from "./opened.js";
 
 const pkg = "../../examples/rust-module/pkg/rust_module.js";
@@ -344,3 +345,44 @@ async function twins() {
   await store.ingest([events.slice(0, 1_000), events.slice(1_000, 2_000), events.slice(2_000)]);
   return { store, twin };
 }
+
+describe("with sync", () => {
+  test("rows and states in Rust have what is pending on top", async () => {
+    const server = fakeServer();
+    let cut = true;
+    vi.stubGlobal("fetch", (address: string, init: RequestInit) =>
+      cut ? Promise.reject(new TypeError("no network")) : server.fetch(address, init),
+    );
+    const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
+    const { store } = await opened({ ...bank, sync });
+    const check = async (rows: Record<string, Balance>, accounts: Record<string, number>) => {
+      const list = await store.view(balances).list();
+      expect(Object.fromEntries(list.map(({ key, row }) => [key, row]))).toEqual(rows);
+      const found = await store.view(owners).list({ index: "accounts" });
+      expect(found.map(({ key, row }) => [key, row.accounts])).toEqual(Object.entries(accounts));
+      expect(await store.view(balances).count()).toBe(list.length);
+      const then = await store.project(balances);
+      expect(await then.list()).toEqual(list);
+      then.dispose();
+    };
+
+    const receipts = [await store.execute(account, "a", open("Ann")), await store.execute(account, "a", deposit(5))];
+    await check({ "account-a": { balance: 5, transactions: 1 } }, { Ann: 1 });
+    await store.execute(account, "b", open("Bob"));
+    await store.execute(account, "a", withdraw(2));
+    await check(
+      { "account-a": { balance: 3, transactions: 2 }, "account-b": { balance: 0, transactions: 0 } },
+      { Ann: 1, Bob: 1 },
+    );
+
+    cut = false;
+    await store.sync.now();
+    await Promise.all(receipts.map((receipt) => receipt.confirmed()));
+    await check(
+      { "account-a": { balance: 3, transactions: 2 }, "account-b": { balance: 0, transactions: 0 } },
+      { Ann: 1, Bob: 1 },
+    );
+    expect(server.commits).toHaveLength(4);
+    vi.unstubAllGlobals();
+  });
+});

@@ -51,6 +51,7 @@ export function scriptedStore(): { readonly store: AnyStore; readonly scripts: S
     view: ({ name }: { name: string }) => ({ watch: (query: unknown) => live(`${name} ${JSON.stringify(query)}`) }),
     watch: ({ name }: { name: string }, id: string) => live(`${name}-${id}`),
     sync: { watch: () => live("sync") },
+    refusals: { watch: () => live("refusals") },
     execute: async (...call: unknown[]) => call,
   } as unknown as AnyStore;
   return { store, scripts };

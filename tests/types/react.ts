@@ -2,7 +2,14 @@
  * What the hooks infer from definitions.
  */
 import { createElement } from "react";
-import { EverfoldProvider, useAggregate, useExecute, type useSyncStatus, useView } from "../../ts/react.js";
+import {
+  EverfoldProvider,
+  useAggregate,
+  useExecute,
+  type useRefusals,
+  type useSyncStatus,
+  useView,
+} from "../../ts/react.js";
 import { account, type Balance, balances, store } from "./bank.js";
 import { type Equal, proven } from "./claim.js";
 
@@ -27,6 +34,7 @@ export function Page() {
   void execute(account, "1", { type: "Depose" });
 
   proven<Equal<ReturnType<typeof useSyncStatus>["pending"], number>>();
+  proven<Equal<ReturnType<typeof useRefusals>[0]["kind"], "refused" | "changed" | "orphaned">>();
   return null;
 }
 

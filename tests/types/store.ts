@@ -1,7 +1,14 @@
 /**
  * What a store knows of its definitions.
  */
-import { type AnyStore, isEverfoldError, type JsonPatch, type RecordedEvent, type Store } from "../../ts/index.js";
+import {
+  type AnyStore,
+  isEverfoldError,
+  type JsonPatch,
+  openStore,
+  type RecordedEvent,
+  type Store,
+} from "../../ts/index.js";
 import { type AccountEvent, account, activity, audit, type Balance, balances, counter, store } from "./bank.js";
 import { type Equal, proven } from "./claim.js";
 
@@ -155,3 +162,34 @@ if (isEverfoldError(error) && error.code === "storage-corrupt") {
 isEverfoldError(error, "conflicted");
 
 export { any, end };
+
+// Sync ---------------------------------------------------------------------------------------------
+
+const synced = await openStore({
+  name: "bank",
+  aggregates: [account],
+  sync: {
+    url: new URL("https://sync.example.com"),
+    space: "acme",
+    subject: "ann",
+    token: async ({ refresh }) => (refresh ? "new" : "old"),
+    onRefused: async (refusal, other) => {
+      proven<Equal<typeof refusal.kind, "refused" | "changed" | "orphaned">>();
+      await other.append("apologies", [{ type: "said", data: refusal.reason?.message }]);
+    },
+  },
+});
+const { blockedBy, progress } = synced.sync.status();
+proven<Equal<typeof progress, { readonly done: number; readonly total: number | null } | null>>();
+if (blockedBy?.code === "sync-diverged") {
+  proven<Equal<typeof blockedBy.details.reason, string | undefined>>();
+}
+for (const refusal of await synced.refusals.list()) {
+  const again = await refusal.retry();
+  proven<Equal<typeof again.commitId, string>>();
+}
+synced.subscribe({}, ({ kind }) => proven<Equal<typeof kind, "appended" | "confirmed" | "rebased" | "refused">>());
+// @ts-expect-error: nobody could be asked for a token
+await openStore({ name: "bank", sync: { url: "https://sync.example.com", space: "acme", subject: "ann" } });
+// @ts-expect-error: no such adoption
+await openStore({ name: "bank", sync: { url: "/", space: "acme", subject: "ann", token: () => "", adopt: "all" } });

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { checkSync } from "../../ts/sync/options.js";
+import { opened } from "./opened.js";
+
+const good = { url: "https://sync.example", space: "acme", subject: "ann", token: () => "token" };
+
+test("what is left out has defaults", () => {
+  expect(checkSync(good)).toMatchObject({
+    ...{ url: "https://sync.example/", space: "acme", subject: "ann" },
+    ...{ live: true, batchSize: 500, adopt: null, recover: "ask", onRefused: undefined },
+  });
+});
+
+test.each([
+  ["url", "ftp://sync.example"],
+  ["url", "sync"],
+  ["url", undefined],
+  ["space", ""],
+  ["space", "a/b"],
+  ["space", "a".repeat(129)],
+  ["subject", ""],
+  ["subject", 7],
+  ["token", "a token"],
+  ["live", "yes"],
+  ["batchSize", 0],
+  ["batchSize", 2_001],
+  ["batchSize", 1.5],
+  ["adopt", "all"],
+  ["recover", "never"],
+  ["onRefused", {}],
+])("%s cannot be %j", (name, value) => {
+  expect(() => checkSync({ ...good, [name]: value } as never)).toThrowError(
+    expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(name) }),
+  );
+});
+
+test("a store without sync says so, and its commits are confirmed at once", async () => {
+  const { store } = await opened();
+  const receipt = await store.append("notes", [{ type: "noted" }]);
+
+  expect(receipt.events[0]?.status).toBe("confirmed");
+  expect(await receipt.confirmed()).toMatchObject({ changed: false, position: 1 });
+  expect(store.sync.status()).toMatchObject({ state: "off", pending: 0, leader: false, hash: null });
+  await expect(store.sync.now()).rejects.toMatchObject({ code: "sync-unavailable" });
+  expect(await store.refusals.list()).toEqual([]);
+  await expect(store.refusals.retry("nobody")).rejects.toMatchObject({ code: "invalid-argument" });
+});
+
+test("a store that is closed has neither refusals nor news", async () => {
+  const { store } = await opened();
+  await store.close();
+
+  await expect(store.sync.now()).rejects.toMatchObject({ code: "store-closed" });
+  await expect(store.refusals.list()).rejects.toMatchObject({ code: "store-closed" });
+});

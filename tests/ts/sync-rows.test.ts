@@ -1,0 +1,169 @@
+/**
+ * Rows, states and what is pending: whatever happens on two devices, reading is as if the whole log had just been folded.
+ */
+import fc from "fast-check";
+import { expect, test, vi } from "vitest";
+import type { ListQuery } from "../../ts/types.js";
+import { type Device, device } from "./device.js";
+import { fakeServer } from "./fake-server.js";
+import { account, balances, deposit, opened, transfer, withdraw } from "./ledger.js";
+
+const id = fc.constantFrom("a", "b", "c");
+const amount = fc.integer({ min: 1, max: 9 });
+const work = fc.oneof(
+  fc.record({ kind: fc.constant("open" as const), id }),
+  fc.record({ kind: fc.constantFrom("deposit" as const, "withdraw" as const), id, amount }),
+  fc.record({ kind: fc.constant("transfer" as const), id, to: id, amount }),
+);
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ who: fc.nat(1), work }) },
+  { weight: 1, arbitrary: fc.record({ who: fc.nat(1), online: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ pass: fc.constantFrom(10, 2_000) }) },
+);
+
+async function run({ store }: Device, asked: typeof work extends fc.Arbitrary<infer W> ? W : never): Promise<void> {
+  try {
+    switch (asked.kind) {
+      case "open":
+        await store.append(`account-${asked.id}`, [opened(`owner of ${asked.id}`)]);
+        break;
+      case "deposit":
+        await store.execute(account, asked.id, deposit(asked.amount));
+        break;
+      case "withdraw":
+        await store.execute(account, asked.id, withdraw(asked.amount));
+        break;
+      case "transfer":
+        await store.execute(transfer, { from: asked.id, to: asked.to, amount: asked.amount });
+    }
+  } catch (error) {
+    expect(error).toMatchObject({ code: "refused" });
+  }
+}
+
+const queries: ListQuery<never, "balance" | "owner">[] = [
+  {},
+  { index: "balance" },
+  { index: "balance", reverse: true, limit: 2 },
+  { index: "owner", gt: "owner of a" },
+];
+
+/** Reads in every way what the log says. */
+async function check(one: Device): Promise<void> {
+  const { store, engine } = one;
+  const view = store.view(balances);
+  const stands = () => [engine.log.position(), engine.log.confirmedPosition(), engine.log.rebases()].join();
+  const before = stands();
+  const then = await store.project(balances);
+  const pairs: [unknown, unknown][] = [];
+  for (const query of queries) {
+    pairs.push([await view.list(query as never), await then.list(query as never)]);
+  }
+  pairs.push([await view.count(), await then.count()]);
+  for (const each of ["a", "b", "c"]) {
+    pairs.push([await view.get(`account-${each}`), await then.get(`account-${each}`)]);
+    pairs.push([await store.load(account, each), await store.load(account, each, { atVersion: 1_000 })]);
+  }
+  then.dispose();
+  if (stands() !== before) {
+    // Something was pulled meanwhile.
+    await check(one);
+    return;
+  }
+  for (const [found, expected] of pairs) {
+    expect(found).toEqual(expected);
+  }
+}
+
+test("law: rows and states are those of the log, at every step of two devices", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+      const server = fakeServer();
+      const devices = [await device(server), await device(server)] as const;
+      for (const next of steps) {
+        if ("pass" in next) {
+          await devices[0].pass(next.pass);
+          await devices[1].pass(next.pass);
+        } else {
+          const who = devices[next.who] as Device;
+          if ("work" in next) {
+            await run(who, next.work);
+          } else {
+            who.online(next.online);
+          }
+        }
+        await check(devices[0]);
+        await check(devices[1]);
+      }
+      for (const each of [...devices, ...devices]) {
+        each.online(true);
+        await each.pass(5_000);
+        await each.store.sync.now();
+        await each.pass(100);
+      }
+      await check(devices[0]);
+
+      expect(await devices[1].log()).toEqual(await devices[0].log());
+      expect(devices[0].store.sync.status()).toMatchObject({ pending: 0, hash: server.hash() });
+      expect(devices.flatMap(({ problems }) => problems)).toEqual([]);
+      for (const { store } of devices) {
+        expect(await store.verify()).toEqual({ ok: true, problems: [] });
+        await store.close();
+      }
+    }),
+    { numRuns: 15 },
+  );
+}, 60_000);
+
+test("a live list shows what is pending, and what becomes of it", async () => {
+  const server = fakeServer();
+  const one = await device(server, { online: false });
+  await one.store.append("account-a", [opened("Ann")]);
+  const live = one.store.view(balances).watch({ index: "balance" });
+  const shown: string[] = [];
+  live.subscribe(({ value = [] }) => void shown.push(value.map(({ row }) => `${row.owner} ${row.balance}`).join()));
+  await one.pass(100);
+
+  await vi.waitFor(() => expect(shown).toEqual(["Ann 0"]));
+  await one.store.execute(account, "a", deposit(5));
+  await vi.waitFor(() => expect(shown).toEqual(["Ann 0", "Ann 5"]));
+  one.online(true);
+  await one.pass(5_000);
+  await one.store.view(balances).count();
+
+  expect(shown).toEqual(["Ann 0", "Ann 5"]);
+  expect(one.store.view(balances).checkpoint()).toBe(2);
+});
+
+test("a snapshot never covers what is pending", async () => {
+  const server = fakeServer();
+  const one = await device(server, { online: false });
+  for (let number = 0; number < 120; number += 1) {
+    await one.store.execute(account, "a", deposit(1));
+  }
+  // What idle time would do has been done.
+  await new Promise<void>((resolve) => one.engine.idle.later("last", async () => resolve()));
+  expect((await one.store.stats()).snapshots).toBe(0);
+
+  one.online(true);
+  await one.pass(5_000);
+  one.engine.log.restart({ position: 120, confirmed: 120, pending: 0 });
+  await one.store.load(account, "a");
+
+  await vi.waitFor(async () => expect((await one.store.stats()).snapshots).toBe(1), { timeout: 4_000 });
+});
+
+test("rows are rebuilt to the end of what is confirmed", async () => {
+  const server = fakeServer();
+  const one = await device(server);
+  await one.store.append("account-a", [opened("Ann")]);
+  await one.pass(2_000);
+  one.online(false);
+  await one.store.execute(account, "a", deposit(5));
+
+  await one.store.rebuild(balances);
+
+  expect(await one.store.view(balances).get("account-a")).toEqual({ owner: "Ann", balance: 5 });
+  const [stored] = (await one.store.stats()).projections;
+  expect(stored).toMatchObject({ checkpoint: 2, lag: 0 });
+});

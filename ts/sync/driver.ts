@@ -1,0 +1,598 @@
+/**
+ * Drives sync: does what the replica says, and tells it what came of that.
+ *
+ * The replica (`src/sync/replica.rs`) knows what comes next; this file has the network, the store, timers and the other
+ * tabs. Every tab runs one, and only that of the leader sends anything; the others hear from it how it stands.
+ */
+import type { CoreProgress, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
+import type { Engine } from "../engine.js";
+import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";
+import { listenerSet } from "../listeners.js";
+import { problemOf } from "../problems.js";
+import { aborted } from "../read.js";
+import type { SyncStatus } from "../types.js";
+import { type Applied, exchangeWith } from "./exchange.js";
+import { standForLeader } from "./leader.js";
+import type { CheckedSync } from "./options.js";
+import { errorOf, type LeaderStatus, type PlainError, plainError, syncOff } from "./status.js";
+import { RequestFailed, transportTo } from "./transport.js";
+import { walkTail } from "./walk.js";
+
+export interface SyncDriver {
+  status(): SyncStatus;
+  onStatus(listener: (status: SyncStatus) => void): () => void;
+  /** Resolves when both sides have the same. */
+  now(signal: AbortSignal | undefined): Promise<void>;
+  pause(paused: boolean): void;
+  /** The core was started afresh: what the replica knew is gone. */
+  reopened(): void;
+  stop(): Promise<void>;
+}
+
+/** What tabs say to each other. */
+type Message =
+  /** Every two seconds, and whenever it changes. */
+  | { readonly kind: "leading"; readonly status: PlainStatus; readonly paused: boolean }
+  | { readonly kind: "hello" }
+  | { readonly kind: "now"; readonly id: string }
+  | { readonly kind: "done"; readonly id: string; readonly error: PlainError | null }
+  | { readonly kind: "pause"; readonly paused: boolean }
+  | { readonly kind: "dismissed" };
+
+type PlainStatus = Omit<LeaderStatus, "blockedBy" | "lastError"> & {
+  readonly blockedBy: PlainError | null;
+  readonly lastError: PlainError | null;
+};
+
+const dayMs = 86_400_000;
+const walkAgainMs = 10_000;
+/** A tab that lacks a definition hands over at most so often: perhaps all do. */
+const handOverEachMs = 60_000;
+
+export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
+  const { environment, connection, log } = engine;
+  const listeners = listenerSet<SyncStatus>();
+  const channel = environment.channel(`${engine.lockPrefix}/sync`);
+  const requests = new Map<number, AbortController>();
+  /** What failed, by the words that the replica has for it. */
+  const errors = new Map<string, AnyEverfoldError>();
+  const reported = new Set<string>();
+  let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
+  let asked = new Map<string, (error: PlainError | null) => void>();
+  let token = "";
+  let epochProblem = "";
+  let leading = false;
+  let paused = false;
+  let stopped = false;
+  let current: LeaderStatus = { ...syncOff, state: "connecting" };
+  /** What blocks, if the app was told of it since the server last answered. */
+  let told: string | undefined;
+  let oldestPendingAt: number | null = null;
+  let pendingKnown = -1;
+  let commits = 0;
+  let chain: string | null = null;
+  /** Of a long push or pull: commits when it began, and commits that the server has. */
+  let drainFrom = 0;
+  let serverHead: number | null = null;
+  /** Why the last walk left something as it was, where the confirmed log ended then, and when that was. */
+  let undecided: AnyEverfoldError | null = null;
+  let walked = { at: 0, since: 0 };
+  let handedOverAt = Number.NEGATIVE_INFINITY;
+  let cancelWake = () => {};
+  let feeding: Promise<void> = Promise.resolve();
+
+  const exchange = exchangeWith(
+    engine,
+    options,
+    transportTo(options, environment, () => token),
+    {
+      head(number) {
+        serverHead = number;
+      },
+      refused: (commitIds) => void compensate(commitIds),
+    },
+  );
+
+  // ------------------------------------------------------------------------------------------- the replica
+
+  /** Tells the replica one thing after the other, and begins what it answers. */
+  function feed(input: SyncInput): Promise<void> {
+    feeding = feeding.then(async () => {
+      if (stopped) {
+        return;
+      }
+      try {
+        // What is pending is known here, answers may be older.
+        const now = "pending" in input ? { ...input, pending: log.pending() } : input;
+        pendingKnown = log.pending();
+        const outputs = await connection.ask<readonly SyncOutput[]>(async (core) =>
+          core.replica(JSON.stringify(now), environment.now(), environment.random()),
+        );
+        outputs.forEach(perform);
+      } catch (error) {
+        report(error);
+      }
+    });
+    return feeding;
+  }
+
+  function perform(output: SyncOutput): void {
+    switch (output.output) {
+      case "send":
+        void send(output);
+        break;
+      case "cancel":
+        requests.get(output.request)?.abort();
+        requests.delete(output.request);
+        break;
+      case "token":
+        void askForToken(output.refresh);
+        break;
+      case "rebase":
+        void guarded(rebase);
+        break;
+      case "recover":
+        void guarded(recover);
+        break;
+      case "wake":
+        cancelWake();
+        cancelWake = environment.after(Math.max(0, output.at - environment.now()), () => void feed({ input: "tick" }));
+        break;
+      case "status":
+        show({
+          state: output.state,
+          lastContact: output.lastContact ?? null,
+          blockedBy: said(output.blockedBy),
+          lastError: said(output.lastError),
+          progress: null,
+        });
+    }
+  }
+
+  async function send(request: Extract<SyncOutput, { readonly output: "send" }>): Promise<void> {
+    const { request: number, kind } = request;
+    const control = new AbortController();
+    requests.set(number, control);
+    const applied = (what: Applied) => ({ request: number, pending: 0, rebase: isDirty(what.rebase) });
+    try {
+      if (kind === "tail") {
+        const told = (what: Applied) => void feed({ input: "tail", event: "applied", ...applied(what) });
+        await exchange.tail(control.signal, () => void feed({ input: "tail", request: number, event: "opened" }), told);
+        void feed({ input: "tail", request: number, event: "closed" });
+      } else {
+        const answer = await exchange[kind](request, control.signal);
+        await feed({ input: "applied", ...answer, ...applied(answer) });
+      }
+    } catch (error) {
+      if (control.signal.aborted) {
+        // Nobody waits for it.
+      } else if (error instanceof RequestFailed) {
+        const { status, problem, retryAfter } = error;
+        errors.set(problem || (status === 0 ? "no-answer" : `http-${status}`), error.error);
+        epochProblem = status === 412 ? error.text : epochProblem;
+        void feed({ input: "failed", request: number, status, problem: problem || null, retryAfter });
+      } else {
+        stuck(error);
+      }
+    } finally {
+      requests.delete(number);
+    }
+  }
+
+  async function askForToken(refresh: boolean): Promise<void> {
+    const control = new AbortController();
+    const stop = engine.onClose(() => control.abort());
+    try {
+      const given = await options.token({ refresh, signal: control.signal });
+      if (typeof given !== "string" || given === "") {
+        throw new TypeError("it returned no text");
+      }
+      token = given;
+      void feed({ input: "token", ok: true });
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const error = new EverfoldError(
+        "sync-unauthorized",
+        `sync.token gave no token: ${reason}`,
+        { reason },
+        { cause },
+      );
+      errors.set("token-missing", error as AnyEverfoldError);
+      void feed({ input: "token", ok: false });
+    } finally {
+      stop();
+    }
+  }
+
+  async function rebase(): Promise<void> {
+    const { refused, violated, blocked, lacking } = await walkTail(engine);
+    for (const { commitId, error } of blocked) {
+      errors.set("decide-failed", error);
+      if (isNews(`blocked ${commitId} ${error.code}`)) {
+        report(error);
+      }
+    }
+    for (const { commitId, reason } of violated) {
+      const { message = "a rule is broken" } = (reason ?? {}) as { readonly message?: string };
+      if (isNews(`violated ${commitId}`)) {
+        engine.report({ code: "rule-violated", message: `${commitId}: ${message}`, details: { commitId, reason } });
+      }
+    }
+    void compensate(refused);
+    undecided = blocked[0]?.error ?? null;
+    walked = { at: log.confirmedPosition(), since: environment.now() };
+    const { rebase: again } = await state();
+    await feed({ input: "rebased", pending: 0, blocked: blocked.length, rebase: isDirty(again) });
+    if (lacking && environment.now() - handedOverAt > handOverEachMs) {
+      handedOverAt = environment.now();
+      leadership.handOver();
+    }
+  }
+
+  /** Whether to walk: what the last walk could not decide stays dirty in the store, and is not asked all the time. */
+  function isDirty(dirty: boolean): boolean {
+    const asBefore = undecided !== null && log.confirmedPosition() === walked.at;
+    return dirty && !(asBefore && environment.now() - walked.since < walkAgainMs);
+  }
+
+  async function recover(): Promise<void> {
+    await log.synced<CoreProgress>(
+      (core) => core.recover(epochProblem, options.recover),
+      (progress) => progress,
+    );
+    const { rebase: dirty } = await state();
+    await feed({ input: "recovered", pending: 0, rebase: dirty });
+  }
+
+  /** What the store does for sync fails for good or for now: the replica waits. */
+  async function guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      stuck(error);
+    }
+  }
+
+  function stuck(thrown: unknown): void {
+    const error = errorFromCore(thrown) as AnyEverfoldError;
+    if ((error.code as string) === "fenced") {
+      // Another tab took over while this one was frozen.
+      leadership.handOver();
+    } else if (!isEverfoldError(error, "store-closed")) {
+      errors.set(error.code, error);
+      void feed({ input: "stuck", code: error.code });
+    }
+  }
+
+  /** Has the app make up for what was refused. */
+  async function compensate(commitIds: readonly string[]): Promise<void> {
+    const { onRefused } = options;
+    const [store] = engine.handles;
+    if (onRefused === undefined || store === undefined || commitIds.length === 0) {
+      return;
+    }
+    try {
+      for (const refusal of await store.refusals.list()) {
+        if (commitIds.includes(refusal.commitId)) {
+          await onRefused(refusal, store);
+        }
+      }
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  /** A store that had a history when it was opened is bound when the server is reached. */
+  const state = async () =>
+    (await connection.ask<CoreSyncState | null>((core) => core.syncState())) ?? {
+      ...{ cursor: null, hash: null, number: 0, pending: 0, oldestPendingAt: null, rebase: false, adopting: false },
+    };
+
+  // ------------------------------------------------------------------------------------------- the status
+
+  function said(word: string | undefined): AnyEverfoldError | null {
+    if (word === undefined || word === null) {
+      return null;
+    }
+    const known = errors.get(word);
+    return (
+      known ?? (new EverfoldError("sync-unavailable", `sync waits: ${word}`, { reason: word }) as AnyEverfoldError)
+    );
+  }
+
+  function progress(): LeaderStatus["progress"] {
+    const { state: now } = current;
+    const pending = log.pending();
+    if (now !== "pushing" && now !== "pulling") {
+      drainFrom = 0;
+      return null;
+    }
+    if (pending > 0) {
+      drainFrom = Math.max(drainFrom, pending);
+      return { done: drainFrom - pending, total: drainFrom };
+    }
+    return now === "pulling" ? { done: commits, total: serverHead } : null;
+  }
+
+  function show(next: LeaderStatus): void {
+    const { blockedBy, lastContact } = next;
+    if (lastContact !== current.lastContact) {
+      told = undefined;
+    }
+    if (blockedBy !== null && blockedBy.code !== told) {
+      told = blockedBy.code;
+      report(blockedBy);
+    }
+    // Also when the replica has other things to do.
+    const blocks = blockedBy ?? (leading ? undecided : null);
+    current = { ...next, blockedBy: blocks, state: blocks !== null && next.state === "idle" ? "blocked" : next.state };
+    tell();
+    if (leading) {
+      shout();
+    }
+    settle();
+  }
+
+  function tell(): void {
+    listeners.tell(status());
+  }
+
+  function status(): SyncStatus {
+    const oldestPendingMs = oldestPendingAt === null ? null : Math.max(0, environment.now() - oldestPendingAt);
+    return {
+      ...current,
+      progress: leading ? progress() : current.progress,
+      state: paused ? "offline" : current.state,
+      pending: log.pending(),
+      oldestPendingMs,
+      confirmedPosition: log.confirmedPosition(),
+      commits,
+      hash: chain,
+      leader: leading,
+    };
+  }
+
+  /** Answers who waits for `now`. */
+  function settle(): void {
+    const { state: now, blockedBy, lastError } = current;
+    const held = waiting;
+    if (now === "idle" && log.pending() === 0) {
+      waiting = [];
+      held.forEach(({ resolve }) => void resolve());
+    } else if (now === "idle" || now === "blocked" || now === "offline" || now === "off") {
+      waiting = [];
+      const error = blockedBy ?? lastError ?? said(now === "idle" ? `${log.pending()} commits are pending still` : now);
+      held.forEach(({ reject }) => void reject(error));
+    }
+  }
+
+  /** What only the store knows: how old the oldest work is. */
+  async function look(): Promise<void> {
+    const { oldestPendingAt: oldest, number, hash, cursor } = await state();
+    const news = oldest !== oldestPendingAt || number !== commits;
+    oldestPendingAt = oldest;
+    [commits, chain] = [number, cursor === null ? null : hash];
+    if (news) {
+      tell();
+      if (leading) {
+        shout();
+      }
+    }
+    if (oldest !== null && environment.now() - oldest > dayMs) {
+      const days = Math.floor((environment.now() - oldest) / dayMs);
+      const message = `${log.pending()} commits wait for the server, the first since ${days} days`;
+      if (leading && isNews(`old ${oldest}`)) {
+        engine.report({ code: "pending-old", message, details: { pending: log.pending(), since: oldest } });
+      }
+    }
+  }
+
+  function report(thrown: unknown): void {
+    const problem = stopped ? undefined : problemOf(thrown);
+    if (problem !== undefined) {
+      engine.report(problem);
+    }
+  }
+
+  /** Whether this is said for the first time. */
+  function isNews(what: string): boolean {
+    const before = reported.size;
+    return reported.add(what).size > before;
+  }
+
+  // ------------------------------------------------------------------------------------------- the tabs
+
+  function post(message: Message): void {
+    channel?.post(message);
+  }
+
+  function shout(): void {
+    const { blockedBy, lastError } = current;
+    const plain = {
+      ...{ ...current, progress: progress() },
+      ...{ blockedBy: plainError(blockedBy), lastError: plainError(lastError) },
+    };
+    post({ kind: "leading", status: plain, paused });
+  }
+
+  channel?.onMessage((message) => {
+    const said = message as Message;
+    switch (said.kind) {
+      case "leading":
+        leadership.heard();
+        if (!leading) {
+          setPaused(said.paused);
+          current = {
+            ...said.status,
+            blockedBy: errorOf(said.status.blockedBy),
+            lastError: errorOf(said.status.lastError),
+          };
+          tell();
+        }
+        break;
+      case "hello":
+        if (leading) {
+          shout();
+        }
+        break;
+      case "now":
+        if (leading) {
+          const { id } = said;
+          nowHere().then(
+            () => post({ kind: "done", id, error: null }),
+            (error) => post({ kind: "done", id, error: plainError(errorFromCore(error) as AnyEverfoldError) }),
+          );
+        }
+        break;
+      case "done":
+        asked.get(said.id)?.(said.error);
+        break;
+      case "pause":
+        setPaused(said.paused);
+        break;
+      case "dismissed":
+        heardDismissal = true;
+        engine.dismissed.tell();
+        heardDismissal = false;
+    }
+  });
+  let heardDismissal = false;
+
+  async function begin(): Promise<void> {
+    const { pending, rebase: dirty, cursor, adopting } = await state();
+    const { live, batchSize } = options;
+    const { online } = environment.surroundings();
+    void feed({ input: "start", pending, rebase: dirty, bound: cursor !== null && !adopting, live, batch: batchSize });
+    void feed({ input: "online", on: online });
+    if (paused) {
+      void feed({ input: "pause" });
+    }
+    void feed({ input: "leading", on: true });
+    await look();
+  }
+
+  const leadership = standForLeader(environment, `${engine.lockPrefix}/sync`, {
+    lead() {
+      leading = true;
+      void guarded(async () => {
+        await connection.call((core) => core.lead());
+        await begin();
+      });
+      // Who asked a leader that is gone asks this one.
+      const before = asked;
+      asked = new Map();
+      before.forEach(
+        (answer) =>
+          void nowHere().then(
+            () => answer(null),
+            (error) => answer(plainError(error)),
+          ),
+      );
+    },
+    follow() {
+      leading = false;
+      exchange.stop();
+      void feed({ input: "leading", on: false });
+      tell();
+    },
+    beat() {
+      shout();
+      void look().catch(() => undefined);
+    },
+  });
+
+  const ends = [
+    environment.onSurroundings(() => {
+      const { online, visible } = environment.surroundings();
+      void feed({ input: "online", on: online });
+      void feed({ input: "visible", on: visible });
+    }),
+    log.onChange(() => {
+      if (log.pending() > pendingKnown && leading) {
+        void feed({ input: "committed", pending: 0 });
+      }
+      pendingKnown = log.pending();
+      void look().catch(() => undefined);
+      tell();
+    }),
+    engine.dismissed.add(() => {
+      if (!heardDismissal) {
+        post({ kind: "dismissed" });
+      }
+    }),
+  ];
+  post({ kind: "hello" });
+
+  function nowHere(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (paused) {
+        reject(said("paused"));
+        return;
+      }
+      void feed({ input: "now" }).then(() => {
+        waiting.push({ resolve, reject });
+        settle();
+      });
+    });
+  }
+
+  function setPaused(next: boolean): void {
+    if (paused !== next) {
+      paused = next;
+      void feed({ input: next ? "pause" : "resume" });
+      tell();
+    }
+  }
+
+  return {
+    status,
+    onStatus: listeners.add,
+    now(signal) {
+      if (signal?.aborted) {
+        return Promise.reject(aborted(signal));
+      }
+      return new Promise((resolve, reject) => {
+        const stop = engine.onClose(() => reject(said("store-closed")));
+        signal?.addEventListener("abort", () => reject(aborted(signal)), { once: true });
+        const answer = (error: PlainError | null) => {
+          stop();
+          if (error === null) {
+            resolve();
+          } else {
+            reject(errorOf(error));
+          }
+        };
+        if (leading) {
+          nowHere().then(resolve, reject).finally(stop);
+        } else {
+          const id = environment.newId();
+          asked.set(id, answer);
+          post({ kind: "now", id });
+        }
+      });
+    },
+    pause(next) {
+      setPaused(next);
+      post({ kind: "pause", paused: next });
+    },
+    reopened() {
+      if (leading) {
+        void guarded(begin);
+      }
+    },
+    async stop() {
+      stopped = true;
+      cancelWake();
+      exchange.stop();
+      for (const control of requests.values()) {
+        control.abort();
+      }
+      leadership.stop();
+      for (const end of ends) {
+        end();
+      }
+      channel?.close();
+      await feeding;
+    },
+  };
+}

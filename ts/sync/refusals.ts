@@ -1,0 +1,127 @@
+/**
+ * What was refused or changed: kept by the store until somebody has seen it.
+ */
+import type { CoreFound, CoreRefusal } from "../core.js";
+import type { Engine } from "../engine.js";
+import { EverfoldError, invalidArgument } from "../errors.js";
+import { liveResult } from "../live.js";
+import { recordedEvents } from "../recorded.js";
+import { aggregateNameOf } from "../stream-id.js";
+import type { AnyStore, CommitReceipt, Refusal, RefusalReason, Refusals } from "../types.js";
+
+/** The refusals of a store; `store` is the handle that does things again. */
+export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
+  const { connection, log } = engine;
+
+  async function list(): Promise<readonly Refusal[]> {
+    engine.check();
+    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.refusals());
+    const oldestFirst = [...kept].sort((one, other) => one.recordedAt - other.recordedAt);
+    return oldestFirst.map(({ commitId, kind, attempt, recordedAt, stateSeen, batch, after, reason, ...asked }) => ({
+      ...{ commitId, kind, attempt, recordedAt },
+      ...(asked.definition && { definition: asked.definition, command: asked.command }),
+      reason: reason === null ? null : reasonOf(reason),
+      stateSeen: stateSeen ?? [],
+      events: recordedEvents(batch),
+      ...(after && { eventsNow: recordedEvents(after) }),
+      retry: () => retry(commitId),
+      dismiss: () => dismiss(commitId),
+    }));
+  }
+
+  async function find(commitId: string): Promise<Refusal> {
+    const found = (await list()).find((refusal) => refusal.commitId === commitId);
+    if (found === undefined) {
+      throw invalidArgument("commitId", `there is no refusal of ${JSON.stringify(commitId)}`);
+    }
+    return found;
+  }
+
+  async function retry(commitId: string): Promise<CommitReceipt> {
+    const refusal = await find(commitId);
+    const receipt = await again(store(), engine, refusal);
+    await dismiss(commitId);
+    return receipt;
+  }
+
+  async function dismiss(commitId: string): Promise<void> {
+    engine.check();
+    await connection.call((core) => core.dismissRefusal(commitId));
+    engine.dismissed.tell();
+  }
+
+  return {
+    list,
+    retry,
+    dismiss,
+    watch() {
+      engine.check();
+      return liveResult<readonly Refusal[]>({
+        load: list,
+        follow(changed) {
+          const stop = [
+            engine.dismissed.add(changed),
+            log.onChange(({ settled }) => {
+              if (settled.length > 0) {
+                changed();
+              }
+            }),
+          ];
+          return () => stop.forEach((end) => void end());
+        },
+      });
+    },
+  };
+}
+
+/** Said by a decider here, by the server as a problem document, or by the store. */
+function reasonOf(reason: unknown): RefusalReason {
+  const said = reason as Readonly<Record<string, unknown>>;
+  const { code, type, message, detail, title } = said as Readonly<Record<string, string | undefined>>;
+  if (code === undefined) {
+    return {
+      code: type?.split(":").at(-1) ?? "refused",
+      message: detail ?? title ?? "the server refused it",
+      details: said,
+    };
+  }
+  const changed = code === "no-events" ? "nothing is to be done any more" : "its stream has changed underneath";
+  return { ...said, code, message: message ?? changed };
+}
+
+/** The error of a commit that is not in the log any more: its cause is the reason, until it is dismissed. */
+export function refusedError({ commitId, reason, definition }: Refused): EverfoldError<"refused"> {
+  const cause = reason ? reasonOf(reason) : undefined;
+  const message = cause?.message ?? "it was refused in a merge";
+  return new EverfoldError("refused", message, { definition: definition?.name ?? "", commitId }, { cause });
+}
+
+type Refused = Extract<CoreFound, { readonly status: "refused" }>;
+
+/** Does it again as another commit, which says what caused it. */
+async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
+  const { commitId, kind, command, definition, events } = refusal;
+  // Always the same id: it is one commit, also if the tab is closed in between, or several devices offer it.
+  const options = { commitId: `${commitId}~`, causationId: commitId };
+  if (definition !== undefined && kind !== "orphaned") {
+    const { name } = definition;
+    const [decision] = engine.decisionsNamed(name);
+    if (decision !== undefined) {
+      return store.execute(decision as never, command as never, options);
+    }
+    const streamId = refusal.stateSeen[0]?.streamId ?? events[0]?.streamId ?? "";
+    const [states] = engine.statesOf(streamId);
+    if (states === undefined || aggregateNameOf(streamId) !== name) {
+      throw invalidArgument("aggregates", `${JSON.stringify(name)} is not registered: give it to openStore`);
+    }
+    return store.execute(states.aggregate as never, streamId.slice(name.length + 1), command as never, options);
+  }
+  const streams = new Map<string, typeof events>();
+  for (const event of events) {
+    streams.set(event.streamId, [...(streams.get(event.streamId) ?? []), event]);
+  }
+  return store.commit(
+    [...streams].map(([streamId, list]) => ({ streamId, events: list })),
+    options,
+  );
+}
