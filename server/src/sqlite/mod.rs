@@ -38,8 +38,9 @@ const READERS: usize = 8;
 #[derive(Debug)]
 pub struct Database {
     file: PathBuf,
-    writer: Writer,
+    /// Closed before the one that writes, which is the one that can tidy up at the end.
     readers: Mutex<Vec<Connection>>,
+    writer: Writer,
     heads: Heads,
     _lock: File,
 }

@@ -67,6 +67,17 @@ fn a_push_that_is_under_way_is_answered_before_the_server_stops() {
 }
 
 #[test]
+fn a_server_that_stopped_leaves_one_file() {
+    let mut server = Running::start();
+    server.push("acme", &push_of(&server.cursor("acme"), &commits("c", 3)));
+
+    server.stop();
+
+    assert!(server.folder.path("data.sqlite3").exists());
+    assert!(!server.folder.path("data.sqlite3-wal").exists());
+}
+
+#[test]
 fn health_and_readiness_are_told_without_a_token() {
     let server = Running::start();
     server.push("acme", &push_of(&server.cursor("acme"), &commits("c", 3)));
