@@ -4,10 +4,12 @@
 // The build writes RELEASE and FILES above this text. All files are fetched while installing, all or
 // nothing; afterwards the page and its parts come from the cache. A new release is fetched behind the
 // page's back and shown at its next load; the one before is kept, because open pages may still want
-// parts of it. Data is none of its business: that is in IndexedDB.
+// parts of it. Data is none of its business: that is in IndexedDB, and what devices exchange with a server
+// goes past this worker.
 
 const PREFIX = "ledger-";
 const CACHE = PREFIX + RELEASE;
+const OF_THE_SERVER = /^\/(v1|dev|healthz)(\/|$)/;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(keep());
@@ -20,6 +22,7 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { method, mode, url } = event.request;
   if (method !== "GET" || !url.startsWith(self.registration.scope)) return;
+  if (OF_THE_SERVER.test(new URL(url).pathname)) return;
   event.respondWith(answer(event.request, mode === "navigate"));
 });
 
