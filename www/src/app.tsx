@@ -3,6 +3,7 @@ import { EverfoldProvider } from "everfold/react";
 import { type ReactNode, Suspense, use } from "react";
 import { AccountPage } from "./account/account-page.tsx";
 import { BankPage } from "./bank/bank-page.tsx";
+import { DevicesPage } from "./devices/devices-page.tsx";
 import { ImportPage } from "./import/import-page.tsx";
 import { Failure, FailureBoundary } from "./shell/failure.tsx";
 import { LedgerContext } from "./shell/ledger-context.ts";
@@ -46,6 +47,8 @@ function CurrentPage() {
       return <AccountPage key={route.id} id={route.id} />;
     case "import":
       return <ImportPage />;
+    case "devices":
+      return <DevicesPage />;
     case "storage":
       return <StoragePage />;
     case "unknown":

@@ -10,6 +10,11 @@ const MEANING: Readonly<Record<string, string>> = {
   "storage-newer": "This ledger was written by a newer release of the page. Reload to get it.",
   "store-blocked": "Another tab holds an older release of this ledger open. Close it and try again.",
   "storage-corrupt": "A stored record is damaged. Everything else stays readable.",
+  "sync-unauthorized": "The server takes no token of this person. What was done here is kept until it does.",
+  "sync-forbidden": "This person may not use this space. What was done here is kept.",
+  "sync-diverged":
+    "The server’s history is not the one that this device knows. Nothing was changed here; start over to join the new one.",
+  "sync-protocol": "The server and this page do not understand each other. Reload to get the newest page.",
   "wasm-failed": "The engine stopped. What was acknowledged is on disk; reload the page to go on.",
 };
 

@@ -8,6 +8,7 @@ export type Route =
   | { readonly page: "bank" }
   | { readonly page: "account"; readonly id: string }
   | { readonly page: "import" }
+  | { readonly page: "devices" }
   | { readonly page: "storage" }
   | { readonly page: "unknown" };
 
@@ -16,7 +17,7 @@ export function routeOf(hash: string): Route {
   if (rest.length > 0) return { page: "unknown" };
   if (page === "" && id === "") return { page: "bank" };
   if (page === "accounts" && id !== "") return accountRoute(id);
-  if ((page === "import" || page === "storage") && id === "") return { page };
+  if ((page === "import" || page === "devices" || page === "storage") && id === "") return { page };
   return { page: "unknown" };
 }
 

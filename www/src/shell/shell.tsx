@@ -6,6 +6,7 @@ import "./shell.css";
 const LINKS = [
   { page: "bank", label: "Bank" },
   { page: "import", label: "Import" },
+  { page: "devices", label: "Devices" },
   { page: "storage", label: "Storage" },
 ] as const;
 
@@ -39,9 +40,7 @@ export function Shell({ route, children }: { readonly route: Route; readonly chi
         {children}
       </main>
       <footer className="shell-foot small soft">
-        <p role="status">
-          {online ? "Everything here is kept on this device only." : "Offline. Everything still works."}
-        </p>
+        <p role="status">{online ? whereKept(route) : "Offline. Everything still works."}</p>
       </footer>
     </>
   );
@@ -90,6 +89,12 @@ export function Page({ title, lead, children }: PageProps) {
 /** The address of the page shown last, and whether the focus was in what was taken away. */
 let shownHash = location.hash;
 let focusWasInside = false;
+
+function whereKept({ page }: Route): string {
+  return page === "devices"
+    ? "Only the devices of this page talk to a server, the one at this address."
+    : "Everything here is kept on this device only.";
+}
 
 function isCurrent(route: Route, page: (typeof LINKS)[number]["page"]): boolean {
   return route.page === page || (page === "bank" && route.page === "account");

@@ -1,0 +1,2 @@
+// Components of the demo import their styles, which vitest leaves out.
+declare module "*.css";
