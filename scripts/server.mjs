@@ -15,6 +15,11 @@ export async function buildServer(profile = "dev") {
   await step(`server (cargo, profile ${profile}; the first time takes some minutes)`, () =>
     run("cargo", ["build", "--quiet", "--profile", profile, "--package", "everfold-server"]),
   );
+  return serverProgram(profile);
+}
+
+/** Where it is once it is built. */
+export function serverProgram(profile = "dev") {
   const folder = profile === "dev" ? "debug" : profile;
   return join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), folder, "everfold-server");
 }

@@ -110,6 +110,7 @@ async function facade(words, slow) {
 
 async function e2e(words, slow) {
   await setUp({ browser: true });
+  await buildServer();
   await buildDemo();
   await playwright("tests/e2e", words, slow);
 }

@@ -14,6 +14,11 @@ export function skipWithoutBankFile(info: { readonly title: string; skip(): void
   info.skip();
 }
 
+/** Its text, unpacked. */
+export function readBankFile(): string {
+  return gunzipSync(readFileSync(bankFile)).toString("utf8");
+}
+
 interface Statement {
   readonly rows: number;
   /** In hellers, by account. */
@@ -23,7 +28,7 @@ interface Statement {
 
 /** What every account holds after the rows up to and including a day; after all of them without one. */
 export function statementOf(lastDay = "9999-12-31"): Statement {
-  const [, ...lines] = gunzipSync(readFileSync(bankFile)).toString("utf8").trimEnd().split("\n");
+  const [, ...lines] = readBankFile().trimEnd().split("\n");
   const balances = new Map<string, number>();
   let rows = 0;
   let total = 0;
