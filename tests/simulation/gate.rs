@@ -74,7 +74,7 @@ impl Control {
         let (waits, freezes) = {
             let mut random = self.random.borrow_mut();
             let freezes = self.leads.get() && self.strikes(&mut random, Fault::LeaderFrozen, 0.0015);
-            (freezes || random.chance(0.02), freezes)
+            (freezes || (!self.weather.is_calm() && random.chance(0.02)), freezes)
         };
         if freezes {
             self.froze.set(true);

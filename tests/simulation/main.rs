@@ -21,6 +21,7 @@
 mod faults;
 mod gate;
 mod ledger;
+mod long_queue;
 mod plants;
 mod random;
 mod recorded;

@@ -30,6 +30,10 @@ impl Weather {
         self.calm.set(true);
     }
 
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.get()
+    }
+
     pub(crate) fn allows(&self, fault: Fault) -> bool {
         !self.calm.get() && self.faults.contains(&fault)
     }
