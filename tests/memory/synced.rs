@@ -441,6 +441,29 @@ fn another_tab_appends_pending_commits_as_soon_as_one_has_bound_the_store() {
     });
 }
 
+#[test]
+fn a_tab_that_led_before_another_one_stores_nothing_of_what_it_hears() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (database, store) = device(&space).await;
+        space.foreign("f1", &[("a", 1)]).await;
+        let page = space.pull(cursor_of(&store).await.as_ref(), 10).await.expect("reads");
+        let other = over(MemoryStorage::open(&database)).await;
+        other.lead().await.expect("leads");
+        let before = all(&MemoryStorage::open(&database), Table::Journal).await;
+
+        // It does not know yet, and hears it from the record that it checks.
+        let error = store_answers(&store, std::slice::from_ref(&page))
+            .await
+            .expect_err("is fenced");
+
+        assert_eq!(error.kind(), &StoreErrorKind::Fenced);
+        assert_eq!(all(&MemoryStorage::open(&database), Table::Journal).await, before);
+        store_answers(&other, &[page]).await.expect("stores");
+        assert_eq!(other.confirmed(), Position(1));
+    });
+}
+
 /// 5,000 commits in bulk, pushed 500 at a time.
 #[test]
 fn a_long_queue_costs_no_more_calls_a_push_than_a_short_one() {
