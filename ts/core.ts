@@ -206,7 +206,7 @@ export interface CoreSettled {
 export interface CoreSyncState {
   readonly space: string;
   readonly subject: string;
-  /** Where the next pull begins; null as long as nobody has reached the server. */
+  /** Where the next pull begins; null before the server was heard. */
   readonly cursor: string | null;
   /** The last commit that this store has of the space: the hash of the chain, and its number. */
   readonly hash: string;
@@ -225,10 +225,8 @@ export interface CoreSyncState {
 export interface CoreBindOptions {
   readonly space: string;
   readonly subject: string;
-  /** Of the capabilities; left out before anybody has reached the server. */
+  /** Of the capabilities; left out before the server was heard. */
   readonly cursor?: string;
-  /** Whether the space has no commits. */
-  readonly empty?: boolean;
   readonly adopt: "empty" | "rebase" | null;
 }
 
@@ -515,9 +513,9 @@ export interface Core {
   /** `CoreSyncState`, or null without sync. */
   syncState(): Promise<string>;
   /**
-   * `CoreBindOptions` in, `CoreSyncState` out; again for the same space is fine. `invalid-argument` for another one,
-   * `sync-diverged` when both have a history and `adopt` does not say what becomes of the one here. Without a cursor a
-   * store that has a history stays as it is: null.
+   * `CoreBindOptions` in, `CoreSyncState` out; again for the same space is fine, and needed with the cursor of the
+   * capabilities, at first and after a break. `invalid-argument` for another space, `sync-diverged` when both have a
+   * history and `adopt` does not say what becomes of the one here.
    */
   bindSync(options: string): Promise<string>;
   /** This instance leads from now on: what another one still writes by `pulled`, `rebaseNext`, `recover` rejects with "fenced". */
@@ -531,15 +529,23 @@ export interface Core {
    * `CoreDecide`, or `CoreRebased` at the end. When the log changes meanwhile it begins again with the first commit.
    */
   rebaseNext(decision: string): Promise<string>;
+  /**
+   * While `adopting`: the next part of the history that the space takes over, to be pushed. Null if there is none, or
+   * before the server was heard.
+   */
+  adoptBody(maxCommits: number, maxBytes: number): Promise<readonly [text: string, commits: number] | null>;
+  /** The answer to that push: `CoreSyncState`. "sync-diverged", with nothing changed: it has, or wants, something else. */
+  adopted(answer: string): Promise<string>;
+  /**
+   * The problem document of `epoch-changed` and "ask", "auto" or "discard": takes the log back to where the epochs part.
+   * `CoreProgress`; its positions may be lower than before. "sync-diverged", with nothing changed: they do not part in this log.
+   */
+  recover(problem: string, policy: string): Promise<string>;
+  /** Makes an orphan pending again, as a fact with its id: `CoreProgress`. */
+  retryOrphan(commitId: string): Promise<string>;
   /** `CoreRefusal[]`, those that are not dismissed, oldest first. */
   refusals(): Promise<string>;
   dismissRefusal(commitId: string): Promise<void>;
-  /** Takes the log back to where the epochs part, by the problem document of an answer `epoch-changed`. `CoreProgress`. */
-  recover(problem: string, policy: string): Promise<string>;
-  /** As `pushBody`, of the history that an empty space takes over; null when it has all of it. */
-  adoptBody(maxCommits: number, maxBytes: number): Promise<readonly [text: string, commits: number] | null>;
-  /** The answer to that: `CorePulled`. */
-  adopted(answer: string): Promise<string>;
   /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
   putSnapshot(
     streamId: string,

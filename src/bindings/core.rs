@@ -21,7 +21,7 @@ use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
     BindOptions, Clock, Closed, ClosedBy, Decision, Durability, Fault, Faults, Faulty, LoadQuery, Loaded,
-    MemoryDatabase, MemoryStorage, OnRefused, OpenOptions, Outcome, Page, Query, RowQuery, RowWrite, Storage,
+    MemoryDatabase, MemoryStorage, OnRefused, OpenOptions, Outcome, Page, Query, Recovery, RowQuery, RowWrite, Storage,
     StorageError, Store, StoreError, When, check_export,
 };
 use crate::stream::Version;
@@ -338,6 +338,42 @@ impl Core {
             };
             Ok(text::rebase_step(store.rebase_next(decision).await?)?.into())
         })
+    }
+
+    /// The next part of a history that the space takes over.
+    #[wasm_bindgen(js_name = adoptBody)]
+    pub fn adopt_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let body = store.adopt_request(max_commits as usize, max_bytes as usize).await?;
+            Ok(text::push_body(body))
+        })
+    }
+
+    /// Stores how far that has come.
+    pub fn adopted(&self, answer: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let answer = json::parse(&answer).map_err(|error| StoreError::protocol(error.to_string()))?;
+            Ok(or_null(store.adopted(&answer).await?.map(|state| state.to_json())))
+        })
+    }
+
+    /// Takes the log back after `epoch-changed`.
+    pub fn recover(&self, problem: String, policy: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            let changed = json::parse(&problem).map_err(|error| StoreError::protocol(error.to_string()))?;
+            let recovery = Recovery::named(&policy).unwrap_or_default();
+            Ok(text::progress(&store.recover(&changed, recovery).await?)?.into())
+        })
+    }
+
+    /// Offers an orphan to the server.
+    #[wasm_bindgen(js_name = retryOrphan)]
+    pub fn retry_orphan(&self, commit_id: String) -> Promise {
+        let store = self.store();
+        promise(async move { Ok(text::progress(&store.retry_orphan(&commit_id).await?)?.into()) })
     }
 
     /// The refusals that are not dismissed: `CoreRefusal[]`.

@@ -292,6 +292,14 @@ impl<S: Storage> Store<S> {
             log.rebased = true;
         }
         self.commit_filters.borrow_mut().clear();
+        if log.stored_cuts != self.log.borrow().stored_cuts {
+            // There may be others by the same names.
+            self.blocks.forget();
+            self.ahead.forget();
+            self.sorted.take();
+            self.verified.take();
+            self.projections.take();
+        }
         *self.log.borrow_mut() = log;
         Ok(())
     }

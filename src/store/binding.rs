@@ -15,7 +15,7 @@ pub(crate) struct Binding {
     pub(crate) space: String,
     /// Who works on this device.
     pub(crate) subject: String,
-    /// The life of that log; none as long as nobody has reached the server.
+    /// The life of that log; none before the server was heard.
     pub(crate) epoch: Option<Epoch>,
     /// Number and hash of the last commit that this device has of it.
     pub(crate) head: Head,
@@ -41,7 +41,7 @@ impl Binding {
         Key::from("sync")
     }
 
-    /// Where a device goes on; none as long as nobody has reached the server.
+    /// Where a device goes on, once it knows the life of the log.
     pub(crate) fn cursor(&self) -> Option<Cursor> {
         self.epoch.map(|epoch| self.head.cursor(epoch))
     }

@@ -112,6 +112,11 @@ impl BlockCache {
         Ok((found, contents.into_iter().flatten().collect()))
     }
 
+    /// Keeps nothing.
+    pub(crate) fn forget(&self) {
+        self.kept.take();
+    }
+
     fn find(&self, id: BlockId) -> Option<Content> {
         let mut kept = self.kept.borrow_mut();
         let place = kept.iter().rposition(|(other, _)| *other == id)?;

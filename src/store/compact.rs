@@ -126,16 +126,19 @@ fn replacing(
         ..Write::default()
     };
     for segment in old {
-        let blocks = KeyRange::prefix(&[Key::from(segment.first.0), Key::from(segment.events)]);
-        write.changes.push(Change::Delete(Table::Blocks, blocks));
-        write.changes.push(Change::Delete(
-            Table::Segments,
-            KeyRange::only(Key::from(segment.first.0)),
-        ));
+        drop_segment(segment, &mut write);
     }
     put_segment(&mut write, &merged.directory, merged.blocks);
     write
         .changes
         .push(Change::Put(Table::Meta, Floor::key(), after.encode()));
     write
+}
+
+/// Adds to `write` what deletes a segment.
+pub(crate) fn drop_segment(segment: &Directory, write: &mut Write) {
+    let blocks = KeyRange::prefix(&[Key::from(segment.first.0), Key::from(segment.events)]);
+    write.changes.push(Change::Delete(Table::Blocks, blocks));
+    let directory = KeyRange::only(Key::from(segment.first.0));
+    write.changes.push(Change::Delete(Table::Segments, directory));
 }

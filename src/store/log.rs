@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::StoreError;
 use super::binding::Binding;
+use super::cut::cuts_key;
 use super::meta::Floor;
 use super::storage::{Entry, Key, KeyRange, Order, Read, Table};
 use super::tail::{Settled, Tail};
@@ -77,6 +78,8 @@ pub(crate) struct Log {
     pub(crate) binding: Option<Binding>,
     /// Its bytes as they are stored.
     pub(crate) stored_binding: Option<Vec<u8>>,
+    /// How often the log was cut, as that is stored.
+    pub(crate) stored_cuts: Option<Vec<u8>>,
     /// Changes whenever what is pending changes otherwise than by an append.
     pub(crate) turns: u64,
     pub(crate) settled: Settlements,
@@ -115,6 +118,7 @@ impl Log {
         vec![
             Read::Get(Table::Meta, Floor::key()),
             Read::Get(Table::Meta, Binding::key()),
+            Read::Get(Table::Meta, cuts_key()),
             segments,
             journal,
         ]
@@ -144,7 +148,7 @@ impl Log {
     pub(crate) fn from_entries(found: Vec<Vec<Entry>>) -> Result<Self, StoreError> {
         let mut found = found.into_iter();
         let mut next = || found.next().unwrap_or_default();
-        let (floor, binding, segments, journal) = (next(), next(), next(), next());
+        let (floor, binding, cuts, segments, journal) = (next(), next(), next(), next(), next());
         let stored_floor = match floor.into_iter().next() {
             Some(entry) => entry.value,
             None => Floor::default().encode(),
@@ -154,6 +158,7 @@ impl Log {
             floor,
             stored_floor,
             tail: Tail::new(floor.position, floor.number),
+            stored_cuts: cuts.into_iter().next().map(|entry| entry.value),
             ..Self::default()
         };
         log.bind(binding.into_iter().next().map(|entry| entry.value))?;

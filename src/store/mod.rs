@@ -4,6 +4,7 @@
 //! (`plan`), the tail in memory (`tail`), sealing (`append`), reading in pages (`read`), loading a
 //! stream (`load`), rows and their checkpoints (`projections`, `rows`).
 
+mod adoption;
 mod ahead;
 mod append;
 mod batch;
@@ -12,6 +13,8 @@ mod blocks;
 mod carry;
 mod closing;
 mod compact;
+mod confirmed;
+mod cut;
 mod error;
 mod execute;
 mod faulty;
@@ -37,6 +40,7 @@ mod query;
 mod read;
 mod rebase;
 mod refusals;
+mod rewind;
 mod rows;
 mod snapshots;
 mod sorted;
@@ -56,6 +60,7 @@ use std::rc::Rc;
 use futures_util::lock::Mutex;
 
 pub use crate::commit::{MAX_COMMIT_BYTES, MAX_COMMIT_EVENTS};
+pub use adoption::{Adoption, BindOptions};
 pub use append::Progress;
 pub use batch::Batch;
 pub use closing::{Closed, ClosedBy};
@@ -69,7 +74,7 @@ pub use load::{LoadQuery, Loaded};
 pub use log::{Foreign, Settlements};
 pub use memory::{MemoryDatabase, MemoryStorage};
 pub use open::OpenOptions;
-pub use outbox::{Adoption, BindOptions, PushBody, SyncState};
+pub use outbox::{PushBody, SyncState};
 pub use pack::{Counts, OnRefused};
 pub use plan::{InvalidCommit, Outcome, Receipt};
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
@@ -78,6 +83,7 @@ pub use query::{Clock, Direction, Query};
 pub use read::Page;
 pub use rebase::{Decide, DecideStream, Decision, RebaseStep, Rebased};
 pub use refusals::RefusalKind;
+pub use rewind::Recovery;
 pub use rows::{After, RowChange, RowQuery, RowWrite};
 pub use snapshots::Snapshot;
 pub(crate) use state_fold::{AnyState, StateFold};
@@ -121,6 +127,8 @@ pub struct Store<S> {
     walk: RefCell<Option<Box<rebase::Walk>>>,
     /// The commits that were pushed last, with their attempts.
     pushed: RefCell<HashMap<String, u64>>,
+    /// Where the commits of a history that were pushed last end.
+    adopting: RefCell<Vec<confirmed::Place>>,
     /// Where an export under way is.
     export: Cell<Option<transfer::ExportProgress>>,
     /// The last version of each stream that a verification under way has seen.

@@ -69,6 +69,7 @@ impl<S: Storage> Store<S> {
             fence: Cell::new(None),
             walk: RefCell::default(),
             pushed: RefCell::default(),
+            adopting: RefCell::default(),
             export: Cell::new(None),
             verified: RefCell::new(HashMap::new()),
         })

@@ -1,78 +1,18 @@
-//! Binding a store to a space, leading, and what is pushed: the pending commits, from the first one on.
+//! Leading, and what is pushed: the pending commits, from the first one on.
 
 use std::collections::HashMap;
 
 use super::append::MAX_TRIES;
 use super::binding::Binding;
 use super::log::Log;
-use super::storage::{Change, Storage, Write};
+use super::storage::Storage;
 use super::wire::pushed;
 use super::{Store, StoreError, StoreErrorKind};
-use crate::json::{FromJson, JsonReader, ObjectWriter};
+use crate::json::ObjectWriter;
 use crate::log::commit::read_recorded_at;
-use crate::log::record::{RecordKind, SyncRecord};
 use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::sync::{Adopt, Cursor, Head, PROTOCOL};
-
-/// What becomes of a history that was made before the store was bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Adoption {
-    /// It becomes the beginning of the empty space.
-    Empty,
-    /// It becomes pending: facts on top of what the space has.
-    Rebase,
-}
-
-/// What to bind a store to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BindOptions {
-    /// The space.
-    pub space: String,
-    /// Who works on this device.
-    pub subject: String,
-    /// Where the log of the space ends; none before anybody has reached the server.
-    pub cursor: Option<Cursor>,
-    /// Whether the space has no commits.
-    pub empty: bool,
-    /// What becomes of a history that is here already.
-    pub adopt: Option<Adoption>,
-}
-
-impl<'a> FromJson<'a> for BindOptions {
-    fn read(json: &mut JsonReader<'a>) -> Self {
-        let (mut space, mut subject, mut cursor, mut empty, mut adopt) = (None, None, None, false, None);
-        json.object();
-        while let Some(field) = json.field() {
-            match &*field {
-                "space" => space = Some(json.text().into_owned()),
-                "subject" => subject = Some(json.text().into_owned()),
-                "cursor" => cursor = Option::read(json),
-                "empty" => empty = bool::read(json),
-                "adopt" => adopt = Option::read(json),
-                _ => drop(json.raw()),
-            }
-        }
-        Self {
-            space: json.required(space, "space"),
-            subject: json.required(subject, "subject"),
-            cursor,
-            empty,
-            adopt,
-        }
-    }
-}
-
-impl FromJson<'_> for Adoption {
-    fn read(json: &mut JsonReader<'_>) -> Self {
-        match &*json.text() {
-            "empty" => return Self::Empty,
-            "rebase" => return Self::Rebase,
-            _ => json.fail("\"empty\" or \"rebase\""),
-        }
-        Self::Empty
-    }
-}
 
 /// How a store stands to its space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +21,7 @@ pub struct SyncState {
     pub space: String,
     /// Who works on this device.
     pub subject: String,
-    /// Where the next pull begins; none before anybody has reached the server.
+    /// Where the next pull begins; none before the server was heard.
     pub cursor: Option<Cursor>,
     /// The last commit that this store has of the space.
     pub head: Head,
@@ -105,7 +45,7 @@ impl SyncState {
         let flag = |value| if value { "true" } else { "false" };
         object.text("space", &self.space);
         object.text("subject", &self.subject);
-        match self.cursor {
+        match &self.cursor {
             Some(cursor) => object.text("cursor", &cursor.to_string()),
             None => object.raw("cursor", "null"),
         }
@@ -226,124 +166,18 @@ impl<S: Storage> Store<S> {
         }))
     }
 
-    /// Binds the store to a space, once and for all. From then on what is appended is pending. A store that has a history
-    /// is bound only once the server has been reached: before that it stays as it is.
-    pub async fn bind(&self, options: &BindOptions) -> Result<Option<SyncState>, StoreError> {
-        {
-            let _writing = self.writing.lock().await;
-            self.try_bind(options).await?;
-        }
-        self.sync_state().await
-    }
-
-    async fn try_bind(&self, options: &BindOptions) -> Result<(), StoreError> {
-        for _ in 0..MAX_TRIES {
-            self.check_open()?;
-            self.refresh().await?;
-            let bound = self.log.borrow().binding.clone();
-            if let Some(binding) = bound {
-                return self.bind_again(&binding, options).await;
-            }
-            let (number, position) = {
-                let log = self.log.borrow();
-                (log.tail.number() + 1, log.position())
-            };
-            if position > Position(0) && options.cursor.is_none() {
-                return Ok(());
-            }
-            let binding = Binding {
-                space: options.space.clone(),
-                subject: options.subject.clone(),
-                epoch: options.cursor.map(|cursor| cursor.epoch),
-                head: Head::first(&options.space),
-                confirmed: position,
-                fence: 0,
-                adopted: (position > Position(0)).then_some(Position(0)),
-            };
-            if position > Position(0) && options.adopt == Some(Adoption::Rebase) {
-                return Err(StoreErrorKind::Diverged("adoption by rebase is not there yet".to_owned()).into());
-            }
-            if position > Position(0) && !options.empty {
-                let reason = "both have a history, and `adopt` does not say what becomes of the one here";
-                return Err(StoreErrorKind::Diverged(reason.to_owned()).into());
-            }
-            let mut write = Write {
-                durability: self.durability,
-                ..Write::default()
-            };
-            binding.put(None, &mut write);
-            // Other tabs that append without knowing of the space lose their race.
-            let value = SyncRecord {
-                kind: RecordKind::Carried,
-                number,
-                end: position,
-                commits: &[],
-                dropped: &[],
-                undecided: &[],
-                pending: 0,
-            }
-            .encode();
-            let record = value.clone();
-            write.changes.push(Change::Append {
-                value,
-                expected: number,
-            });
-            if self.write_log(write).await? {
-                let mut log = self.log.borrow_mut();
-                log.bind(Some(binding.encode()))?;
-                return log.push(number, record);
-            }
-        }
-        Err(StoreError::contended(MAX_TRIES))
-    }
-
-    async fn bind_again(&self, binding: &Binding, options: &BindOptions) -> Result<(), StoreError> {
-        if binding.space != options.space {
-            return Err(StoreErrorKind::Bound(format!("space {}", binding.space)).into());
-        }
-        let epoch = binding.epoch.or(options.cursor.map(|cursor| cursor.epoch));
-        if binding.subject == options.subject && binding.epoch == epoch {
-            return Ok(());
-        }
-        if binding.subject != options.subject && self.log.borrow().pending() > 0 {
-            return Err(StoreErrorKind::Bound(format!("subject {}, whose work is pending", binding.subject)).into());
-        }
-        let change = |binding: &mut Binding| {
-            binding.subject.clone_from(&options.subject);
-            binding.epoch = binding.epoch.or(epoch);
-        };
-        self.change_binding(change).await.map(drop)
-    }
-
     /// Begins to lead: what another instance that led before still writes of pull, rebase and rewind fails.
     pub async fn lead(&self) -> Result<(), StoreError> {
         let _writing = self.writing.lock().await;
-        self.check_open()?;
-        self.refresh().await?;
-        let binding = self.change_binding(|binding| binding.fence += 1).await?;
-        self.fence.set(Some(binding.fence));
-        Ok(())
-    }
-
-    /// Changes what is not about the log. For whoever holds `writing` and has refreshed.
-    async fn change_binding(&self, change: impl Fn(&mut Binding)) -> Result<Binding, StoreError> {
         for _ in 0..MAX_TRIES {
-            let mut write = Write {
-                durability: self.durability,
-                ..Write::default()
-            };
-            let binding = {
-                let log = self.log.borrow();
-                let mut binding = log.bound()?.clone();
-                change(&mut binding);
-                binding.put(log.stored_binding.clone(), &mut write);
-                binding
-            };
-            if self.write_log(write).await? {
-                self.log.borrow_mut().bind(Some(binding.encode()))?;
-                return Ok(binding);
-            }
+            self.check_open()?;
             self.refresh().await?;
+            let mut binding = self.log.borrow().bound()?.clone();
+            binding.fence += 1;
+            if self.write_binding(&binding).await? {
+                self.fence.set(Some(binding.fence));
+                return Ok(());
+            }
         }
         Err(StoreError::contended(MAX_TRIES))
     }
@@ -363,7 +197,9 @@ impl<S: Storage> Store<S> {
         self.ready().await?;
         let log = self.log.borrow();
         let binding = log.bound()?;
-        let Some(base) = binding.cursor() else { return Ok(None) };
+        let Some(base) = binding.cursor().filter(|_| binding.adopted.is_none()) else {
+            return Ok(None);
+        };
         let mut body = PushWriter::new(max_commits, max_bytes);
         let mut attempts = HashMap::new();
         let pending = log.tail.pending_commits().iter().zip(log.tail.undecided());
@@ -374,11 +210,13 @@ impl<S: Storage> Store<S> {
         let ready = |undecided: bool| !undecided || is_planted(Plant::UndecidedPushed);
         for (commit, _) in pending.take_while(|(_, undecided)| ready(**undecided)) {
             let wire = pushed(&log.tail, commit).map_err(damaged)?;
-            let foreign = wire
-                .subject
-                .as_deref()
-                .is_some_and(|subject| subject != binding.subject);
-            if foreign || binding.adopted.is_some() || !body.put(&wire) {
+            // What another device made is no one's work here: it is only given back.
+            let foreign = wire.replica == self.identity.replica
+                && wire
+                    .subject
+                    .as_deref()
+                    .is_some_and(|subject| subject != binding.subject);
+            if foreign || !body.put(&wire) {
                 break;
             }
             attempts.insert(commit.id.to_string(), commit.attempt);

@@ -364,6 +364,56 @@ impl<S: Storage> Store<S> {
         Ok(done)
     }
 
+    /// Adds to `write` that no rows are left of events after `position`: a projection that has folded further begins again
+    /// in a new generation, and so does a rebuild. What is being folded now from any projection is not stored.
+    pub(crate) async fn unfold(&self, position: Position, write: &mut Write) -> Result<(), StoreError> {
+        let states = scan(KeyRange::prefix(&[Key::from("projection")]));
+        let found = self
+            .storage
+            .read(vec![states, Read::Get(Table::Meta, counter_key())])
+            .await?;
+        let mut found = found.into_iter();
+        let states = found.next().unwrap_or_default();
+        let counter = found
+            .next()
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+            .map(|entry| entry.value);
+        let (mut generation, last) = (
+            last_generation(counter.as_deref())?,
+            last_generation(counter.as_deref())?,
+        );
+        for ((name, version, mut state), entry) in listed(&states)?.into_iter().zip(states) {
+            if state.checkpoint > position {
+                generation += 1;
+                (state.generation, state.checkpoint) = (generation, Position(0));
+                let owner = Owner { name, version };
+                let marker = Change::Put(Table::Meta, generation_key(generation), owner.encode());
+                write.changes.push(marker);
+            }
+            state.failed_at = state
+                .failed_at
+                .filter(|failed_at| state.checkpoint > Position(0) && *failed_at <= position);
+            state.rebuild = None;
+            state.revision += 1;
+            let key = entry.key;
+            write
+                .changes
+                .push(Change::Put(Table::Meta, key.clone(), state.encode()));
+            let expected = Some(entry.value);
+            write.checks.push(Check {
+                table: Table::Meta,
+                key,
+                expected,
+            });
+        }
+        if generation > last {
+            put_counter(write, counter, generation);
+        }
+        Ok(())
+    }
+
     /// Adds to `write` the change of a projection's state from `before`, which must be what is stored.
     pub(crate) fn change_projection(
         write: &mut Write,
@@ -389,30 +439,38 @@ fn change_state(write: &mut Write, name: &str, version: u32, before: &Projection
 /// A write that takes the next generation for a projection.
 fn take_generation(counter: Option<Entry>, name: &str, version: u32) -> Result<(Write, u64), StoreError> {
     let expected = counter.map(|entry| entry.value);
-    let last = match &expected {
-        Some(bytes) => decode_counter(bytes).map_err(|reason| StoreError::format("the generations", reason))?,
-        None => 0,
+    let generation = last_generation(expected.as_deref())? + 1;
+    let mut write = Write {
+        durability: Durability::Relaxed,
+        ..Write::default()
     };
-    let generation = last + 1;
-    let mut counter = frame::begin(Kind::Meta, 16);
-    put_number(&mut counter, 1, generation);
+    put_counter(&mut write, expected, generation);
     let owner = Owner {
         name: name.to_owned(),
         version,
     };
-    let write = Write {
-        checks: vec![Check {
-            table: Table::Meta,
-            key: counter_key(),
-            expected,
-        }],
-        changes: vec![
-            Change::Put(Table::Meta, counter_key(), frame::seal(counter)),
-            Change::Put(Table::Meta, generation_key(generation), owner.encode()),
-        ],
-        durability: Durability::Relaxed,
-    };
+    let marker = Change::Put(Table::Meta, generation_key(generation), owner.encode());
+    write.changes.push(marker);
     Ok((write, generation))
+}
+
+/// Adds to `write` that `generation` is the highest ever given.
+fn put_counter(write: &mut Write, expected: Option<Vec<u8>>, generation: u64) {
+    let mut counter = frame::begin(Kind::Meta, 16);
+    put_number(&mut counter, 1, generation);
+    write.checks.push(Check {
+        table: Table::Meta,
+        key: counter_key(),
+        expected,
+    });
+    write
+        .changes
+        .push(Change::Put(Table::Meta, counter_key(), frame::seal(counter)));
+}
+
+fn last_generation(counter: Option<&[u8]>) -> Result<u64, StoreError> {
+    let last = counter.map_or(Ok(0), decode_counter);
+    last.map_err(|reason| StoreError::format("the generations", reason))
 }
 
 fn decode_counter(bytes: &[u8]) -> Result<u64, FormatError> {

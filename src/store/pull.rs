@@ -73,6 +73,7 @@ impl<S: Storage> Store<S> {
             }
             self.make_room().await?;
             self.check_leads(&self.log.borrow())?;
+            self.log.borrow().check_adopted()?;
             let mut judged = match self.judge(answers).await {
                 Ok(judged) => judged,
                 Err(BlocksError::Store(error)) => return Err(error),

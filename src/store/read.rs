@@ -137,7 +137,7 @@ impl<S: Storage> Store<S> {
     }
 
     /// Blocks of segments, read in one transaction and put into order, while those of `ahead` are being read.
-    async fn sorted(
+    pub(crate) async fn sorted(
         &self,
         group: &Group<'_>,
         ahead: Vec<BlockId>,
@@ -221,7 +221,7 @@ impl<S: Storage> Store<S> {
 }
 
 /// Segments whose blocks are read together, each with those of its blocks that are wanted.
-type Group<'s> = Vec<(&'s Rc<Directory>, Vec<BlockId>)>;
+pub(crate) type Group<'s> = Vec<(&'s Rc<Directory>, Vec<BlockId>)>;
 
 fn ids_of(group: &Group<'_>) -> Vec<BlockId> {
     group.iter().flat_map(|(_, ids)| ids).copied().collect()

@@ -267,11 +267,13 @@ impl<S: Storage> Store<S> {
 
     /// The refusals that are not dismissed, oldest first, a JSON list of `CoreRefusal`s.
     pub async fn refusals(&self) -> Result<String, StoreError> {
+        self.ready().await?;
         let mut refusals = Vec::new();
         for (id, bytes) in self.stored_refusals().await? {
             refusals.push(decoded(&id, &bytes)?);
         }
         refusals.retain(|refusal| !refusal.dismissed);
+        self.leave_out_returned(&mut refusals).await?;
         refusals.sort_by_key(|refusal| refusal.number);
         let mut out = String::from("[");
         for refusal in &refusals {
@@ -282,6 +284,15 @@ impl<S: Storage> Store<S> {
         }
         out.push(']');
         Ok(out)
+    }
+
+    /// Another device, or another tab, may have given an orphan back.
+    async fn leave_out_returned(&self, refusals: &mut Vec<Refusal>) -> Result<(), StoreError> {
+        let orphans = refusals.iter().filter(|refusal| refusal.kind == RefusalKind::Orphaned);
+        let ids: HashSet<&str> = orphans.map(|refusal| refusal.id.as_str()).collect();
+        let known = self.with_blocks(async || self.find_commits(ids.clone()).await).await?;
+        refusals.retain(|refusal| refusal.kind != RefusalKind::Orphaned || !known.contains_key(&refusal.id));
+        Ok(())
     }
 
     /// Takes a refusal from the list. Its id stays refused.

@@ -215,7 +215,7 @@ impl<S: Storage> Store<S> {
         for row in &write.rows {
             put_row(&mut transaction.changes, write.generation, row);
         }
-        if self.storage.write(transaction).await? != Written::Done {
+        if !self.write_folded(transaction).await? {
             return Ok(false);
         }
         self.projections
@@ -247,7 +247,7 @@ impl<S: Storage> Store<S> {
                 let key = Key::from([Key::from(write.generation), Key::from(number as u64)]);
                 changes.push(Change::Put(Table::Rows, key, part.as_bytes().to_vec()));
             }
-            if self.storage.write(transaction).await? == Written::Done {
+            if self.write_folded(transaction).await? {
                 let key = (write.name.to_string(), write.version);
                 self.projections.borrow_mut().insert(key, after);
                 return Ok(true);

@@ -136,14 +136,14 @@ impl<S: Storage> Store<S> {
         for entry in older.into_iter().skip(keep.saturating_sub(1)) {
             changes.push(Change::Delete(Table::Snapshots, KeyRange::only(entry.key)));
         }
-        self.storage
-            .write(Write {
-                changes,
-                durability: Durability::Relaxed,
-                ..Write::default()
-            })
-            .await?;
-        Ok(())
+        // Not stored, if the log was cut meanwhile: the next one will be.
+        self.write_folded(Write {
+            changes,
+            durability: Durability::Relaxed,
+            ..Write::default()
+        })
+        .await
+        .map(drop)
     }
 
     /// The latest times of the events of `stream` up to `version`, given what an older snapshot covers.

@@ -151,7 +151,7 @@ impl PushAnswer<'_> {
     }
 }
 
-impl PushResult<'_> {
+impl<'a> PushResult<'a> {
     /// The commit that it is about.
     pub fn id(&self) -> &str {
         match self {
@@ -160,6 +160,14 @@ impl PushResult<'_> {
             | Self::Conflict { id, .. }
             | Self::Refused { id, .. }
             | Self::NotAttempted { id, .. } => id,
+        }
+    }
+
+    /// The commit and why it was refused, if it was.
+    pub fn problem(&self) -> Option<(&str, &'a str)> {
+        match self {
+            Self::Refused { id, problem } => Some((id, problem.get())),
+            _ => None,
         }
     }
 

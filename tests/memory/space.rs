@@ -122,7 +122,6 @@ pub(crate) async fn bind<S: Storage>(
         space: SPACE.to_owned(),
         subject: "ann".to_owned(),
         cursor: Some(cursor),
-        empty: cursor.number == 0,
         adopt,
     };
     store.bind(&options).await?;

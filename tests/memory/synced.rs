@@ -630,7 +630,6 @@ fn a_store_is_bound_before_anybody_has_reached_the_server() {
             space: SPACE.to_owned(),
             subject: "ann".to_owned(),
             cursor: None,
-            empty: false,
             adopt: None,
         };
 
@@ -668,8 +667,9 @@ fn a_store_is_bound_before_anybody_has_reached_the_server() {
         );
         let plain = over(MemoryStorage::open(&MemoryDatabase::new())).await;
         appended(&plain, &[any("c1", "a")]).await;
-        assert_eq!(plain.bind(&offline).await.expect("waits"), None);
+        let state = plain.bind(&offline).await.expect("binds").expect("is bound");
+        assert_eq!((state.cursor, state.adopting), (None, true));
         appended(&plain, &[any("c2", "a")]).await;
-        assert_eq!(plain.pending(), 0);
+        assert_eq!((plain.pending(), plain.confirmed()), (1, Position(1)));
     });
 }

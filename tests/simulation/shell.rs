@@ -91,7 +91,6 @@ pub(crate) async fn bind(store: &Store, cursor: Option<Cursor>) -> Result<(), St
         space: SPACE.to_owned(),
         subject: "ann".to_owned(),
         cursor,
-        empty: cursor.is_some_and(|cursor| cursor.number == 0),
         adopt: None,
     };
     store.bind(&options).await.map(drop)

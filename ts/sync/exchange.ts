@@ -53,14 +53,14 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   const state = () => connection.ask<CoreSyncState>((core) => core.syncState());
 
   /** One answer after the other. */
-  function store(text: string, adopting = false): Promise<Applied> {
+  function store(text: string): Promise<Applied> {
     const head = headOf(text);
     if (head !== undefined) {
       heard.head(head);
     }
     const stored = storing.then(async () => {
       const { rebase, more, stopped, refused } = await log.synced<CorePulled>(
-        (core) => (adopting ? core.adopted(text) : core.pulled([text])),
+        (core) => core.pulled([text]),
         ({ progress }) => progress,
       );
       if (refused.length > 0) {
@@ -105,7 +105,8 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       if (body === null) {
         return;
       }
-      await store(await transport.ask("/push", signal, body[0]), true);
+      const text = await transport.ask("/push", signal, body[0]);
+      await connection.call((core) => core.adopted(text));
     }
   }
 
@@ -118,7 +119,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       };
       heard.head(head.number);
       const { space, subject, adopt: how } = options;
-      const binding: CoreBindOptions = { space, subject, cursor, empty: head.number === 0, adopt: how };
+      const binding: CoreBindOptions = { space, subject, cursor, adopt: how };
       const { adopting } = await connection.ask<CoreSyncState>((core) => core.bindSync(JSON.stringify(binding)));
       if (adopting) {
         await adopt({ ...limits, maxCommits: options.batchSize }, signal);

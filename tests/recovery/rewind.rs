@@ -1,0 +1,209 @@
+//! The server is restored from a backup, and devices take their log back.
+
+use everfold::position::Position;
+use everfold::store::{LoadQuery, MemoryStorage, Recovery, StoreErrorKind};
+use everfold::stream::Version;
+use everfold::sync::{Epoch, EpochChanged, Head};
+use pollster::block_on;
+
+use crate::device::{Server, append, bytes, device, events, open, refusals, state, sync};
+
+#[test]
+fn what_a_device_did_and_the_server_lost_is_offered_again() {
+    let server = Server::new();
+    let (_, store) = device("a");
+    for id in ["1", "2", "3"] {
+        append(&store, id, &["s"]);
+    }
+    sync(&store, &server, Recovery::Ask);
+    server.restore(1);
+    append(&store, "4", &["s", "t"]);
+
+    sync(&store, &server, Recovery::Ask);
+
+    assert_eq!(events(&store), ["1 s 1", "2 s 2", "3 s 3", "4 s 4", "4 t 1"]);
+    assert_eq!((server.head(), state(&store).head.number), (4, 4));
+    assert_eq!(refusals(&store), []);
+}
+
+#[test]
+fn what_was_confirmed_is_pending_again_in_its_order_and_to_be_decided_again() {
+    let server = Server::new();
+    let (_, store) = device("a");
+    append(&store, "1", &["s"]);
+    append(&store, "2", &["s"]);
+    sync(&store, &server, Recovery::Ask);
+    append(&store, "3", &["s"]);
+    let fork = Head::first("acme");
+    let changed = EpochChanged {
+        epoch: Epoch([9; 16]),
+        forked_from: Some(fork),
+    };
+
+    let progress = block_on(store.recover(&changed, Recovery::Ask)).expect("recovers");
+
+    assert_eq!(events(&store), ["1 s 1?", "2 s 2?", "3 s 3?"]);
+    let state = state(&store);
+    assert_eq!((state.head, state.confirmed, state.pending), (fork, Position(0), 3));
+    assert!(state.rebase);
+    assert!(progress.rebased);
+    assert_eq!(block_on(store.push_body(10, 1_000)).expect("is made"), None);
+}
+
+#[test]
+fn a_device_that_had_less_than_the_backup_goes_on() {
+    let server = Server::new();
+    let ((_, one), (_, two)) = (device("a"), device("b"));
+    append(&one, "1", &["s"]);
+    sync(&one, &server, Recovery::Ask);
+    sync(&two, &server, Recovery::Ask);
+    append(&one, "2", &["s"]);
+    sync(&one, &server, Recovery::Ask);
+    server.restore(2);
+    append(&two, "3", &["s"]);
+
+    sync(&two, &server, Recovery::Ask);
+
+    assert_eq!(events(&two), ["1 s 1", "2 s 2", "3 s 3"]);
+    assert_eq!(refusals(&two), []);
+}
+
+#[test]
+fn a_fork_is_found_inside_a_segment_and_behind_many() {
+    for fork in [0, 1, 2, 3, 4, 5, 6] {
+        let server = Server::new();
+        let (database, store) = device("a");
+        for id in 1..=6 {
+            append(&store, &id.to_string(), &["s", "t"]);
+            sync(&store, &server, Recovery::Ask);
+            if id == 2 || id == 5 {
+                assert!(block_on(store.seal()).expect("seals"));
+            }
+        }
+        server.restore(fork);
+
+        sync(&store, &server, Recovery::Ask);
+
+        let again = block_on(open(MemoryStorage::open(&database), "a")).expect("opens");
+        let expected: Vec<_> = (1..=6)
+            .flat_map(|id| [format!("{id} s {id}"), format!("{id} t {id}")])
+            .collect();
+        assert_eq!(events(&again), expected, "fork at {fork}");
+        assert_eq!((server.head(), state(&again).head.number), (6, 6));
+    }
+}
+
+#[test]
+fn a_log_that_parts_elsewhere_is_left_as_it_is() {
+    let server = Server::new();
+    let (_, store) = device("a");
+    append(&store, "1", &["s"]);
+    append(&store, "2", &["s"]);
+    sync(&store, &server, Recovery::Ask);
+    let before = (state(&store), bytes(&store));
+    let other = |number| Head {
+        number,
+        ..Head::first("another")
+    };
+    for forked_from in [None, Some(other(0)), Some(other(1)), Some(other(2))] {
+        let changed = EpochChanged {
+            epoch: Epoch([9; 16]),
+            forked_from,
+        };
+        let error = block_on(store.recover(&changed, Recovery::Auto)).expect_err("is another log");
+        assert!(matches!(error.kind(), StoreErrorKind::Diverged(_)), "{error}");
+    }
+
+    assert_eq!((state(&store), bytes(&store)), before);
+}
+
+#[test]
+fn the_same_recovery_twice_is_one() {
+    let server = Server::new();
+    let (_, store) = device("a");
+    append(&store, "1", &["s"]);
+    sync(&store, &server, Recovery::Ask);
+    let changed = EpochChanged {
+        epoch: Epoch([9; 16]),
+        forked_from: Some(Head::first("acme")),
+    };
+    block_on(store.recover(&changed, Recovery::Ask)).expect("recovers");
+    append(&store, "2", &["s"]);
+
+    block_on(store.recover(&changed, Recovery::Ask)).expect("recovers");
+
+    assert_eq!(events(&store), ["1 s 1?", "2 s 2?"]);
+}
+
+#[test]
+fn a_tab_that_does_not_lead_recovers_nothing() {
+    let server = Server::new();
+    let (database, store) = device("a");
+    append(&store, "1", &["s"]);
+    sync(&store, &server, Recovery::Ask);
+    let other = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");
+    block_on(other.lead()).expect("leads");
+    block_on(store.catch_up()).expect("is read");
+    let changed = EpochChanged {
+        epoch: Epoch([9; 16]),
+        forked_from: Some(Head::first("acme")),
+    };
+
+    let error = block_on(store.recover(&changed, Recovery::Ask)).expect_err("is fenced");
+
+    assert_eq!(*error.kind(), StoreErrorKind::Fenced);
+    assert_eq!(events(&store), ["1 s 1"]);
+}
+
+#[test]
+fn another_tab_sees_the_log_as_it_is_after_a_recovery() {
+    let server = Server::new();
+    let (database, store) = device("a");
+    for id in ["1", "2", "3"] {
+        append(&store, id, &["s"]);
+    }
+    sync(&store, &server, Recovery::Ask);
+    block_on(store.seal()).expect("seals");
+    let other = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");
+    assert_eq!(events(&other), ["1 s 1", "2 s 2", "3 s 3"]);
+    server.restore(1);
+    sync(&store, &server, Recovery::Ask);
+
+    append(&other, "4", &["s"]);
+
+    assert_eq!(events(&other), ["1 s 1", "2 s 2", "3 s 3", "4 s 4?"]);
+    let loaded = block_on(other.load("s", LoadQuery::default())).expect("loads");
+    assert_eq!(loaded.version, Version(4));
+}
+
+#[test]
+fn a_snapshot_of_what_is_no_more_serves_nobody() {
+    let server = Server::new();
+    let (database, store) = device("a");
+    for id in ["1", "2", "3"] {
+        append(&store, id, &["s"]);
+    }
+    sync(&store, &server, Recovery::Ask);
+    let put = |store: &everfold::store::Store<MemoryStorage>, version| {
+        block_on(store.put_snapshot("s", ("thing", 1), Version(version), "{}", 2)).expect("is put or not");
+    };
+    put(&store, 3);
+    let late = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");
+    assert_eq!(events(&late).len(), 3);
+    let changed = EpochChanged {
+        epoch: Epoch([9; 16]),
+        forked_from: Some(Head::first("acme")),
+    };
+    block_on(store.recover(&changed, Recovery::Ask)).expect("recovers");
+
+    // It does not know yet.
+    put(&late, 2);
+
+    let query = LoadQuery {
+        definition: Some(("thing", 1)),
+        ..LoadQuery::default()
+    };
+    for store in [&store, &late] {
+        assert_eq!(block_on(store.load("s", query)).expect("loads").snapshot, None);
+    }
+}
