@@ -34,6 +34,20 @@ test("a tab that does not lead sees how it stands, and its work is confirmed", a
   expect((await follower.store.view(balances).list()).length).toBe(0);
 });
 
+test("a tab that is opened beside the one that leads knows at once what is confirmed", async () => {
+  const server = fakeServer();
+  const leader = await device(server);
+  await leader.store.execute(account, "a", deposit(3));
+  await leader.pass(1_000);
+
+  const follower = await device(server, { of: leader });
+  await leader.pass(100);
+
+  const { commits, hash } = leader.store.sync.status();
+  expect(commits).toBe(1);
+  expect(follower.store.sync.status()).toMatchObject({ leader: false, commits, hash });
+});
+
 test("now, pause and resume reach the tab that leads", async () => {
   const { server, leader, follower } = await tabs();
   const before = server.requests.length;

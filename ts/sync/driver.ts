@@ -522,6 +522,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     }),
   ];
   post({ kind: "hello" });
+  // What the log says is known here, whoever leads.
+  void look().catch(() => undefined);
 
   function nowHere(): Promise<void> {
     return new Promise((resolve, reject) => {
