@@ -28,6 +28,7 @@ mod recorded;
 mod runs;
 mod server;
 mod shell;
+mod small_scope;
 mod story;
 mod tab;
 mod truth;
