@@ -61,6 +61,16 @@ pub(crate) enum Job {
     CatchUp,
 }
 
+impl Job {
+    /// The request that it is about.
+    pub(crate) fn request(&self) -> Option<u64> {
+        match self {
+            Self::Prepare { request, .. } | Self::Apply { request, .. } => Some(*request),
+            _ => None,
+        }
+    }
+}
+
 /// How a task ended.
 pub(crate) enum Done {
     Opened(Result<Rc<Store>, StoreError>),

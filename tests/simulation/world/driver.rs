@@ -45,6 +45,8 @@ impl World {
             Output::Cancel { request } => {
                 tab.request.take_if(|under_way| *under_way == request);
                 tab.tail.take_if(|under_way| *under_way == request);
+                // What it brought and is not stored yet may not follow on what is.
+                tab.jobs.retain(|job| job.request() != Some(request));
                 self.tails.retain(|_, tail| tail.tab != id || tail.request != request);
             }
             Output::Token { .. } => {
