@@ -84,7 +84,7 @@ export async function device<
     /** The log as everybody must have it. */
     async log() {
       const events = await all(store.read());
-      return events.map(told);
+      return events.map((event) => told(event as RecordedEvent));
     },
     codes: () => problems.map(({ code }) => code),
   };

@@ -128,7 +128,7 @@ export function fakeServer(space = "acme"): FakeServer {
   let epoch = "e".repeat(32);
   const past = new Map<string, { number: number; hash: string }>();
   let commits: WireCommit[] = [];
-  let hashes = [first];
+  let hashes: Buffer[] = [first];
   const versions = () => {
     const found = new Map<string, number>();
     for (const { streams } of commits) {
