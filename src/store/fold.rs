@@ -267,11 +267,11 @@ impl Fold {
         budget: usize,
     ) -> Result<Advanced, FoldError> {
         let end = match self.stored {
-            // Stored rows stand for what is confirmed.
+            // Stored rows stand for what is confirmed. Who asks for more does not write them.
             Some(_) => store.confirmed(),
             None => store.position(),
         };
-        let until = query.until_position.unwrap_or(Position(u64::MAX)).min(end);
+        let until = query.until_position.unwrap_or(end).min(store.position());
         let query = self.narrowed(query, until);
         let mut page = FoldSink {
             wanted: self.wanted,
