@@ -12,6 +12,7 @@ import { describeMachine, describeVersions } from "./machine.mjs";
 import { endProgress, progress } from "./progress.mjs";
 import { entryOf } from "./report.mjs";
 import { serve } from "./server.mjs";
+import { startSyncServer } from "./sync-server.mjs";
 import { reasonsAgainst } from "./validity.mjs";
 
 /** Resolves to what the JSON file holds. */
@@ -25,7 +26,26 @@ export async function measureAll(figures, { bench, stores, pairs, quick, calibra
   const server = needsBrowser ? await serve({ bench, ledger, stores }) : undefined;
   const launch = () => Browser.launch({ bench, origin: server.origin });
   const browser = needsBrowser ? await launch() : undefined;
-  const run = { bench, stores, pairs, quick, ledger, browser, launch, progress, once: remembering() };
+  const syncServers = [];
+  const startServer = async (options) => {
+    const started = await startSyncServer({ bench, ...options });
+    syncServers.push(started);
+    return started;
+  };
+  const origin = server?.origin;
+  const run = {
+    bench,
+    stores,
+    pairs,
+    quick,
+    ledger,
+    browser,
+    launch,
+    origin,
+    startServer,
+    progress,
+    once: remembering(),
+  };
   const measured = [];
   const failures = [];
   try {
@@ -57,6 +77,7 @@ export async function measureAll(figures, { bench, stores, pairs, quick, calibra
   } finally {
     await browser?.close();
     await server?.close();
+    for (const started of syncServers) await started.close();
   }
 }
 

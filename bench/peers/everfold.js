@@ -12,7 +12,7 @@ const glue = new URL("./rust_module.js", import.meta.url);
 const factsOf = (events) => events.map(({ type, data, occurredAt }) => ({ type, data, occurredAt }));
 
 /** @type {import("./store").Open} */
-export async function open({ database, durability, projection, rust = false }) {
+export async function open({ database, durability, projection, rust = false, sync }) {
   const { account, balances } = rust ? inRust : definitions;
   const store = await openStore({
     ...(rust && { engine: () => import("./rust_module.js") }),
@@ -20,6 +20,7 @@ export async function open({ database, durability, projection, rust = false }) {
     aggregates: [account],
     projections: projection ? [balances] : [],
     durability,
+    ...(sync && { sync: { ...sync, subject: "bench", token: () => sync.token } }),
   });
   const view = projection ? store.view(balances) : undefined;
 
@@ -63,6 +64,18 @@ export async function open({ database, durability, projection, rust = false }) {
     async project(range) {
       (await store.project(balances, range)).dispose();
     },
+    /** Resolves when the log has at least so many confirmed commits, and nothing waits for the server. */
+    confirmed: (commits) =>
+      new Promise((resolve, reject) => {
+        const look = ({ state, pending, commits: confirmed, blockedBy }) => {
+          if (blockedBy) reject(blockedBy);
+          if (state === "idle" && pending === 0 && confirmed >= commits) resolve();
+        };
+        store.sync.subscribe(look);
+        look(store.sync.status());
+      }),
+    pause: () => store.sync.pause(),
+    resume: () => store.sync.resume(),
     close: () => store.close(),
   };
 }

@@ -20,6 +20,8 @@ export type OpenOptions = {
   readonly projection: boolean;
   /** With definitions in Rust, where a store has them. */
   readonly rust?: boolean;
+  /** With a server, where a store has that. */
+  readonly sync?: { readonly url: string; readonly space: string; readonly token: string; readonly batchSize?: number };
 };
 
 /** Each `peers/<name>.js` exports this function as `open`. */
@@ -27,7 +29,11 @@ export type Open = (options: OpenOptions) => Promise<Store>;
 
 export type Store = {
   /** One commit. Rejects if the stream is not at `expectedVersion`, also when another tab wrote it. */
-  append(streamId: string, expectedVersion: number, events: readonly LedgerEvent[]): Promise<unknown>;
+  append(
+    streamId: string,
+    expectedVersion: number,
+    events: readonly LedgerEvent[],
+  ): Promise<{ confirmed?(): Promise<unknown> }>;
   /** The folded account, from the latest snapshot and the events after it. */
   load(accountId: string): Promise<{ state: { balance: number }; version: number }>;
   /** Resolves when a snapshot of the account as it is now is stored. */
@@ -41,5 +47,8 @@ export type Store = {
   /** Where a store has such things of its own. */
   rebuild?(options?: { workers?: number }): Promise<{ foldedMs: number; switchedMs: number }>;
   project?(range: { from?: number; until?: number }): Promise<void>;
+  confirmed?(commits: number): Promise<void>;
+  pause?(): void;
+  resume?(): void;
   close(): Promise<void>;
 };
