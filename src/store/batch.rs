@@ -12,9 +12,9 @@ use crate::log::event::{ENCODING_JSON, EventFields};
 use crate::log::record::CommitStatus;
 
 /// Events of a page that is full; of one that may end with its segment, half as many.
-const PAGE_EVENTS: usize = 4_096;
+const PAGE_EVENTS: usize = 2_048;
 /// Length of a page's text above which it is full before.
-const PAGE_TEXT: usize = 2 << 20;
+const PAGE_TEXT: usize = 1 << 20;
 
 /// About so long is the data of an event.
 const EVENT_TEXT: usize = 144;
