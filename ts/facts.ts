@@ -3,7 +3,7 @@
  */
 import { canonicalText } from "./canonical.js";
 import { type CheckedOptions, checkCommitOptions } from "./commit-options.js";
-import type { CoreLoaded, CoreNewCommit, CoreNewEvent } from "./core.js";
+import type { CoreLoaded, CoreNewCommit, CoreNewEvent, CoreProgress } from "./core.js";
 import type { Engine } from "./engine.js";
 import { invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
@@ -50,6 +50,20 @@ export async function commitFacts(engine: Engine, streams: readonly StreamAppend
     const version = (streamId: string) => written.streams.find((stream) => stream.streamId === streamId)?.version ?? 0;
     return { ...written, streams: streams.map(({ streamId }) => ({ streamId, version: version(streamId) })) };
   });
+}
+
+/** Offers a commit of another device, which the server has lost, to it again: the same one, so that nobody has it twice. */
+export async function offerAgain(engine: Engine, commitId: string): Promise<CommitReceipt> {
+  await engine.log.synced<CoreProgress>(
+    (core) => core.retryOrphan(commitId),
+    (progress) => progress,
+  );
+  const found = await engine.log.outcome(commitId);
+  if (found === null || !("streams" in found)) {
+    throw invalidArgument("commitId", `there is no orphan ${JSON.stringify(commitId)}`);
+  }
+  const outcome: Appended = { ...found, status: "duplicate" };
+  return confirmable<Written>(engine, await writtenBefore(engine, outcome), (now) => writtenBefore(engine, now));
 }
 
 /** A commit as it is in the log now. */

@@ -4,6 +4,7 @@
 import type { CoreFound, CoreRefusal } from "../core.js";
 import type { Engine } from "../engine.js";
 import { EverfoldError, invalidArgument } from "../errors.js";
+import { offerAgain } from "../facts.js";
 import { liveResult } from "../live.js";
 import { recordedEvents } from "../recorded.js";
 import { aggregateNameOf } from "../stream-id.js";
@@ -39,6 +40,11 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
 
   async function retry(commitId: string): Promise<CommitReceipt> {
     const refusal = await find(commitId);
+    if (refusal.kind === "orphaned") {
+      const receipt = await offerAgain(engine, commitId);
+      engine.dismissed.tell();
+      return receipt;
+    }
     const receipt = await again(store(), engine, refusal);
     await dismiss(commitId);
     return receipt;
@@ -100,10 +106,10 @@ type Refused = Extract<CoreFound, { readonly status: "refused" }>;
 
 /** Does it again as another commit, which says what caused it. */
 async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
-  const { commitId, kind, command, definition, events } = refusal;
+  const { commitId, command, definition, events } = refusal;
   // Always the same id: it is one commit, also if the tab is closed in between, or several devices offer it.
   const options = { commitId: `${commitId}~`, causationId: commitId };
-  if (definition !== undefined && kind !== "orphaned") {
+  if (definition !== undefined) {
     const { name } = definition;
     const [decision] = engine.decisionsNamed(name);
     if (decision !== undefined) {

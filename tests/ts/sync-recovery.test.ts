@@ -1,0 +1,113 @@
+/**
+ * A history from before there was a server, and a server that comes back from a backup.
+ */
+import { expect, test } from "vitest";
+import { device } from "./device.js";
+import { fakeServer } from "./fake-server.js";
+import { account, balances, deposit, deposited, opened } from "./ledger.js";
+
+/** A device that has worked alone. */
+async function loner(server: ReturnType<typeof fakeServer>, deposits: number) {
+  const alone = await device(server, { sync: "off" });
+  for (let number = 1; number <= deposits; number += 1) {
+    await alone.store.append(`account-a-${number % 3}`, [deposited(number)], { commitId: `old-${number}` });
+  }
+  await alone.store.close();
+  return { name: alone.name, outside: alone.outside };
+}
+
+test("a history becomes the beginning of an empty space, part by part", async () => {
+  const server = fakeServer();
+  const of = await loner(server, 7);
+
+  const one = await device(server, { of, sync: { adopt: "empty", batchSize: 3 } });
+  const receipt = await one.store.execute(account, "a-1", deposit(100));
+  await one.pass(5_000);
+  await one.store.sync.now();
+
+  expect(server.commits.map(({ id }) => id)).toEqual([
+    ...[1, 2, 3, 4, 5, 6, 7].map((number) => `old-${number}`),
+    receipt.commitId,
+  ]);
+  expect(one.store.sync.status()).toMatchObject({ commits: 8, hash: server.hash(), pending: 0 });
+  const two = await device(server);
+  await two.pass(5_000);
+  await two.store.sync.now();
+  expect(await two.log()).toEqual(await one.log());
+});
+
+test("a history is put on top of what a space has, if the app says so, and is left alone if not", async () => {
+  const server = fakeServer();
+  const other = await device(server);
+  await other.store.execute(account, "a-1", deposit(5));
+  await other.store.sync.now();
+  const of = await loner(server, 4);
+
+  const asked = await device(server, { of });
+  await asked.pass(5_000);
+  expect(asked.codes()).toContain("sync-diverged");
+  expect(server.commits).toHaveLength(1);
+  await asked.store.close();
+  const one = await device(server, { of, sync: { adopt: "rebase" } });
+  await one.pass(5_000);
+  await one.store.sync.now();
+  await other.store.sync.now();
+
+  expect(server.commits.slice(1).map(({ id, mode }) => [id, mode])).toEqual(
+    [1, 2, 3, 4].map((number) => [`old-${number}`, "fact"]),
+  );
+  expect(await other.log()).toEqual(await one.log());
+  expect((await one.store.load(account, "a-1")).version).toBe(3);
+});
+
+test("what the server lost comes back: one's own by itself, that of others when the app offers it", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server), await device(server)];
+  await one.store.append("account-a", [opened("ann"), deposited(1)], { commitId: "mine" });
+  await one.store.sync.now();
+  await two.store.sync.now();
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  await one.store.sync.now();
+  await expect.poll(() => one.store.view(balances).get("account-a")).toMatchObject({ balance: 3 });
+  two.online(false);
+
+  server.restore(0);
+  await one.pass(5_000);
+  await one.store.sync.now();
+
+  expect(server.commits.map(({ id }) => id)).toEqual(["mine"]);
+  // Rows follow what others did in their own time.
+  await expect.poll(() => one.store.view(balances).get("account-a")).toMatchObject({ balance: 1 });
+  const [orphan, ...others] = await one.store.refusals.list();
+  expect(others).toEqual([]);
+  expect(orphan).toMatchObject({ kind: "orphaned", commitId: "theirs", reason: null });
+  const receipt = await orphan?.retry();
+  expect(receipt).toMatchObject({ commitId: "theirs", events: [{ status: "pending" }] });
+  expect(await one.store.refusals.list()).toEqual([]);
+  await one.store.sync.now();
+  await expect.poll(() => one.store.view(balances).get("account-a")).toMatchObject({ balance: 3 });
+
+  two.online(true);
+  await two.pass(60_000);
+  await two.store.sync.now();
+  expect(server.commits.map(({ id }) => id)).toEqual(["mine", "theirs"]);
+  expect(await two.log()).toEqual(await one.log());
+  await expect.poll(() => two.store.view(balances).get("account-a")).toMatchObject({ balance: 3 });
+});
+
+test("all is offered again without asking, if the app says so", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server, { sync: { recover: "auto" } }), await device(server)];
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  await one.store.sync.now();
+  two.online(false);
+
+  server.restore(0);
+  await one.pass(5_000);
+  await one.store.sync.now();
+
+  expect(server.commits).toMatchObject([{ id: "theirs", mode: "fact", attempt: 2 }]);
+  expect(await one.store.refusals.list()).toEqual([]);
+});
