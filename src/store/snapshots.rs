@@ -123,7 +123,10 @@ impl<S: Storage> Store<S> {
             .iter()
             .filter_map(|entry| Snapshot::decode(&entry.value).ok())
             .find(|snapshot| snapshot.version < version);
-        let (occurred_at, recorded_at) = self.latest_times(stream, base.as_ref(), version).await?;
+        let Some((occurred_at, recorded_at)) = self.latest_times(stream, base.as_ref(), version).await? else {
+            // What the state was folded from was cut off.
+            return Ok(());
+        };
         let snapshot = Snapshot {
             definition: definition.0.to_owned(),
             definition_version: definition.1,
@@ -146,16 +149,19 @@ impl<S: Storage> Store<S> {
         .map(drop)
     }
 
-    /// The latest times of the events of `stream` up to `version`, given what an older snapshot covers.
+    /// The latest times of the events of `stream` up to `version`, given what an older snapshot covers; none if the
+    /// stream is not that long.
     async fn latest_times(
         &self,
         stream: &str,
         base: Option<&Snapshot>,
         version: Version,
-    ) -> Result<(i64, i64), StoreError> {
+    ) -> Result<Option<(i64, i64)>, StoreError> {
+        let mut is_there = false;
         let mut times = base.map_or((i64::MIN, i64::MIN), |base| (base.occurred_at, base.recorded_at));
         let from = base.map_or(Version(1), |base| base.version.next());
         self.each_event(stream, from, |event| {
+            is_there |= event.version == version;
             if event.version <= version {
                 times.0 = times.0.max(time_of(event, Clock::Occurred)?);
                 times.1 = times.1.max(time_of(event, Clock::Recorded)?);
@@ -163,7 +169,7 @@ impl<S: Storage> Store<S> {
             Ok(())
         })
         .await?;
-        Ok(times)
+        Ok(is_there.then_some(times))
     }
 
     /// Deletes every snapshot of `stream`.
