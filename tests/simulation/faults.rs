@@ -75,6 +75,8 @@ faults! {
     TooLarge = "push too large",
     /// The server has too much to do.
     Overloaded = "overloaded",
+    /// The server is restored from an older backup.
+    Restored = "server restored",
 }
 
 /// How often each kind struck. Clones are the same one.

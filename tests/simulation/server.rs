@@ -121,6 +121,11 @@ impl Server {
         state.expect("a log in memory").expect("the space is there")
     }
 
+    /// Goes back to commit `number`, as from a backup.
+    pub(crate) fn restore(&self, number: u64, epoch: Epoch) {
+        self.authority.log().log.restore(SPACE, number, epoch);
+    }
+
     /// All commits after number `after`, as they were stored.
     pub(crate) fn commits(&self, after: u64) -> Vec<StoredText> {
         let all = PageLimit {

@@ -35,6 +35,8 @@ pub(crate) struct Tab {
     pub(crate) request: Option<u64>,
     /// The tail that is open.
     pub(crate) tail: Option<u64>,
+    /// The last problem that the server told.
+    pub(crate) problem: String,
     /// Until when it is frozen.
     pub(crate) frozen_until: Option<i64>,
 }
@@ -57,6 +59,8 @@ pub(crate) enum Job {
     Apply { request: u64, kind: Request, text: String },
     /// Decide again.
     Walk,
+    /// Take the log back, as this problem says.
+    Recover(String),
     /// See what another tab did.
     CatchUp,
 }
@@ -90,6 +94,7 @@ pub(crate) enum Done {
         request: u64,
         bound: Result<SyncState, Unusable>,
     },
+    Recovered(Result<SyncState, StoreError>),
     Walked(Result<(Rebased, SyncState), StoreError>),
     CaughtUp(Result<SyncState, StoreError>),
     Executed {

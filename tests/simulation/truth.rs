@@ -21,6 +21,7 @@ pub(crate) struct Truth {
 #[derive(Debug)]
 struct Confirmed {
     id: String,
+    hash: Hash,
     /// How many events there are up to its last one.
     events: usize,
 }
@@ -46,6 +47,13 @@ impl Truth {
     pub(crate) fn events_up_to(&self, number: u64) -> usize {
         let last = (number as usize).checked_sub(1).and_then(|last| self.commits.get(last));
         last.map_or(0, |commit| commit.events)
+    }
+
+    /// Forgets what the server has lost.
+    pub(crate) fn go_back(&mut self, number: u64) {
+        self.commits.truncate(number as usize);
+        self.events.truncate(self.events_up_to(number));
+        self.hash = self.commits.last().map_or(first_hash(SPACE), |commit| commit.hash);
     }
 
     /// Reads on. Versions are dense (I4), the chain verifies (I8), no id is there twice (I3), and every intent is what its
@@ -80,6 +88,7 @@ impl Truth {
             }
             self.commits.push(Confirmed {
                 id: commit.id.to_string(),
+                hash: stored.hash,
                 events: self.events.len(),
             });
         }

@@ -129,7 +129,8 @@ pub(crate) struct World {
     tally: Tally,
     story: Story,
     calm: bool,
-    /// Something was refused and may have been accepted nevertheless: a copy of the profile had other plans.
+    /// Something was refused and may have been accepted nevertheless: a copy of the profile had other plans, or the
+    /// server forgot.
     ambiguous: bool,
 }
 

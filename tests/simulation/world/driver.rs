@@ -55,7 +55,10 @@ impl World {
                 self.after(delay, Event::Token(id, ok));
             }
             Output::Rebase => self.job(id, Job::Walk),
-            Output::Recover { .. } => panic!("{}: the epoch has changed", self.name(id)),
+            Output::Recover { .. } => {
+                let problem = tab.problem.clone();
+                self.job(id, Job::Recover(problem));
+            }
             Output::Wake { at } => self.after(at - now, Event::Tick(id)),
             Output::Status(status) => tab.status = status,
         }

@@ -2,6 +2,7 @@
 
 use super::{Event, MINUTE, World};
 use crate::faults::Fault;
+use crate::server::random_epoch;
 
 impl World {
     pub(super) fn mishap(&mut self) {
@@ -66,6 +67,16 @@ impl World {
         }
         if self.strikes(Fault::Overloaded, 0.05) {
             self.server.overloaded_until = self.now + self.random.between(1_000, 30_000) as i64;
+        }
+        if self.strikes(Fault::Restored, 0.02) {
+            let head = self.truth.number();
+            let number = head - self.random.below(20.min(head) + 1);
+            let epoch = random_epoch(&mut self.random);
+            self.server.restore(number, epoch);
+            self.truth.go_back(number);
+            self.ambiguous = true;
+            self.say(|| format!("the server is restored to #{number} from a backup"));
+            self.server_dies();
         }
     }
 

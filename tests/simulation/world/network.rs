@@ -106,6 +106,7 @@ impl World {
             return self.no_answer(id, request, kind);
         }
         let answer = self.server.answer(question, self.now);
+        self.check_results(&answer);
         if self.truth.number() < self.server.state().head.number {
             let before = self.truth.number();
             self.truth.follow(&self.server);
@@ -174,6 +175,7 @@ impl World {
         }
         if answer.status != 200 {
             let problem = slug(&answer.text);
+            tab.problem = answer.text;
             tab.request.take_if(|under_way| *under_way == request);
             tab.tail.take_if(|under_way| *under_way == request);
             return self.fail(id, request, answer.status, problem);

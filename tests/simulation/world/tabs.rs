@@ -52,6 +52,7 @@ impl World {
             busy: true,
             request: None,
             tail: None,
+            problem: String::new(),
             frozen_until: None,
         });
         self.say(|| format!("{} opens", self.name(id)));

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use everfold::store::{StoreError, StoreErrorKind, SyncState};
-use everfold::sync::{Input, Request};
+use everfold::json::parse;
+use everfold::store::{Recovery, StoreError, StoreErrorKind, SyncState};
+use everfold::sync::{EpochChanged, Input, Request};
 
 use super::{Event, SECOND, World};
 use crate::shell::{self, Store, Unusable};
@@ -121,6 +122,14 @@ impl World {
                 let applied = applied.await;
                 Done::Applied { request, kind, applied }
             }),
+            Job::Recover(problem) => Box::pin(async move {
+                let recovered = async {
+                    let changed: EpochChanged = parse(&problem).expect("a problem can be read");
+                    store.recover(&changed, Recovery::Ask).await?;
+                    shell::state(&store).await
+                };
+                Done::Recovered(recovered.await)
+            }),
             Job::Walk => Box::pin(async move {
                 let walked = async {
                     let rebased = shell::walk(&store, app).await?;
@@ -199,7 +208,13 @@ impl World {
                 self.say(|| format!("{} cannot lead: {error}", self.name(id)));
                 self.step_down(id);
             }
-            Done::Walked(Err(error)) => self.stuck(id, error),
+            Done::Recovered(Ok(state)) => {
+                self.say(|| format!("{} has gone back to #{}", self.name(id), state.head.number));
+                self.notify_others(id);
+                let (pending, rebase) = (state.pending, state.rebase);
+                self.tell(id, Input::Recovered { pending, rebase });
+            }
+            Done::Walked(Err(error)) | Done::Recovered(Err(error)) => self.stuck(id, error),
             Done::Executed {
                 id: commit,
                 command,
