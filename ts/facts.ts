@@ -53,10 +53,15 @@ export async function commitFacts(engine: Engine, streams: readonly StreamAppend
 }
 
 /** Offers a commit of another device, which the server has lost, to it again: the same one, so that nobody has it twice. */
-export async function offerAgain(engine: Engine, commitId: string): Promise<CommitReceipt> {
+export async function offerAgain(
+  engine: Engine,
+  commitId: string,
+  streams: ReadonlySet<string>,
+): Promise<CommitReceipt> {
   await engine.log.synced<CoreProgress>(
     (core) => core.retryOrphan(commitId),
     (progress) => progress,
+    streams,
   );
   const found = await engine.log.outcome(commitId);
   if (found === null || !("streams" in found)) {

@@ -64,8 +64,12 @@ export interface Log {
   grown(touched: ReadonlySet<string>, more?: boolean): void;
   /** Takes in what other tabs wrote until now. */
   catchUp(): Promise<void>;
-  /** Takes in what a call of sync did to the log, and tells the followers. */
-  synced<T>(call: (core: Core) => Promise<string>, progressOf: (answer: T) => CoreProgress | undefined): Promise<T>;
+  /** Takes in what a call of sync did to the log, and tells the followers. It appended to the streams `written`. */
+  synced<T>(
+    call: (core: Core) => Promise<string>,
+    progressOf: (answer: T) => CoreProgress | undefined,
+    written?: ReadonlySet<string>,
+  ): Promise<T>;
   /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
   restart(state: Pick<CoreState, "position" | "confirmed" | "pending">): void;
   page(query: CoreQuery): Promise<LogPage>;
@@ -176,13 +180,14 @@ export function openLog(connection: Connection, state: CoreState): Log {
         });
       return next;
     },
-    async synced(call, progressOf) {
+    async synced(call, progressOf, written = new Set<string>()) {
       const answer = await connection.ask<Parameters<typeof progressOf>[0]>(call);
       const progress = progressOf(answer);
       if (progress !== undefined) {
         takeIn(progress);
+        tellStale(written);
         own = end;
-        tell(new Set());
+        tell(written);
       }
       return answer;
     },

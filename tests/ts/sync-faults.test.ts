@@ -98,6 +98,8 @@ test("a token that is not taken any more is asked for again, and nothing is lost
 
   token = "new";
   await one.pass(long);
+  await one.store.sync.now();
+  await one.pass(100);
 
   expect(one.store.sync.status()).toMatchObject({ state: "idle", pending: 0, blockedBy: null });
   expect(server.commits).toHaveLength(2);

@@ -147,6 +147,7 @@ test("a snapshot never covers what is pending", async () => {
 
   one.online(true);
   await one.pass(5_000);
+  await one.store.sync.now();
   one.engine.log.restart({ position: 120, confirmed: 120, pending: 0 });
   await one.store.load(account, "a");
 

@@ -124,6 +124,8 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       if (adopting) {
         await adopt({ ...limits, maxCommits: options.batchSize }, signal);
       }
+      // A history that was here before may be pending now.
+      await log.catchUp();
       const { rebase } = await state();
       return { rebase, more: false, stopped: false };
     },

@@ -41,7 +41,7 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
   async function retry(commitId: string): Promise<CommitReceipt> {
     const refusal = await find(commitId);
     if (refusal.kind === "orphaned") {
-      const receipt = await offerAgain(engine, commitId);
+      const receipt = await offerAgain(engine, commitId, new Set(refusal.events.map(({ streamId }) => streamId)));
       engine.dismissed.tell();
       return receipt;
     }

@@ -1,0 +1,93 @@
+/**
+ * Histories that do not follow on each other: sync turned on later, and a server that was restored.
+ */
+import { expect, test } from "vitest";
+import { device } from "./device.js";
+import { fakeServer } from "./fake-server.js";
+import { account, balances, deposit, opened } from "./ledger.js";
+
+/** A device with a history of its own that opens its store again, with sync. */
+async function later(server: ReturnType<typeof fakeServer>, adopt?: "empty" | "rebase") {
+  const before = await device(server, { sync: "off" });
+  await before.store.append("account-a", [opened("Ann")]);
+  await before.store.execute(account, "a", deposit(5));
+  expect((await before.store.stats()).pending).toBe(0);
+  await before.engine.close();
+  return device(server, { of: before, sync: { adopt } });
+}
+
+test("a history becomes the beginning of an empty space", async () => {
+  const server = fakeServer();
+  const one = await later(server, "empty");
+  await one.pass(60_000);
+  await one.store.execute(account, "a", deposit(1));
+  await one.pass(5_000);
+  const two = await device(server);
+  await two.pass(5_000);
+
+  expect(server.commits).toHaveLength(3);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", pending: 0, commits: 3, hash: server.hash() });
+  expect(await two.log()).toEqual(await one.log());
+  expect(await one.store.view(balances).get("account-a")).toEqual({ owner: "Ann", balance: 6 });
+});
+
+test("a history goes on top of what a space has", async () => {
+  const server = fakeServer();
+  const two = await device(server);
+  await two.store.execute(account, "b", deposit(9));
+  await two.pass(5_000);
+  const one = await later(server, "rebase");
+  await one.pass(60_000);
+  await two.pass(5_000);
+
+  expect(server.commits).toHaveLength(3);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", pending: 0, hash: server.hash() });
+  expect(await two.log()).toEqual(await one.log());
+  expect(await one.store.view(balances).get("account-a")).toEqual({ owner: "Ann", balance: 5 });
+  expect((await one.store.load(account, "b")).state.balance).toBe(9);
+});
+
+test("histories on both sides stay as they are unless it is said what becomes of them", async () => {
+  const server = fakeServer();
+  const two = await device(server);
+  await two.store.execute(account, "b", deposit(9));
+  await two.pass(5_000);
+  const one = await later(server);
+  await one.pass(60_000);
+
+  expect(server.commits).toHaveLength(1);
+  expect(one.store.sync.status()).toMatchObject({ state: "blocked", blockedBy: { code: "sync-diverged" } });
+  expect((await one.store.load(account, "a")).state.balance).toBe(5);
+});
+
+test("after a server was restored own work goes there again, and that of others is offered", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server), await device(server)];
+  await one.store.execute(account, "a", deposit(1));
+  await one.pass(5_000);
+  await one.store.execute(account, "a", deposit(2), { commitId: "mine" });
+  await two.pass(5_000);
+  await two.store.execute(account, "b", deposit(3), { commitId: "theirs" });
+  await two.pass(5_000);
+  await one.pass(5_000);
+  expect(server.commits).toHaveLength(3);
+  await two.store.close();
+
+  server.restore(1);
+  await one.pass(6 * 60_000);
+  await one.store.sync.now();
+  await one.pass(100);
+
+  expect(server.commits.map(({ id }) => id).slice(1)).toEqual(["mine"]);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", pending: 0, hash: server.hash() });
+  const [orphan, ...others] = await one.store.refusals.list();
+  expect(others).toEqual([]);
+  expect(orphan).toMatchObject({ kind: "orphaned", commitId: "theirs", events: [{ data: { amount: 3 } }] });
+  expect((await one.store.load(account, "b")).version).toBe(0);
+
+  await orphan?.retry();
+  await one.pass(5_000);
+  expect(server.commits.map(({ id }) => id).slice(1)).toEqual(["mine", "theirs"]);
+  expect((await one.store.load(account, "b")).state.balance).toBe(3);
+  expect(await one.store.refusals.list()).toEqual([]);
+});
