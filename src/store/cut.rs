@@ -127,6 +127,17 @@ impl Lifted {
     }
 }
 
+/// What became of something that was folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folded {
+    /// It is stored.
+    Stored,
+    /// What it was to be stored on has changed: it may be tried again.
+    Changed,
+    /// The log that it was folded from has been cut: it is worth nothing.
+    Cut,
+}
+
 /// The key of the record that counts cuts. It is not there before the first.
 pub(crate) fn cuts_key() -> Key {
     Key::from("cuts")
@@ -250,9 +261,9 @@ impl<S: Storage> Store<S> {
         Ok(Some(segment::build(events, &commits).map_err(damaged)?))
     }
 
-    /// Stores what was folded from the log. False if something that it was folded on has changed. If the log was cut, it
-    /// is read again before: what comes next is folded from what is there.
-    pub(crate) async fn write_folded(&self, mut write: Write) -> Result<bool, StoreError> {
+    /// Stores what was folded from the log, unless that was cut: then it is read again, so that what comes next is folded
+    /// from what is there.
+    pub(crate) async fn write_folded(&self, mut write: Write) -> Result<Folded, StoreError> {
         write.checks.insert(
             0,
             Check {
@@ -261,12 +272,15 @@ impl<S: Storage> Store<S> {
                 expected: self.log.borrow().stored_cuts.clone(),
             },
         );
-        let written = self.storage.write(write).await?;
-        if written == (Written::CheckFailed { index: 0 }) {
-            let _writing = self.writing.lock().await;
-            // Boxed: this is rare, and a copy of it in every caller would be large.
-            Box::pin(self.refresh()).await?;
-        }
-        Ok(written == Written::Done)
+        Ok(match self.storage.write(write).await? {
+            Written::Done => Folded::Stored,
+            Written::CheckFailed { index: 0 } => {
+                let _writing = self.writing.lock().await;
+                // Boxed: this is rare, and a copy of it in every caller would be large.
+                Box::pin(self.refresh()).await?;
+                Folded::Cut
+            }
+            _ => Folded::Changed,
+        })
     }
 }

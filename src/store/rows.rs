@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::ahead::Begun;
 use super::append::MAX_TRIES;
+use super::cut::Folded;
 use super::projections::{ProjectionState, Rebuild, generation_key};
 use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
@@ -188,13 +189,14 @@ impl<S: Storage> Store<S> {
         let key = (write.name.to_string(), write.version);
         // What is known of the projection is tried first; only if it is out of date is it read.
         let known = self.projections.borrow().get(&key).cloned();
-        if let Some(before) = known
-            && self.try_write_rows(write, &before).await?
-        {
-            return Ok(true);
+        if let Some(before) = known {
+            let folded = self.try_write_rows(write, &before).await?;
+            if folded != Folded::Changed {
+                return Ok(folded == Folded::Stored);
+            }
         }
         let before = self.projection(&write.name, write.version).await?.state;
-        self.try_write_rows(write, &before).await
+        Ok(self.try_write_rows(write, &before).await? == Folded::Stored)
     }
 
     /// Rows stand for what is confirmed: what is pending may still become another.
@@ -203,9 +205,9 @@ impl<S: Storage> Store<S> {
         log.binding.is_some() && checkpoint > log.confirmed()
     }
 
-    async fn try_write_rows(&self, write: &RowWrite<'_>, before: &ProjectionState) -> Result<bool, StoreError> {
+    async fn try_write_rows(&self, write: &RowWrite<'_>, before: &ProjectionState) -> Result<Folded, StoreError> {
         let Some(after) = advance(write, before) else {
-            return Ok(false);
+            return Ok(Folded::Changed);
         };
         let mut transaction = Write {
             durability: Durability::Relaxed,
@@ -215,13 +217,13 @@ impl<S: Storage> Store<S> {
         for row in &write.rows {
             put_row(&mut transaction.changes, write.generation, row);
         }
-        if !self.write_folded(transaction).await? {
-            return Ok(false);
+        let folded = self.write_folded(transaction).await?;
+        if folded == Folded::Stored {
+            self.projections
+                .borrow_mut()
+                .insert((write.name.to_string(), write.version), after);
         }
-        self.projections
-            .borrow_mut()
-            .insert((write.name.to_string(), write.version), after);
-        Ok(true)
+        Ok(folded)
     }
 
     /// Keeps rows of the rebuild under way packed, each line of `parts` a JSON list of [`RowChange`]s, in place of what was
@@ -247,10 +249,14 @@ impl<S: Storage> Store<S> {
                 let key = Key::from([Key::from(write.generation), Key::from(number as u64)]);
                 changes.push(Change::Put(Table::Rows, key, part.as_bytes().to_vec()));
             }
-            if self.write_folded(transaction).await? {
-                let key = (write.name.to_string(), write.version);
-                self.projections.borrow_mut().insert(key, after);
-                return Ok(true);
+            match self.write_folded(transaction).await? {
+                Folded::Stored => {
+                    let key = (write.name.to_string(), write.version);
+                    self.projections.borrow_mut().insert(key, after);
+                    return Ok(true);
+                }
+                Folded::Cut => return Ok(false),
+                Folded::Changed => {}
             }
             // The live rows, perhaps, were folded on meanwhile.
         }

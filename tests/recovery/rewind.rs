@@ -1,7 +1,7 @@
 //! The server is restored from a backup, and devices take their log back.
 
 use everfold::position::Position;
-use everfold::store::{LoadQuery, MemoryStorage, Recovery, StoreErrorKind};
+use everfold::store::{LoadQuery, MemoryStorage, Recovery, RowWrite, Store, StoreErrorKind};
 use everfold::stream::Version;
 use everfold::sync::{Epoch, EpochChanged, Head};
 use pollster::block_on;
@@ -184,7 +184,7 @@ fn a_snapshot_of_what_is_no_more_serves_nobody() {
         append(&store, id, &["s"]);
     }
     sync(&store, &server, Recovery::Ask);
-    let put = |store: &everfold::store::Store<MemoryStorage>, version| {
+    let put = |store: &Store<MemoryStorage>, version| {
         block_on(store.put_snapshot("s", ("thing", 1), Version(version), "{}", 2)).expect("is put or not");
     };
     put(&store, 3);
@@ -206,4 +206,51 @@ fn a_snapshot_of_what_is_no_more_serves_nobody() {
     for store in [&store, &late] {
         assert_eq!(block_on(store.load("s", query)).expect("loads").snapshot, None);
     }
+}
+
+/// Brings a projection from `from` to `to`; false if what it was folded from is not what is stored.
+fn fold(store: &Store<MemoryStorage>, name: &'static str, from: u64, to: u64) -> bool {
+    let state = block_on(store.projection(name, 1)).expect("is read").state;
+    let write = RowWrite {
+        name: name.into(),
+        version: 1,
+        generation: state.generation,
+        expected_checkpoint: Position(from),
+        checkpoint: Position(to),
+        rows: Vec::new(),
+        failed_at: None,
+        revision: state.revision,
+        replaces: false,
+    };
+    block_on(store.write_rows(&write)).expect("is written or not")
+}
+
+#[test]
+fn rows_of_what_is_no_more_begin_anew_and_others_stay() {
+    let server = Server::new();
+    let (database, store) = device("a");
+    for id in ["1", "2", "3"] {
+        append(&store, id, &["s"]);
+    }
+    sync(&store, &server, Recovery::Ask);
+    assert!(fold(&store, "far", 0, 3));
+    assert!(fold(&store, "near", 0, 1));
+    let late = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");
+    assert_eq!(events(&late).len(), 3);
+    let before = |name| block_on(store.projection(name, 1)).expect("is read").state;
+    let (far, near) = (before("far"), before("near"));
+    server.restore(1);
+
+    sync(&store, &server, Recovery::Ask);
+
+    let (after_far, after_near) = (before("far"), before("near"));
+    assert_eq!(after_far.checkpoint, Position(0));
+    assert_ne!(after_far.generation, far.generation);
+    assert_eq!(after_near.checkpoint, Position(1));
+    assert_eq!(after_near.generation, near.generation);
+    assert_ne!(after_near.revision, near.revision);
+    // A tab that has folded what it knows, and knows nothing of it, stores nothing; then it knows.
+    assert!(!fold(&late, "near", 1, 3));
+    assert_eq!(before("near"), after_near);
+    assert!(fold(&late, "near", 1, 3));
 }
