@@ -16,7 +16,7 @@ use crate::json::RawJson;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash(pub [u8; 32]);
 
-/// The first 8 bytes of a [`Hash`], as a cursor has them.
+/// The first 8 bytes of a [`struct@Hash`], as a cursor has them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HashPrefix(pub [u8; 8]);
 

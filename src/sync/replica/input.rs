@@ -91,7 +91,7 @@ pub enum Input<'a> {
     Pause,
     /// Go on.
     Resume,
-    /// The time of a [`Output::Wake`] has come.
+    /// The time of a [`Output::Wake`](super::Output::Wake) has come.
     Tick,
 }
 

@@ -33,7 +33,7 @@ pub enum Output {
         /// The request that the server answered with `epoch-changed`.
         request: u64,
     },
-    /// Come back with a [`Input::Tick`] at this time, in place of any told before.
+    /// Come back with a [`Input::Tick`](super::Input::Tick) at this time, in place of any told before.
     Wake {
         /// When.
         at: i64,
