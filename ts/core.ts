@@ -39,6 +39,8 @@ export interface CoreState {
   readonly confirmed: number;
   /** How many commits the server has not taken yet. */
   readonly pending: number;
+  /** As in `CoreProgress`. */
+  readonly merges: number;
 }
 
 /** What the state machine of sync is told: docs/sync.md. Times are milliseconds. */
@@ -193,6 +195,8 @@ export interface CoreProgress {
   readonly settled: readonly CoreSettled[] | "all";
   /** Pending events are others than before, or elsewhere. */
   readonly rebased: boolean;
+  /** How often a merge may have put events in the places of others. */
+  readonly merges: number;
 }
 
 /** What became of a commit that was pending. */
@@ -471,8 +475,11 @@ export interface Core {
    * tab deletes or upgrades the database) or "lost" (the browser closed it, opening again may help).
    */
   closed(): Promise<string>;
-  /** `CoreNewCommit[]` in, `CoreProgress` out, after the transaction has completed. */
-  append(group: string): Promise<string>;
+  /**
+   * `CoreNewCommit[]` in, `CoreProgress` out, after the transaction has completed. If `merges` is not what it is now,
+   * what expects a version is "stale", although the version may fit: another event may have it by now.
+   */
+  append(group: string, merges: number): Promise<string>;
   /**
    * Writes commits of a bulk, from number `from` on, in one transaction and in their order: all of them,
    * or fewer; it ends before the first that is refused, or leaves out those. `CoreIngested`. A bulk is lines, each ended by a line feed, by their first character: `t`

@@ -71,7 +71,7 @@ export interface Log {
     written?: ReadonlySet<string>,
   ): Promise<T>;
   /** Takes in a log that was replaced as a whole, or a fresh look at it after a break. */
-  restart(state: Pick<CoreState, "position" | "confirmed" | "pending">): void;
+  restart(state: Pick<CoreState, "position" | "confirmed" | "pending" | "merges">): void;
   page(query: CoreQuery): Promise<LogPage>;
   /** What became of a commit; null if the log does not hold it. With `content`, whether that is the same. */
   outcome(commitId: string, content?: string): Promise<CoreFound | null>;
@@ -87,7 +87,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
   const listeners = listenerSet<LogChange>();
   let end = state.position;
   let own = state.position;
-  let { confirmed, pending } = state;
+  let { confirmed, pending, merges } = state;
   let rebases = 0;
   let foreign: Touched = new Set();
   let settled: LogChange["settled"] = [];
@@ -98,7 +98,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
   function takeIn(progress: CoreProgress): void {
     // A refused commit makes the log shorter.
     end = progress.rebased ? progress.position : Math.max(end, progress.position);
-    ({ confirmed, pending } = progress);
+    ({ confirmed, pending, merges } = progress);
     if (progress.rebased) {
       rebases += 1;
       rebased = true;
@@ -148,7 +148,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
     rebases: () => rebases,
     ownPosition: () => own,
     async append(group) {
-      const progress = await connection.ask<CoreProgress>((core) => core.append(group));
+      const progress = await connection.ask<CoreProgress>((core) => core.append(group, merges));
       takeIn(progress);
       return progress;
     },

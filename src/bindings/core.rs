@@ -155,6 +155,7 @@ impl Core {
             journal_records: u64,
             confirmed: Position,
             pending: u64,
+            merges: u64,
         }
         Ok(text::json(&State {
             replica_id: self.store.replica(),
@@ -162,6 +163,7 @@ impl Core {
             journal_records: self.store.journal_records(),
             confirmed: self.store.confirmed(),
             pending: self.store.pending(),
+            merges: self.store.merges(),
         })?)
     }
 
@@ -178,11 +180,11 @@ impl Core {
     }
 
     /// Appends a group of commits.
-    pub fn append(&self, group: String) -> Promise {
+    pub fn append(&self, group: String, merges: f64) -> Promise {
         let store = self.store();
         promise(async move {
             let group: Vec<NewCommit<'_>> = parse(&group)?;
-            Ok(text::progress(&store.append(&group).await?)?.into())
+            Ok(text::progress(&store.append_decided(merges as u64, &group).await?)?.into())
         })
     }
 

@@ -20,6 +20,7 @@ pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
         pending: u64,
         settled: SettledText<'a>,
         rebased: bool,
+        merges: u64,
     }
     json(&Document {
         position: progress.position.0,
@@ -29,6 +30,7 @@ pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
         pending: progress.pending,
         settled: SettledText(&progress.settled),
         rebased: progress.rebased,
+        merges: progress.merges,
     })
 }
 

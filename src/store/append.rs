@@ -51,6 +51,8 @@ pub struct Progress {
     pub settled: Settlements,
     /// Whether pending events are others than before, or elsewhere.
     pub rebased: bool,
+    /// What [`Store::merges`] says now.
+    pub merges: u64,
 }
 
 impl<S: Storage> Store<S> {
@@ -58,6 +60,19 @@ impl<S: Storage> Store<S> {
     /// returns once they are stored at the store's durability. Costs one transaction, whatever the
     /// size of the group; when another tab wrote meanwhile, one more for each time it did.
     pub async fn append(&self, group: &[NewCommit<'_>]) -> Result<Progress, StoreError> {
+        self.append_decided(self.merges(), group).await
+    }
+
+    /// How often a merge may have put events in the places of others. What is decided on a state that was read before
+    /// must be appended with what this said then, see [`Store::append_decided`].
+    pub fn merges(&self) -> u64 {
+        self.log.borrow().merges
+    }
+
+    /// Appends as [`Store::append`] does what was decided when [`Store::merges`] said `merges`. If it says something else
+    /// now, what expects a version is [`Outcome::Stale`], although the version may fit: pending commits that a merge
+    /// takes out of the log give their versions back, and others may have them since.
+    pub async fn append_decided(&self, merges: u64, group: &[NewCommit<'_>]) -> Result<Progress, StoreError> {
         let _writing = self.writing.lock().await;
         let (mut tries, mut fresh) = (0, false);
         loop {
@@ -76,7 +91,8 @@ impl<S: Storage> Store<S> {
             };
             let position = self.log.borrow().position();
             let Gathered { heads, known, refused } = gathered;
-            let mut plan = plan(group, position, heads, known, &refused, &self.identity.replica);
+            let merged = self.merges() != merges;
+            let mut plan = plan(group, position, heads, known, &refused, merged, &self.identity.replica);
             if plan.commits.is_empty() {
                 let refused = plan
                     .outcomes
@@ -148,6 +164,7 @@ impl<S: Storage> Store<S> {
             pending: log.pending(),
             settled: std::mem::take(&mut log.settled),
             rebased: std::mem::take(&mut log.rebased),
+            merges: log.merges,
         }
     }
 
@@ -287,7 +304,9 @@ impl<S: Storage> Store<S> {
         let mut log = super::open::read_log(&*self.storage).await?;
         log.foreign = Foreign::All;
         log.turns = self.log.borrow().turns + 1;
+        log.merges = self.log.borrow().merges;
         if log.binding.is_some() {
+            log.merges += 1;
             log.settled = Settlements::All;
             log.rebased = true;
         }

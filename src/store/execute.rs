@@ -118,6 +118,7 @@ impl<S: Storage> Store<S> {
     ) -> Result<Executed<D>, ExecuteError<D::Refusal>> {
         let stream = format!("{}-{id}", D::NAME);
         for _ in 0..MAX_TRIES {
+            let merges = self.merges();
             let LoadedState { state, version } = self.load_state::<D>(id).await?;
             if let Some(expected) = options.expected_version
                 && expected != version
@@ -145,7 +146,7 @@ impl<S: Storage> Store<S> {
             }
             let texts = events.iter().map(text).collect::<Result<Vec<_>, _>>()?;
             let commit = commit_of::<D>(&stream, version, &texts, options)?;
-            let progress = self.append(&[commit]).await?;
+            let progress = self.append_decided(merges, &[commit]).await?;
             match progress.outcomes.into_iter().next() {
                 Some(Outcome::Appended(_)) => {
                     let state = D::fold(state, &events);

@@ -82,6 +82,9 @@ pub(crate) struct Log {
     pub(crate) stored_cuts: Option<Vec<u8>>,
     /// Changes whenever what is pending changes otherwise than by an append.
     pub(crate) turns: u64,
+    /// Changes whenever events may have taken the places of others: then a version that fits says nothing about what
+    /// was decided before.
+    pub(crate) merges: u64,
     pub(crate) settled: Settlements,
     /// Pending events are others than before, or elsewhere.
     pub(crate) rebased: bool,
@@ -282,6 +285,7 @@ impl Log {
     /// Adds a record, and keeps what is new by it.
     pub(crate) fn push(&mut self, number: u64, record: Vec<u8>) -> Result<(), StoreError> {
         let news = self.tail.push(number, record)?;
+        self.merges += u64::from(news.rebased || !news.streams.is_empty());
         if let Foreign::Streams(streams) = &mut self.foreign {
             streams.extend(news.streams);
         }

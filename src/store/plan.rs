@@ -113,20 +113,22 @@ impl Plan {
 
 /// Plans a group of commits on a log whose last event is at `position`. `heads` holds the version
 /// of every stream that the group reads or writes (0 when missing), `known` every commit of the log
-/// whose id the group uses, `refused` those of the ids that were refused.
+/// whose id the group uses, `refused` those of the ids that were refused. If a merge came after the group was decided
+/// (`merged`), a version that fits may be that of another event.
 pub(crate) fn plan(
     group: &[NewCommit<'_>],
     position: Position,
     mut heads: HashMap<String, Version>,
     mut known: HashMap<String, Receipt>,
     refused: &HashSet<String>,
+    merged: bool,
     replica: &str,
 ) -> Plan {
     let mut plan = Plan::default();
     let mut next = position.0 + 1;
     let mut failed = HashSet::new();
     for commit in group {
-        let outcome = match judge(commit, &heads, &known, refused, &failed) {
+        let outcome = match judge(commit, &heads, &known, refused, merged, &failed) {
             Ok(before) => {
                 let mut bytes = Vec::with_capacity(256);
                 put_commit(&mut bytes, commit, &before, replica);
@@ -164,6 +166,7 @@ fn judge(
     heads: &HashMap<String, Version>,
     known: &HashMap<String, Receipt>,
     refused: &HashSet<String>,
+    merged: bool,
     failed: &HashSet<String>,
 ) -> Result<Vec<Version>, Outcome> {
     check(commit).map_err(Outcome::Invalid)?;
@@ -191,7 +194,7 @@ fn judge(
         if matches!(expected, ExpectedVersion::Any) {
             continue;
         }
-        if failed.contains(stream) {
+        if merged || failed.contains(stream) {
             return Err(Outcome::Stale {
                 stream: stream.to_owned(),
             });
@@ -282,7 +285,15 @@ mod tests {
             .map(|(stream, version)| ((*stream).to_owned(), Version(*version)))
             .collect();
 
-        let plan = plan(&group, Position(0), heads, HashMap::new(), &HashSet::new(), "replica");
+        let plan = plan(
+            &group,
+            Position(0),
+            heads,
+            HashMap::new(),
+            &HashSet::new(),
+            false,
+            "replica",
+        );
 
         plan.outcomes
             .iter()

@@ -186,6 +186,7 @@ impl<S: Storage> Store<S> {
                 log.raised(raised)?;
                 log.rebased |= !judged.dirty.is_empty() && !judged.left.is_empty();
                 log.turns += 1;
+                log.merges += 1;
                 if let Foreign::Streams(streams) = &mut log.foreign {
                     streams.extend(judged.dirty);
                 }

@@ -105,9 +105,18 @@ pub(crate) async fn try_open<S: Storage>(storage: S) -> Result<Store<S>, StoreEr
 }
 
 pub(crate) async fn try_append<S: Storage>(store: &Store<S>, group: &[Value]) -> Result<Progress, StoreError> {
+    try_append_decided(store, store.merges(), group).await
+}
+
+/// Appends what was decided when the store said `merges`.
+pub(crate) async fn try_append_decided<S: Storage>(
+    store: &Store<S>,
+    merges: u64,
+    group: &[Value],
+) -> Result<Progress, StoreError> {
     let text = serde_json::to_string(group).expect("is JSON");
     let group: Vec<NewCommit<'_>> = everfold::json::parse(&text).expect("is a group");
-    store.append(&group).await
+    store.append_decided(merges, &group).await
 }
 
 pub(crate) async fn append<S: Storage>(store: &Store<S>, group: &[Value]) -> Vec<Outcome> {

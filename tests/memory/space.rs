@@ -18,7 +18,7 @@ use everfold::sync::{
 };
 use serde_json::{Value, json};
 
-use crate::contract::log::{events_of, try_append};
+use crate::contract::log::{events_of, try_append_decided};
 
 pub(crate) const SPACE: &str = "acme";
 
@@ -180,6 +180,7 @@ pub(crate) async fn execute<S: Storage>(
     order: &Order,
     mode: Mode,
 ) -> Result<&'static str, StoreError> {
+    let merges = store.merges();
     let (mut states, mut versions) = (BTreeMap::new(), HashMap::new());
     for stream in order.amounts.iter().map(|(stream, _)| stream).chain(&order.reads) {
         let loaded = store.load(stream, LoadQuery::default()).await?;
@@ -208,11 +209,11 @@ pub(crate) async fn execute<S: Storage>(
         "command": command, "definition": { "name": "money", "version": 1 }, "subject": "ann",
         "reads": if mode == Mode::Fact { json!([]) } else { json!(reads) }, "streams": streams,
     });
-    let progress = try_append(store, &[commit]).await?;
+    let progress = try_append_decided(store, merges, &[commit]).await?;
     Ok(match progress.outcomes.as_slice() {
         [Outcome::Appended(_)] => "appended",
         [Outcome::Duplicate(_)] => "duplicate",
-        [Outcome::Conflict(_)] => "conflict",
+        [Outcome::Conflict(_) | Outcome::Stale { .. }] => "conflict",
         [Outcome::Refused] => "gone",
         other => panic!("{other:?}"),
     })

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use everfold::commit::Mode;
 use everfold::position::Position;
 use everfold::store::{
-    BindOptions, Faults, Faulty, Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Settled, Settlements, Storage,
-    Store, StoreErrorKind, Table,
+    BindOptions, Faults, Faulty, Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Settled, Settlements,
+    Storage, Store, StoreErrorKind, Table,
 };
 use everfold::stream::Version;
 use everfold::sync::Cursor;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::contract::all;
 use crate::contract::ingest::{BulkCommit, ingested};
-use crate::contract::log::{any, append, appended, over, read_all};
+use crate::contract::log::{any, append, appended, commit, over, read_all, try_append_decided};
 use crate::history::assert_sound;
 use crate::space::{
     Order, SPACE, Space, assert_decided, bind, execute, rebase, store_answers, sync, sync_but, version_of,
@@ -176,6 +176,35 @@ fn what_others_confirm_goes_below_what_is_pending() {
         sync(&store, &space, 10).await.expect("syncs");
         assert_eq!(assert_decided(&space.log().await)["b"], 11);
         assert_eq!(store.pending(), 0);
+    });
+}
+
+/// Found by the simulation, seed 4149: a tab decided on its pending commit and froze. Another tab led meanwhile, had
+/// that commit refused and one of another device confirmed in its place, at the same version.
+#[test]
+fn what_was_decided_before_a_merge_is_stale_even_if_its_version_fits() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        space.foreign("fund", &[("a", 5)]).await;
+        let (database, store) = device(&space).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        done(&store, "mine", &take("a", 5)).await;
+        let (merges, decided) = (store.merges(), [commit("next", &[("a", json!(2))])]);
+        let leader = over(MemoryStorage::open(&database)).await;
+        leader.lead().await.expect("leads");
+        space.foreign("theirs", &[("a", -5)]).await;
+        sync(&leader, &space, 10).await.expect("syncs");
+        assert_eq!(refusals(&leader).await.len(), 1);
+        assert_eq!(version_of(&leader, "a").await, Version(2));
+
+        let progress = try_append_decided(&store, merges, &decided).await.expect("answers");
+
+        assert!(matches!(&progress.outcomes[..], [Outcome::Stale { stream }] if stream == "a"));
+        assert_eq!(store.pending(), 0);
+        let progress = try_append_decided(&store, progress.merges, &decided)
+            .await
+            .expect("appends");
+        assert!(matches!(&progress.outcomes[..], [Outcome::Appended(_)]));
     });
 }
 

@@ -151,6 +151,7 @@ pub(crate) async fn execute(
     now: i64,
 ) -> Result<Executed, StoreError> {
     for _ in 0..20 {
+        let merges = store.merges();
         let mut seen = BTreeMap::new();
         for stream in command.reads() {
             let found = load(store, &stream, None).await?;
@@ -206,7 +207,7 @@ pub(crate) async fn execute(
                 })
                 .collect(),
         };
-        let progress = store.append(&[commit]).await?;
+        let progress = store.append_decided(merges, &[commit]).await?;
         match progress.outcomes.first() {
             Some(Outcome::Appended(_) | Outcome::Duplicate(_)) => return Ok(Executed::Appended),
             Some(Outcome::Conflict(_) | Outcome::Stale { .. }) => {}
