@@ -79,6 +79,18 @@ test("when the tab that leads is closed, the other one goes on with what it left
   expect(server.commits).toHaveLength(1);
 });
 
+test.each([1, 2, 3, 4, 5, 6])("a tab that takes over goes on although storage call %i fails", async (call) => {
+  const { server, leader, follower } = await tabs();
+  await follower.store.execute(account, "a", deposit(3));
+  await follower.engine.connection.call(async (core) => core.failStorage(call, "quota"));
+
+  await leader.store.close();
+  await follower.pass(60_000);
+
+  expect(server.commits).toHaveLength(1);
+  expect(follower.store.sync.status()).toMatchObject({ leader: true, state: "idle", pending: 0, blockedBy: null });
+});
+
 test("a leader that was frozen changes nothing when it wakes up", async () => {
   const { server, leader, follower } = await tabs();
   leader.tab.freeze(true);

@@ -48,6 +48,8 @@ const dayMs = 86_400_000;
 const walkAgainMs = 10_000;
 /** A tab that lacks a definition hands over at most so often: perhaps all do. */
 const handOverEachMs = 60_000;
+/** So long after a failure the start of a leader is tried again. */
+const takeOverEachMs = 5_000;
 
 export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   const { environment, connection, log } = engine;
@@ -79,6 +81,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   let walked = { at: 0, since: 0 };
   let handedOverAt = Number.NEGATIVE_INFINITY;
   let cancelWake = () => {};
+  let cancelTakeOver = () => {};
   let feeding: Promise<void> = Promise.resolve();
 
   const exchange = exchangeWith(
@@ -471,13 +474,21 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     await look();
   }
 
+  /** Nobody else can lead while this tab holds the lock: it tries until it does. */
+  async function takeOver(): Promise<void> {
+    try {
+      await connection.call((core) => core.lead());
+      await begin();
+    } catch (error) {
+      stuck(error);
+      cancelTakeOver = environment.after(takeOverEachMs, () => void (leading && takeOver()));
+    }
+  }
+
   const leadership = standForLeader(environment, `${engine.lockPrefix}/sync`, {
     lead() {
       leading = true;
-      void guarded(async () => {
-        await connection.call((core) => core.lead());
-        await begin();
-      });
+      void takeOver();
       // Who asked a leader that is gone asks this one.
       const before = asked;
       asked = new Map();
@@ -491,6 +502,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     },
     follow() {
       leading = false;
+      cancelTakeOver();
       exchange.stop();
       void feed({ input: "leading", on: false });
       tell();
@@ -585,6 +597,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     async stop() {
       stopped = true;
       cancelWake();
+      cancelTakeOver();
       exchange.stop();
       for (const control of requests.values()) {
         control.abort();
