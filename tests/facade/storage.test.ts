@@ -139,8 +139,8 @@ test("a trap fails what is under way, and the next call finds the store as it is
     const core = cores.at(-1) as (typeof cores)[number] & { injectPanic(): void };
     const append = core.append.bind(core);
     let thrown = "";
-    core.append = (group) => {
-      const appended = append(group);
+    core.append = (group, merges) => {
+      const appended = append(group, merges);
       try {
         core.injectPanic();
       } catch (error) {

@@ -148,7 +148,7 @@ test("a snapshot never covers what is pending", async () => {
   one.online(true);
   await one.pass(5_000);
   await one.store.sync.now();
-  one.engine.log.restart({ position: 120, confirmed: 120, pending: 0 });
+  one.engine.log.restart({ position: 120, confirmed: 120, pending: 0, merges: 0 });
   await one.store.load(account, "a");
 
   await vi.waitFor(async () => expect((await one.store.stats()).snapshots).toBe(1), { timeout: 4_000 });
