@@ -481,7 +481,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       await begin();
     } catch (error) {
       stuck(error);
-      cancelTakeOver = environment.after(takeOverEachMs, () => void (leading && takeOver()));
+      if (leading) {
+        cancelTakeOver = environment.after(takeOverEachMs, () => void takeOver());
+      }
     }
   }
 
