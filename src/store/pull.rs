@@ -183,8 +183,9 @@ impl<S: Storage> Store<S> {
         match raised {
             None => log.push(number, record)?,
             Some(raised) => {
+                let had_pending = log.pending() > 0;
                 log.raised(raised)?;
-                log.rebased |= !judged.dirty.is_empty() && !judged.left.is_empty();
+                log.rebased |= !judged.dirty.is_empty() && had_pending;
                 log.turns += 1;
                 log.merges += 1;
                 if let Foreign::Streams(streams) = &mut log.foreign {

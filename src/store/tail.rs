@@ -119,7 +119,7 @@ pub(crate) struct News {
     pub(crate) streams: HashSet<String>,
     /// Commits that were pending, with their attempts.
     pub(crate) settled: Vec<(String, Settled, u64)>,
-    /// Pending events are others than before, or elsewhere.
+    /// Pending events are others than before, or elsewhere, or none any more without having been confirmed as they stood.
     pub(crate) rebased: bool,
     /// It did anything else than to add commits at the end.
     pub(crate) turned: bool,
@@ -240,6 +240,7 @@ impl Tail {
         let drafts: Vec<_> = drafts.map(|draft| (self.pending_place(&draft.id), draft)).collect();
         let dropped: Vec<_> = record.dropped.iter().map(|id| self.pending_place(id)).collect();
         let mut pending = self.take_pending();
+        news.rebased = !pending.is_empty();
         let mut left = vec![true; pending.len()];
         let mut take = |place: Option<usize>| std::mem::take(left.get_mut(place?)?).then(|| pending.get(place?))?;
         let mut names = Vec::new();
@@ -259,7 +260,6 @@ impl Tail {
         news.streams.extend(names);
         let mut left = left.into_iter();
         pending.retain(|_| left.next() == Some(true));
-        news.rebased = !pending.is_empty();
         for draft in pending {
             self.add(draft, CommitStatus::Pending);
         }

@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import type { ListQuery } from "../../ts/types.js";
 import { type Device, device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
-import { account, balances, deposit, opened, transfer, withdraw } from "./ledger.js";
+import { account, balances, deposit, deposited, opened, transfer, withdraw } from "./ledger.js";
 
 const id = fc.constantFrom("a", "b", "c");
 const amount = fc.integer({ min: 1, max: 9 });
@@ -167,4 +167,22 @@ test("rows are rebuilt to the end of what is confirmed", async () => {
   expect(await one.store.view(balances).get("account-a")).toEqual({ owner: "Ann", balance: 5 });
   const [stored] = (await one.store.stats()).projections;
   expect(stored).toMatchObject({ checkpoint: 2, lag: 0 });
+});
+
+test("a log is as short as it is once the last pending commit is refused", async () => {
+  const server = fakeServer();
+  const one = await device(server);
+  await one.store.append("account-a", [opened("Ann")]);
+  await one.pass(5_000);
+  server.refuse(({ id }) =>
+    id === "late" ? { type: "urn:everfold:problem:write-forbidden", title: "no" } : undefined,
+  );
+
+  await one.store.append("account-a", [deposited(5)], { commitId: "late" });
+  expect(one.engine.log.position()).toBe(2);
+  await one.pass(5_000);
+
+  expect(await one.store.outcome("late")).toBe("refused");
+  expect([one.engine.log.position(), one.engine.log.confirmedPosition()]).toEqual([1, 1]);
+  expect(await one.store.view(balances).get("account-a")).toMatchObject({ balance: 0 });
 });
