@@ -10,6 +10,7 @@ import type { AnyProjection } from "./projection.js";
 import { readPages } from "./read.js";
 import { foldRows, type KnownRow, type KnownRows, keyEvents, know, projectionQuery, unknownKeys } from "./row-fold.js";
 import { memoryRows, type RowReader, rowChanges, settle, storedRows } from "./row-table.js";
+import { timeSlices } from "./slices.js";
 
 /** One page of the log, folded into rows that are not written yet. */
 export interface FoldedPage {
@@ -94,11 +95,14 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
     },
     pending(stored, after) {
       const rows: KnownRows = new Map();
-      const base = stored ? storedRows(engine.connection, stored.generation) : memory;
+      const below = stored ? storedRows(engine.connection, stored.generation) : memory;
+      // Of many new rows each would be looked for.
+      const base = after > 0 ? below : undefined;
       let position = after;
       return {
         async advance(until) {
           const changed = new Set<KnownRow>();
+          const breathe = timeSlices();
           for await (const page of readPages(engine, { ...query, afterPosition: position, untilPosition: until })) {
             const folded = await fold(rows, base, page.events);
             if (folded === null) {
@@ -109,6 +113,7 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
               changed.add(row);
             }
             position = page.position;
+            await breathe();
           }
           // Of their own: these go on being folded while they are read.
           return [...changed].map(({ key, row }) => ({ key, row: structuredClone(row) }));

@@ -31,8 +31,10 @@ export interface BaseRows {
 }
 
 export interface Overlay extends BaseRows {
-  /** Takes over rows that have changed. False if the rows below are gone. */
-  put(rows: readonly PendingRow[]): Promise<boolean>;
+  /** Takes over rows that have changed. */
+  put(rows: readonly PendingRow[]): void;
+  /** There are others below: what was pending is confirmed, as it stood. */
+  advanced(): void;
 }
 
 /** So many rows more than asked for are fetched, at first, for those that are hidden. */
@@ -42,8 +44,8 @@ const fewHidden = 64;
 export function overlayOn(projection: AnyProjection, base: BaseRows): Overlay {
   const above = memoryRows(projection);
   const { known } = above;
-  /** Keys of rows that are below, too: what is there does not count. */
-  const hidden = new Set<string>();
+  /** Whether its rows are below, too, as far as somebody has counted. */
+  let isBelow = new Map<string, boolean>();
 
   /** What orders an entry of a list. */
   function ordered(index: number | undefined, [key, row]: readonly [string, unknown]): Ordered {
@@ -51,22 +53,14 @@ export function overlayOn(projection: AnyProjection, base: BaseRows): Overlay {
   }
 
   return {
-    async put(rows) {
-      const news = rows.filter(({ key }) => !known.has(key)).map(({ key }) => key);
-      const found = news.length === 0 ? [] : await base.rows(news);
-      if (found === null) {
-        return false;
-      }
-      for (const [place, key] of news.entries()) {
-        if (found[place] != null) {
-          hidden.add(key);
-        }
-      }
+    put(rows) {
       for (const { key, row } of rows) {
         known.set(key, { key, row, stored: undefined });
       }
       above.changed();
-      return true;
+    },
+    advanced() {
+      isBelow = new Map();
     },
     async rows(keys) {
       const below = keys.filter((key) => !known.has(key));
@@ -79,20 +73,31 @@ export function overlayOn(projection: AnyProjection, base: BaseRows): Overlay {
       return keys.map((key, place) => (known.has(key) ? rowsAbove[place] : rowsBelow.get(key)));
     },
     async count() {
+      const asked = isBelow;
+      const unasked = [...known.keys()].filter((key) => !asked.has(key));
+      const found = unasked.length === 0 ? [] : await base.rows(unasked);
       const below = await base.count();
-      return below === null ? null : below - hidden.size + (await above.count());
+      if (found === null || below === null) {
+        return null;
+      }
+      for (const [place, key] of unasked.entries()) {
+        asked.set(key, found[place] != null);
+      }
+      const hidden = [...asked.values()].filter(Boolean).length;
+      return below - hidden + (await above.count());
     },
     async list(range) {
       const { index, reverse = false, limit = Number.POSITIVE_INFINITY } = range;
+      const mostHidden = known.size;
       let below: (readonly [string, unknown])[];
-      for (let extra = Math.min(hidden.size, fewHidden); ; extra = Math.min(hidden.size, extra * 8)) {
+      for (let extra = Math.min(mostHidden, fewHidden); ; extra = Math.min(mostHidden, extra * 8)) {
         const asked = limit + extra;
         const found = await base.list(Number.isFinite(asked) ? { ...range, limit: asked } : range);
         if (found === null) {
           return null;
         }
         below = found.filter(([key]) => !known.has(key));
-        if (below.length >= limit || found.length < asked || extra === hidden.size) {
+        if (below.length >= limit || found.length < asked || extra === mostHidden) {
           break;
         }
       }

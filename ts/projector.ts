@@ -160,6 +160,20 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     pending = undefined;
   }
 
+  /** The rows below end at `position` now. What is folded over them still holds, as far as it goes: no event has moved. */
+  function advanceBelow(position: number): void {
+    if (pending?.base === seen && pending.advancing === undefined && position !== seen) {
+      if (position > pending.position || position >= log.position()) {
+        dropPending();
+      } else {
+        // Another object: a reading that began before has to look again.
+        pending = { ...pending, base: position };
+        pending.rows.advanced();
+      }
+    }
+    seen = position;
+  }
+
   /** Everything that is pending, folded over the rows; undefined if nothing is, or if it has to be tried again. */
   async function overlay(): Promise<Pending | undefined> {
     const end = log.position();
@@ -190,10 +204,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   async function advance(folded: Pending, end: number): Promise<void> {
     try {
       const changed = await folded.fold.advance(end);
-      if (changed === null || !(await folded.rows.put(changed))) {
+      if (changed === null) {
         dropPending();
         return;
       }
+      folded.rows.put(changed);
       folded.position = end;
       if (changed.length > 0) {
         listeners.tell(new Set(changed.map(({ key }) => key)));
@@ -257,7 +272,10 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     stored = state.newestVersion > version && state.checkpoint === 0 ? null : state;
     if (!own) {
       fold.forget();
-      seen = stored === null ? 0 : state.checkpoint;
+      if (before?.generation !== stored?.generation || before?.revision !== stored?.revision) {
+        dropPending();
+      }
+      advanceBelow(stored === null ? 0 : state.checkpoint);
       if (before !== undefined) {
         listeners.tell("all");
       }
@@ -332,7 +350,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       }
     }
     page.settle();
-    seen = position;
+    advanceBelow(position);
     if (page.changed > 0) {
       listeners.tell(keys);
     }

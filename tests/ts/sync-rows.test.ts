@@ -3,7 +3,8 @@
  */
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { ListQuery } from "../../ts/types.js";
+import { defineProjection } from "../../ts/projection.js";
+import type { ListQuery, View } from "../../ts/types.js";
 import { type Device, device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "./ledger.js";
@@ -185,4 +186,43 @@ test("a log is as short as it is once the last pending commit is refused", async
   expect(await one.store.outcome("late")).toBe("refused");
   expect([one.engine.log.position(), one.engine.log.confirmedPosition()]).toEqual([1, 1]);
   expect(await one.store.view(balances).get("account-a")).toMatchObject({ balance: 0 });
+});
+
+test("what is pending is folded once, however many pushes bring it to the server", async () => {
+  const server = fakeServer();
+  let folds = 0;
+  const counting = defineProjection({
+    name: "counting",
+    version: 1,
+    from: [account],
+    key: (event) => event.streamId,
+    evolve(row: { events: number } | undefined) {
+      folds += 1;
+      return { events: (row?.events ?? 0) + 1 };
+    },
+  });
+  const one = await device(server, { online: false, projections: [counting], sync: { batchSize: 5 } });
+  const pending = 60;
+  for (let number = 0; number < pending; number++) {
+    await one.store.append(`account-${number % 7}`, [opened("Ann")]);
+  }
+  const view = one.store.view(counting as never) as unknown as View<{ events: number }>;
+  const sum = async () => (await view.list()).reduce((events, { row }) => events + row.events, 0);
+  view.watch({}).subscribe(() => undefined);
+  await one.pass(100);
+  expect(await sum()).toBe(pending);
+  folds = 0;
+  const reads: Promise<readonly number[]>[] = [];
+  const end = one.store.sync.subscribe(() => void reads.push(Promise.all([sum(), view.count()])));
+  one.online(true);
+
+  await one.pass(5_000);
+  end();
+
+  expect(one.store.sync.status().pending).toBe(0);
+  expect(new Set((await Promise.all(reads)).map(String))).toEqual(new Set(["60,7"]));
+
+  expect(server.requests.filter((kind) => kind === "push").length).toBeGreaterThan(10);
+  // Into what is stored, and nothing else.
+  expect(folds).toBe(pending);
 });
