@@ -16,6 +16,8 @@ mod frozen;
 mod history;
 #[path = "memory/laws.rs"]
 mod laws;
+#[path = "memory/many_pending.rs"]
+mod many_pending;
 #[path = "memory/meddling.rs"]
 mod meddling;
 #[path = "memory/reading.rs"]
