@@ -230,6 +230,9 @@ impl<S: Storage> Store<S> {
     /// kept before, and the checkpoint that they bring it to. Storing a row by itself costs some 60 µs: so a checkpoint
     /// is cheap, and [`Store::flush_rows`] writes each row once. False as [`Store::write_rows`].
     pub async fn stage_rows(&self, write: &RowWrite<'_>, parts: &str) -> Result<bool, StoreError> {
+        if self.is_beyond_confirmed(write.checkpoint) {
+            return Ok(false);
+        }
         for _ in 0..MAX_TRIES {
             let before = self.projection(&write.name, write.version).await?.state;
             let is_rebuild = before

@@ -573,6 +573,14 @@ fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_
                 "{from} to {to}"
             );
         }
+        let rebuild = store.begin_rebuild("rows", 1, false).await.expect("begins");
+        let generation = rebuild.state.rebuild.expect("is under way").generation;
+        for (from, to, stored) in [(0, 2, false), (0, 1, true), (1, 2, false)] {
+            let text = write(generation, from, to);
+            let write = everfold::json::parse(&text).expect("is a write");
+            let staged = store.stage_rows(&write, "[[\"row\",1,[],[]]]\n").await;
+            assert_eq!(staged.expect("answers"), stored, "{from} to {to}");
+        }
         assert_eq!(store.view::<ByStream>().count().await.expect("folds"), 1);
         sync(&store, &space, 10).await.expect("syncs");
         let events = read_all(&store).await;
