@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { readBankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
+import { freezer } from "./frozen-tab.ts";
 import type { Fate } from "./proxy.ts";
 import { expect, openDevice, settled, standing, test } from "./sync-bank.ts";
 
@@ -213,13 +214,13 @@ test("of two tabs one talks to the server, both write, and the other takes over 
   expect(network.seen.filter((line) => line.includes("/push")).length).toBeGreaterThanOrEqual(3);
 });
 
-test("a frozen leader is replaced, and what it would write when it wakes counts for nothing @slow", async ({
+test("a frozen leader is replaced, and what it would write when it wakes counts for nothing", async ({
   page,
   context,
   network,
   server,
 }) => {
-  test.setTimeout(180_000);
+  const freeze = await freezer(page);
   await openDevice(page, "one");
   await fill(page, 100_00);
   const follower = await context.newPage();
@@ -243,19 +244,13 @@ test("a frozen leader is replaced, and what it would write when it wakes counts 
   });
   await withdraw(page, 1_00);
   await held;
-  // By the debugger: Chromium itself freezes only tabs that are hidden, which one that is driven never is.
-  // Where it stands is asked first, and it stops in a call of ours: a transaction that it held open would stop all others.
-  const freezer = await context.newCDPSession(page);
-  await freezer.send("Debugger.enable");
-  await standing(page);
-  await freezer.send("Debugger.pause");
-  void page.evaluate(() => undefined).catch(() => undefined);
+  const wake = await freeze();
 
   await expect.poll(async () => (await standing(follower)).leader, { timeout: 60_000 }).toBe(true);
   await withdraw(follower, 2_00);
   const before = await settled(follower, 4);
   release();
-  await freezer.send("Debugger.disable");
+  await wake();
   await expect.poll(async () => (await standing(page)).leader).toBe(false);
   await withdraw(page, 4_00);
   const after = await settled(follower, 5);
