@@ -10,7 +10,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 
 use super::StorageError;
-use super::blocks::BlockId;
+use super::blocks::{BlockId, cuts_read};
 use super::sorted::reads_of;
 use super::storage::{Entry, Storage};
 
@@ -56,6 +56,7 @@ impl ReadAhead {
         }
         let mut reads = Vec::new();
         reads_of(&blocks, &mut reads);
+        reads.push(cuts_read());
         let storage = Rc::clone(storage);
         *under_way = Some(Reading {
             blocks,
@@ -63,7 +64,8 @@ impl ReadAhead {
         });
     }
 
-    /// What was read, if it is these blocks that are on their way. None, too, if that failed.
+    /// What was read, and how often the log was cut then, if it is these blocks that are on their way. None, too, if that
+    /// failed.
     pub(crate) async fn take(&self, blocks: &[BlockId]) -> Option<Vec<Vec<Entry>>> {
         let reading = self.0.borrow_mut().take_if(|reading| reading.blocks == blocks)?;
         reading.entries.answer().await.ok()

@@ -313,7 +313,7 @@ impl<S: Storage> Store<S> {
         self.commit_filters.borrow_mut().clear();
         if log.stored_cuts != self.log.borrow().stored_cuts {
             // There may be others by the same names.
-            self.blocks.forget();
+            self.blocks.forget(log.stored_cuts.clone());
             self.ahead.forget();
             self.sorted.take();
             self.verified.take();

@@ -1,10 +1,11 @@
 //! Reading blocks of segments, with the few last used ones kept unpacked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::rc::Rc;
 
+use super::cut::cuts_key;
 use super::storage::{Entry, Key, Read, Storage, Table};
 use super::{StoreError, log};
 use crate::log::block::unpack;
@@ -58,7 +59,8 @@ impl fmt::Display for BlockId {
 /// Why blocks could not be read.
 #[derive(Debug)]
 pub(crate) enum BlocksError {
-    /// A block is not there any more: its segment was merged by another tab. Read the directories again.
+    /// A block is not there any more: its segment was merged by another tab, or the log was cut. Read the directories
+    /// again.
     Vanished,
     /// Anything else.
     Store(StoreError),
@@ -77,9 +79,57 @@ pub(crate) type Content = Rc<[u8]>;
 #[derive(Debug, Default)]
 pub(crate) struct BlockCache {
     kept: RefCell<VecDeque<(BlockId, Content)>>,
+    /// How often the log was cut that is read, as that is stored.
+    cuts: RefCell<Option<Vec<u8>>>,
+    /// How often this instance has heard of that.
+    lives: Cell<u64>,
 }
 
 impl BlockCache {
+    /// Of a log that was cut so often.
+    pub(crate) fn of(cuts: Option<Vec<u8>>) -> Self {
+        Self {
+            cuts: RefCell::new(cuts),
+            ..Self::default()
+        }
+    }
+
+    /// The answers to questions whose keys only this log gives a meaning: after a cut there may be others by the same
+    /// names, so that is asked for in the same transaction.
+    pub(crate) async fn ask<S: Storage>(
+        &self,
+        storage: &S,
+        mut reads: Vec<Read>,
+    ) -> Result<Vec<Vec<Entry>>, BlocksError> {
+        let life = self.life();
+        reads.push(cuts_read());
+        let found = storage.read(reads).await.map_err(StoreError::from)?;
+        self.check_life(life)?;
+        self.of_this_log(found).ok_or(BlocksError::Vanished)
+    }
+
+    /// Changes when this instance hears that the log was cut.
+    pub(crate) fn life(&self) -> u64 {
+        self.lives.get()
+    }
+
+    /// `Vanished` if what was read since then is of two logs.
+    pub(crate) fn check_life(&self, before: u64) -> Result<(), BlocksError> {
+        if self.life() == before {
+            Ok(())
+        } else {
+            Err(BlocksError::Vanished)
+        }
+    }
+
+    /// The answers, if the last one says that the log was not cut.
+    pub(crate) fn of_this_log(&self, mut found: Vec<Vec<Entry>>) -> Option<Vec<Vec<Entry>>> {
+        let stored = found.pop().unwrap_or_default();
+        let cuts = self.cuts.borrow();
+        let is_same = stored.first().map(|entry| &entry.value) == cuts.as_ref();
+        is_same.then_some(found)
+    }
+
     /// The contents of `wanted`, in its order, read in one transaction.
     pub(crate) async fn get<S: Storage>(&self, storage: &S, wanted: &[BlockId]) -> Result<Vec<Content>, BlocksError> {
         Ok(self.get_with(storage, wanted, Vec::new()).await?.1)
@@ -99,7 +149,7 @@ impl BlockCache {
         if reads.is_empty() {
             return Ok((Vec::new(), contents.into_iter().flatten().collect()));
         }
-        let mut found = storage.read(reads).await.map_err(StoreError::from)?;
+        let mut found = self.ask(storage, reads).await?;
         let mut blocks = found.split_off(answers.min(found.len())).into_iter();
         for (id, content) in wanted.iter().zip(&mut contents) {
             if content.is_none() {
@@ -112,9 +162,11 @@ impl BlockCache {
         Ok((found, contents.into_iter().flatten().collect()))
     }
 
-    /// Keeps nothing.
-    pub(crate) fn forget(&self) {
+    /// Keeps nothing: the log was cut.
+    pub(crate) fn forget(&self, cuts: Option<Vec<u8>>) {
         self.kept.take();
+        self.cuts.replace(cuts);
+        self.lives.set(self.life() + 1);
     }
 
     fn find(&self, id: BlockId) -> Option<Content> {
@@ -134,6 +186,11 @@ impl BlockCache {
         kept.push_back((id, Rc::clone(&content)));
         content
     }
+}
+
+/// How often the log was cut.
+pub(crate) fn cuts_read() -> Read {
+    Read::Get(Table::Meta, cuts_key())
 }
 
 impl log::Log {

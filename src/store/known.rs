@@ -101,7 +101,7 @@ impl<S: Storage> Store<S> {
             .iter()
             .map(|block| Read::Get(Table::Blocks, block.key()))
             .collect();
-        let found = self.storage.read(reads).await.map_err(StoreError::from)?;
+        let found = self.blocks.ask(&*self.storage, reads).await?;
         for (block, entries) in missing.into_iter().zip(found) {
             let entry = entries.into_iter().next().ok_or(BlocksError::Vanished)?;
             let filter = unpack(&entry.value).map_err(|reason| StoreError::format(block.to_string(), reason))?;

@@ -113,7 +113,7 @@ impl<S: Storage> Store<S> {
         query: LoadQuery<'_>,
         sink: &mut dyn StreamSink,
     ) -> Result<FoundStream, BlocksError> {
-        let number = self.log.borrow().tail.number();
+        let (number, life) = (self.log.borrow().tail.number(), self.blocks.life());
         let (all_blocks, tail) = self.parts_of(stream, Version(1));
         let eager = all_blocks.len() <= EAGER_BLOCKS;
         let now = if eager { all_blocks.as_slice() } else { &[] };
@@ -131,6 +131,7 @@ impl<S: Storage> Store<S> {
             let needed = self.blocks_from(stream, from, &all_blocks, &tail);
             self.blocks.get(&*self.storage, &needed).await?
         };
+        self.blocks.check_life(life)?;
         sink.begin(snapshot.as_ref());
         let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
         // While this read, a seal may have moved later events of the stream below the tail.

@@ -98,6 +98,7 @@ impl<S: Storage> Store<S> {
         if !forward {
             segments.reverse();
         }
+        let life = self.blocks.life();
         let mut rest = segments.as_slice();
         let mut kept = self.sorted.take();
         let mut group = scan.query.group(&mut rest, &kept);
@@ -112,6 +113,7 @@ impl<S: Storage> Store<S> {
                 Vec::new()
             };
             let sorted = self.sorted(&group, ahead, &std::mem::take(&mut kept)).await?;
+            self.blocks.check_life(life)?;
             for (place, ((segment, _), one)) in group.iter().zip(&sorted).enumerate() {
                 scan.put_segment(segment, one)?;
                 if scan.is_over() || (forward && scan.until < segment.last()) {
@@ -146,13 +148,14 @@ impl<S: Storage> Store<S> {
         let known = |ids: &[BlockId]| kept.iter().find(|sorted| sorted.holds(ids));
         let unknown = group.iter().filter(|(_, ids)| known(ids).is_none());
         let unknown: Vec<_> = unknown.flat_map(|(_, ids)| ids).copied().collect();
-        let found = match self.ahead.take(&unknown).await {
+        let ahead_of = self.ahead.take(&unknown).await;
+        let found = match ahead_of.and_then(|found| self.blocks.of_this_log(found)) {
             Some(found) => found,
             None if unknown.is_empty() => Vec::new(),
             None => {
                 let mut reads = Vec::new();
                 reads_of(&unknown, &mut reads);
-                self.storage.read(reads).await.map_err(StoreError::from)?
+                self.blocks.ask(&*self.storage, reads).await?
             }
         };
         if !ahead.is_empty() {
@@ -177,6 +180,7 @@ impl<S: Storage> Store<S> {
 
     async fn try_streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, BlocksError> {
         let wanted = |id: &str| id > after && id.starts_with(prefix);
+        let life = self.blocks.life();
         let (segments, mut ids) = {
             let log = self.log.borrow();
             let mut begun: Vec<_> = log
@@ -216,6 +220,7 @@ impl<S: Storage> Store<S> {
             ids.truncate(limit);
         }
         ids.truncate(limit);
+        self.blocks.check_life(life)?;
         Ok(ids)
     }
 }

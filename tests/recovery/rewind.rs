@@ -5,6 +5,7 @@ use everfold::store::{LoadQuery, MemoryStorage, Recovery, RowWrite, Store, Store
 use everfold::stream::Version;
 use everfold::sync::{Epoch, EpochChanged, Head};
 use pollster::block_on;
+use serde_json::Value;
 
 use crate::device::{Server, append, bytes, device, events, open, refusals, state, sync};
 
@@ -253,4 +254,54 @@ fn rows_of_what_is_no_more_begin_anew_and_others_stay() {
     assert!(!fold(&late, "near", 1, 3));
     assert_eq!(before("near"), after_near);
     assert!(fold(&late, "near", 1, 3));
+}
+
+/// The ids of the commits that a stream is made of, as it is loaded.
+fn loaded(store: &Store<MemoryStorage>, stream: &str) -> Vec<String> {
+    let loaded = block_on(store.load(stream, LoadQuery::default())).expect("loads");
+    let document: Value = serde_json::from_str(&loaded.batch.text).expect("is JSON");
+    let commits = document["commits"].as_array().expect("is a list").iter();
+    commits
+        .map(|commit| commit[0].as_str().expect("is a text").to_owned())
+        .collect()
+}
+
+/// A segment after a cut may be where another one was, and as long: a tab that had slept since read its blocks with what it
+/// knew of the old one, and went on in its old tail.
+#[test]
+fn a_tab_that_slept_through_a_cut_never_reads_half_of_each_log() {
+    for read_before in [false, true] {
+        let server = Server::new();
+        let ((database, store), (_, other)) = (device("a"), device("b"));
+        append(&store, "1", &["s"]);
+        sync(&store, &server, Recovery::Ask);
+        assert!(block_on(store.seal()).expect("seals"));
+        sync(&other, &server, Recovery::Ask);
+        append(&other, "2", &["s", "t"]);
+        sync(&other, &server, Recovery::Ask);
+        sync(&store, &server, Recovery::Ask);
+        assert!(block_on(store.seal()).expect("seals"));
+        append(&other, "3", &["s"]);
+        sync(&other, &server, Recovery::Ask);
+        sync(&store, &server, Recovery::Ask);
+        let [sleeper, reader] = ["x", "y"].map(|replica| {
+            let tab = block_on(open(MemoryStorage::open(&database), replica)).expect("opens");
+            block_on(tab.catch_up()).expect("is read");
+            tab
+        });
+        if read_before {
+            assert_eq!(loaded(&sleeper, "t"), ["2"]);
+        }
+        server.restore(1);
+        let (_, third) = device("c");
+        append(&third, "4", &["t", "s"]);
+        sync(&third, &server, Recovery::Ask);
+        sync(&store, &server, Recovery::Discard);
+        assert!(block_on(store.seal()).expect("seals"));
+
+        assert_eq!(loaded(&store, "s"), ["1", "4"]);
+        assert_eq!(loaded(&sleeper, "s"), ["1", "4"], "read before: {read_before}");
+        assert_eq!(events(&reader), events(&store));
+        assert_eq!(events(&sleeper), events(&store));
+    }
 }
