@@ -304,6 +304,8 @@ export interface CoreRebased {
 export interface CoreRefusal {
   readonly commitId: string;
   readonly kind: "refused" | "changed" | "orphaned";
+  /** Whether the app was told of it: `refusalTold`. */
+  readonly told?: true;
   /** What `CoreDecision` said, the problem document of the server, or `{ code: "conflict" | "no-events" }`. */
   readonly reason: unknown;
   readonly stateSeen:
@@ -553,6 +555,8 @@ export interface Core {
   /** `CoreRefusal[]`, those that are not dismissed, oldest first. */
   refusals(): Promise<string>;
   dismissRefusal(commitId: string): Promise<void>;
+  /** The app has been told of it, and is not told again. */
+  refusalTold(commitId: string): Promise<void>;
   /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
   putSnapshot(
     streamId: string,

@@ -394,6 +394,16 @@ impl Core {
         })
     }
 
+    /// The app has been told of a refusal.
+    #[wasm_bindgen(js_name = refusalTold)]
+    pub fn refusal_told(&self, commit_id: String) -> Promise {
+        let store = self.store();
+        promise(async move {
+            store.refusal_told(&commit_id).await?;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
     /// Keeps a snapshot.
     #[wasm_bindgen(js_name = putSnapshot)]
     pub fn put_snapshot(

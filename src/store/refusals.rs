@@ -57,6 +57,8 @@ pub(crate) struct Refusal {
     pub(crate) state_seen: String,
     /// The number of the journal that it was written with.
     pub(crate) number: u64,
+    /// The app has been told of it.
+    pub(crate) told: bool,
     pub(crate) dismissed: bool,
 }
 
@@ -68,6 +70,7 @@ impl Refusal {
     const STATE_SEEN: u64 = 5;
     const NUMBER: u64 = 6;
     const DISMISSED: u64 = 7;
+    const TOLD: u64 = 8;
 
     pub(crate) fn key(id: &str) -> Key {
         Key::from([Key::from("refusal"), Key::from(id)])
@@ -88,6 +91,7 @@ impl Refusal {
             reason: reason.to_owned(),
             state_seen: String::new(),
             number: tail.number() + 1,
+            told: false,
             dismissed: false,
         }
     }
@@ -116,6 +120,9 @@ impl Refusal {
         if self.dismissed {
             put_number(&mut out, Self::DISMISSED, 1);
         }
+        if self.told {
+            put_number(&mut out, Self::TOLD, 1);
+        }
         frame::seal(out)
     }
 
@@ -128,6 +135,7 @@ impl Refusal {
             reason: String::new(),
             state_seen: String::new(),
             number: 0,
+            told: false,
             dismissed: false,
         };
         let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
@@ -146,6 +154,7 @@ impl Refusal {
                 Self::STATE_SEEN => reader.all_text("state seen").clone_into(&mut refusal.state_seen),
                 Self::NUMBER => refusal.number = reader.varint(),
                 Self::DISMISSED => refusal.dismissed = reader.varint() == 1,
+                Self::TOLD => refusal.told = reader.varint() == 1,
                 _ => {}
             }
         }
@@ -157,6 +166,7 @@ impl Refusal {
         let mut object = ObjectWriter::new(out);
         object.text("commitId", &self.id);
         object.text("kind", self.kind.name());
+        object.raw_if("told", self.told.then_some("true"));
         let or_null = |text: &str| {
             if text.is_empty() {
                 "null".to_owned()
@@ -297,6 +307,25 @@ impl<S: Storage> Store<S> {
 
     /// Takes a refusal from the list. Its id stays refused.
     pub async fn dismiss_refusal(&self, id: &str) -> Result<(), StoreError> {
+        let dismissed = |refusal| Refusal {
+            before: Vec::new(),
+            after: Vec::new(),
+            reason: String::new(),
+            state_seen: String::new(),
+            told: false,
+            dismissed: true,
+            ..refusal
+        };
+        self.change_refusal(id, dismissed).await
+    }
+
+    /// The app has been told of a refusal: it is not told again.
+    pub async fn refusal_told(&self, id: &str) -> Result<(), StoreError> {
+        self.change_refusal(id, |refusal| Refusal { told: true, ..refusal })
+            .await
+    }
+
+    async fn change_refusal(&self, id: &str, change: fn(Refusal) -> Refusal) -> Result<(), StoreError> {
         for _ in 0..MAX_TRIES {
             let found = self
                 .storage
@@ -306,6 +335,9 @@ impl<S: Storage> Store<S> {
                 return Ok(());
             };
             let refusal = decoded(id, &entry.value)?;
+            if refusal.dismissed {
+                return Ok(());
+            }
             let mut write = Write {
                 durability: self.durability,
                 ..Write::default()
@@ -315,15 +347,7 @@ impl<S: Storage> Store<S> {
                 key: Refusal::key(id),
                 expected: Some(entry.value),
             });
-            Refusal {
-                before: Vec::new(),
-                after: Vec::new(),
-                reason: String::new(),
-                state_seen: String::new(),
-                dismissed: true,
-                ..refusal
-            }
-            .put(&mut write);
+            change(refusal).put(&mut write);
             if self.storage.write(write).await? == Written::Done {
                 return Ok(());
             }

@@ -209,6 +209,7 @@ impl<S: Storage> Store<S> {
                         reason: String::new(),
                         state_seen: String::new(),
                         number: log.tail.number() + 1,
+                        told: false,
                         dismissed: false,
                     }),
                     Recovery::Auto => {
