@@ -4,7 +4,7 @@
  * The replica (`src/sync/replica.rs`) knows what comes next; this file has the network, the store, timers and the other
  * tabs. Every tab runs one, and only that of the leader sends anything; the others hear from it how it stands.
  */
-import type { CoreProgress, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
+import type { CoreProgress, CoreRefusal, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
 import type { Engine } from "../engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";
 import { listenerSet } from "../listeners.js";
@@ -83,6 +83,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   let cancelWake = () => {};
   let cancelTakeOver = () => {};
   let feeding: Promise<void> = Promise.resolve();
+  let compensating: Promise<void> = Promise.resolve();
+  /** Refusals that the app was asked to make up for since this tab leads. */
+  const tried = new Set<string>();
 
   const exchange = exchangeWith(
     engine,
@@ -92,7 +95,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       head(number) {
         serverHead = number;
       },
-      refused: (commitIds) => void compensate(commitIds),
+      refused: compensate,
     },
   );
 
@@ -221,7 +224,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         engine.report({ code: "rule-violated", message: `${commitId}: ${message}`, details: { commitId, reason } });
       }
     }
-    void compensate(refused);
+    if (refused.length > 0) {
+      compensate();
+    }
     undecided = blocked[0]?.error ?? null;
     walked = { at: log.confirmedPosition(), since: environment.now() };
     const { rebase: again } = await state();
@@ -267,21 +272,31 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     }
   }
 
-  /** Has the app make up for what was refused. */
-  async function compensate(commitIds: readonly string[]): Promise<void> {
+  /** Has the app make up for what was refused, one after the other: the store knows what it was not told of yet. */
+  function compensate(): void {
+    compensating = compensating.then(compensateAll).catch(report);
+  }
+
+  async function compensateAll(): Promise<void> {
     const { onRefused } = options;
     const [store] = engine.handles;
-    if (onRefused === undefined || store === undefined || commitIds.length === 0) {
+    if (onRefused === undefined || store === undefined || stopped) {
       return;
     }
-    try {
-      for (const refusal of await store.refusals.list()) {
-        if (commitIds.includes(refusal.commitId)) {
+    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.refusals());
+    const untold = kept.filter(({ kind, told, commitId }) => kind === "refused" && !told && !tried.has(commitId));
+    const refusals = untold.length === 0 ? [] : await store.refusals.list();
+    for (const { commitId } of untold) {
+      const refusal = refusals.find((one) => one.commitId === commitId);
+      if (refusal !== undefined) {
+        tried.add(commitId);
+        try {
           await onRefused(refusal, store);
+          await connection.call((core) => core.refusalTold(commitId));
+        } catch (error) {
+          report(error);
         }
       }
-    } catch (error) {
-      report(error);
     }
   }
 
@@ -472,6 +487,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     }
     void feed({ input: "leading", on: true });
     await look();
+    tried.clear();
+    compensate();
   }
 
   /** Nobody else can lead while this tab holds the lock: it tries until it does. */

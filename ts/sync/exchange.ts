@@ -35,7 +35,8 @@ export interface Exchange {
 export interface Heard {
   /** Commits that the server has, as far as one knows. */
   head(number: number): void;
-  refused(commitIds: readonly string[]): void;
+  /** Commits are among the refusals now. */
+  refused(): void;
 }
 
 /** The server says something every 15 s. */
@@ -64,7 +65,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
         ({ progress }) => progress,
       );
       if (refused.length > 0) {
-        heard.refused(refused);
+        heard.refused();
       }
       return { rebase, more, stopped };
     });
