@@ -66,7 +66,10 @@ export interface ErrorDetails {
   "rebuild-running": { readonly projection: string };
   "rebuild-failed": { readonly projection: string; readonly partition?: string };
   aborted: { readonly reason?: string };
-  /** The engine stopped; it is started afresh from storage, or the store says that it is dead. */
+  /**
+   * The engine stopped; it is started afresh from storage, or the store says that it is dead. Whether a call under way
+   * has written is not known: the same call with the same `commitId` takes effect once.
+   */
   "wasm-failed": { readonly reason?: string };
   "sync-unauthorized": { readonly reason?: string };
   "sync-forbidden": { readonly reason?: string };

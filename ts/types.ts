@@ -100,7 +100,9 @@ export interface SyncOptions {
   readonly recover?: "auto" | "ask" | "discard" | undefined;
   /**
    * Called, in the tab that leads, with what was refused in a merge or by the server: to execute a compensating
-   * command. What it throws goes to `onProblem`; the refusal stays in `store.refusals` until it is dismissed.
+   * command. Called for each refusal until it has resolved once: if the tab is closed before, or it throws, which goes to
+   * `onProblem`, it is called again when a tab begins to lead. So give the command an id made of `refusal.commitId`: then
+   * it takes effect once. The refusal stays in `store.refusals` until it is dismissed.
    */
   readonly onRefused?: ((refusal: Refusal, store: AnyStore) => void | Promise<void>) | undefined;
 }
@@ -621,8 +623,10 @@ export interface SyncControl {
   subscribe(listener: (status: SyncStatus) => void): () => void;
   watch(): Live<SyncStatus>;
   /**
-   * Pushes and pulls at once, in whichever tab leads. Resolves when both sides have the same; rejects with what stands
-   * in the way.
+   * Pushes and pulls at once, in whichever tab leads. Resolves when both sides have the same. Where the server asked to
+   * wait (`Retry-After`) it waits for as long; `status().lastError` says so. Rejects with what stands in the way: what
+   * `status().blockedBy` says, the error of a request that failed, or `sync-unavailable` (details: reason) if there is no
+   * network or sync is paused. What can be sent beside commits that cannot be decided is sent before it rejects.
    */
   now(options?: Abortable): Promise<void>;
   /** Leaves the server alone, in all tabs, until `resume` or until they are closed. */

@@ -22,7 +22,7 @@ pub(super) struct Backoff {
 struct Wait {
     since: i64,
     until: i64,
-    /// The server asked for it: nothing but a wish of the user's shortens it.
+    /// The server asked for it: nothing shortens it.
     asked: bool,
 }
 

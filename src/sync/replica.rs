@@ -205,7 +205,6 @@ impl Replica {
             Input::Visible(true) => self.try_again(),
             Input::Now => {
                 self.urgent = true;
-                self.network.succeeded();
                 self.reopening.succeeded();
                 self.try_again();
             }

@@ -90,6 +90,9 @@ export function browser(start?: number): Browser {
           members.add(member);
           return {
             post(message) {
+              if (!members.has(member)) {
+                throw new DOMException("the channel is closed", "InvalidStateError");
+              }
               const copy = structuredClone(message);
               for (const other of members) {
                 if (other !== member && !frozen.has(other.tab)) {

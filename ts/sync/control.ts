@@ -26,7 +26,13 @@ export function syncControl(engine: Engine): SyncControl {
       }
       await sync.now(options.signal);
     },
-    pause: () => sync?.pause(true),
-    resume: () => sync?.pause(false),
+    pause() {
+      engine.check();
+      sync?.pause(true);
+    },
+    resume() {
+      engine.check();
+      sync?.pause(false);
+    },
   };
 }

@@ -4,6 +4,7 @@
  * The replica (`src/sync/replica.rs`) knows what comes next; this file has the network, the store, timers and the other
  * tabs. Every tab runs one, and only that of the leader sends anything; the others hear from it how it stands.
  */
+import { storeClosed } from "../connection.js";
 import type { CoreProgress, CoreRefusal, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
 import type { Engine } from "../engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";
@@ -32,7 +33,7 @@ export interface SyncDriver {
 /** What tabs say to each other. */
 type Message =
   /** Every two seconds, and whenever it changes. */
-  | { readonly kind: "leading"; readonly status: PlainStatus; readonly paused: boolean }
+  | { readonly kind: "leading"; readonly by: string; readonly status: PlainStatus; readonly paused: boolean }
   | { readonly kind: "hello" }
   | { readonly kind: "now"; readonly id: string }
   | { readonly kind: "done"; readonly id: string; readonly error: PlainError | null }
@@ -61,6 +62,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   const reported = new Set<string>();
   let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
   let asked = new Map<string, (error: PlainError | null) => void>();
+  /** This tab, and the one that was heard last to lead. */
+  const own = environment.newId();
+  let leader = own;
   let token = "";
   let epochProblem = "";
   let leading = false;
@@ -86,6 +90,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   let compensating: Promise<void> = Promise.resolve();
   /** Refusals that the app was asked to make up for since this tab leads. */
   const tried = new Set<string>();
+  /** Until when the server asked to wait. */
+  let askedUntil = 0;
 
   const exchange = exchangeWith(
     engine,
@@ -176,6 +182,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         const { status, problem, retryAfter } = error;
         errors.set(problem || (status === 0 ? "no-answer" : `http-${status}`), error.error);
         epochProblem = status === 412 ? error.text : epochProblem;
+        if (kind !== "tail") {
+          askedUntil = retryAfter === null ? 0 : environment.now() + retryAfter;
+        }
         void feed({ input: "failed", request: number, status, problem: problem || null, retryAfter });
       } else {
         stuck(error);
@@ -377,6 +386,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     if (now === "idle" && log.pending() === 0) {
       waiting = [];
       held.forEach(({ resolve }) => void resolve());
+    } else if (now === "offline" && environment.now() < askedUntil) {
+      // It goes on by itself then.
     } else if (now === "idle" || now === "blocked" || now === "offline" || now === "off") {
       waiting = [];
       const error = blockedBy ?? lastError ?? said(now === "idle" ? `${log.pending()} commits are pending still` : now);
@@ -421,7 +432,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   // ------------------------------------------------------------------------------------------- the tabs
 
   function post(message: Message): void {
-    channel?.post(message);
+    if (!stopped) {
+      channel?.post(message);
+    }
   }
 
   function shout(): void {
@@ -430,7 +443,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       ...{ ...current, progress: progress() },
       ...{ blockedBy: plainError(blockedBy), lastError: plainError(lastError) },
     };
-    post({ kind: "leading", status: plain, paused });
+    post({ kind: "leading", by: own, status: plain, paused });
   }
 
   channel?.onMessage((message) => {
@@ -446,6 +459,13 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
             lastError: errorOf(said.status.lastError),
           };
           tell();
+        }
+        if (said.by !== leader) {
+          leader = said.by;
+          // It may not have led yet when this was asked.
+          for (const id of asked.keys()) {
+            post({ kind: "now", id });
+          }
         }
         break;
       case "hello":
@@ -464,6 +484,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         break;
       case "done":
         asked.get(said.id)?.(said.error);
+        asked.delete(said.id);
         break;
       case "pause":
         setPaused(said.paused);
@@ -507,6 +528,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   const leadership = standForLeader(environment, `${engine.lockPrefix}/sync`, {
     lead() {
       leading = true;
+      leader = own;
+      // What the one before has told says nothing of this one.
+      current = { ...current, state: "connecting" };
       void takeOver();
       // Who asked a leader that is gone asks this one.
       const before = asked;
@@ -524,6 +548,12 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       cancelTakeOver();
       exchange.stop();
       void feed({ input: "leading", on: false });
+      // Who waits here waits for the next one.
+      const before = waiting;
+      waiting = [];
+      before.forEach(
+        ({ resolve, reject }) => void ask((error) => (error === null ? resolve() : reject(errorOf(error)))),
+      );
       tell();
     },
     beat() {
@@ -562,11 +592,20 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         reject(said("paused"));
         return;
       }
+      // What could not be decided is asked again, however short ago that was.
+      walked = { at: -1, since: 0 };
       void feed({ input: "now" }).then(() => {
         waiting.push({ resolve, reject });
         settle();
       });
     });
+  }
+
+  /** Asks the tab that leads to push and pull now. */
+  function ask(answer: (error: PlainError | null) => void): void {
+    const id = environment.newId();
+    asked.set(id, answer);
+    post({ kind: "now", id });
   }
 
   function setPaused(next: boolean): void {
@@ -581,11 +620,11 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     status,
     onStatus: listeners.add,
     now(signal) {
-      if (signal?.aborted) {
-        return Promise.reject(aborted(signal));
+      if (signal?.aborted || stopped) {
+        return Promise.reject(signal?.aborted ? aborted(signal) : storeClosed(engine.name));
       }
       return new Promise((resolve, reject) => {
-        const stop = engine.onClose(() => reject(said("store-closed")));
+        const stop = engine.onClose(() => reject(storeClosed(engine.name)));
         signal?.addEventListener("abort", () => reject(aborted(signal)), { once: true });
         const answer = (error: PlainError | null) => {
           stop();
@@ -598,9 +637,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         if (leading) {
           nowHere().then(resolve, reject).finally(stop);
         } else {
-          const id = environment.newId();
-          asked.set(id, answer);
-          post({ kind: "now", id });
+          ask(answer);
         }
       });
     },

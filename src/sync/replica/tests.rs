@@ -292,14 +292,15 @@ fn a_network_that_comes_back_a_page_that_is_seen_and_a_new_commit_end_the_waitin
 }
 
 #[test]
-fn what_the_server_asks_to_wait_is_waited_but_for_the_user() {
+fn what_the_server_asks_to_wait_is_waited_whoever_wishes_otherwise() {
     let mut device = Device::leading(1);
 
     device.say_with(failed(1, 429, "rate-limited", Some(30_000)), 0.0);
     assert_eq!(device.wakes, Some(device.now + 30_000));
     assert_eq!(device.say(Input::Visible(true)), NOTHING);
     assert_eq!(device.say(Input::Committed { pending: 2 }), NOTHING);
-    assert_eq!(device.say(Input::Now), ["push 2"]);
+    assert_eq!(device.say(Input::Now), NOTHING);
+    assert_eq!(device.wake(), ["push 2"]);
 }
 
 #[test]
