@@ -7,6 +7,8 @@ declare global {
   interface Window {
     /** Transactions of the page that have not ended. */
     transactions: Set<IDBTransaction>;
+    /** What a frozen page does first when it wakes up, before it hears anything. */
+    awake?: () => void;
   }
 }
 
@@ -42,6 +44,7 @@ export async function freezer(page: Page): Promise<() => Promise<() => Promise<v
         }
         // biome-ignore lint/suspicious/noDebugger: it is what freezes the page
         debugger;
+        window.awake?.();
       };
       setTimeout(stop);
     });

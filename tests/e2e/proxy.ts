@@ -19,6 +19,8 @@ export interface Asked {
   readonly path: string;
   /** Resolves once the server has been sent all of it. */
   readonly forwarded: Promise<void>;
+  /** The status of the server's answer, before the browser gets it. */
+  readonly answered: Promise<number>;
 }
 
 export class CuttingProxy {
@@ -59,7 +61,11 @@ function pass(proxy: CuttingProxy, incoming: IncomingMessage, outgoing: ServerRe
   const { method = "GET", url = "/", headers } = incoming;
   proxy.seen.push(`${method} ${url}`);
   const forwarded = new Promise<void>((resolve) => incoming.on("end", () => setImmediate(resolve)));
-  const { forward = true, answer = "given", until } = proxy.fate({ method, path: url, forwarded });
+  let hasAnswered = (_: number): void => undefined;
+  const answered = new Promise<number>((resolve) => {
+    hasAnswered = resolve;
+  });
+  const { forward = true, answer = "given", until } = proxy.fate({ method, path: url, forwarded, answered });
   const cut = (): void => {
     outgoing.destroy();
   };
@@ -69,6 +75,7 @@ function pass(proxy: CuttingProxy, incoming: IncomingMessage, outgoing: ServerRe
   }
   const onward = request(new URL(url, proxy.target), { method, headers, agent: false }, (reply) => {
     reply.on("error", cut);
+    hasAnswered(reply.statusCode ?? 502);
     if (answer === "lost") {
       reply.on("end", cut).resume();
       return;

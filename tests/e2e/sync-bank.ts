@@ -20,7 +20,14 @@ interface Fixtures {
   /** Where the server keeps its log. */
   folder: string;
   /** The server at the time: `restart` puts another in its place. */
-  server: { current: SyncServer; restart(): Promise<void> };
+  server: {
+    current: SyncServer;
+    restart(): Promise<void>;
+    /** Into a file of this name beside its log. */
+    backup(name: string): Promise<void>;
+    /** Stops, takes a backup for its log, and starts again: another epoch. */
+    restore(name: string): Promise<void>;
+  };
   network: CuttingProxy;
   /** A browser of its own, with a page on the bank, online. */
   browser2: BrowserContext;
@@ -61,6 +68,12 @@ export const test = base.extend<Fixtures, { site: string }>({
       current: await start(),
       async restart() {
         await server.current.kill();
+        server.current = await start();
+      },
+      backup: (name: string) => SyncServer.backup(folder, join(folder, name)),
+      async restore(name: string) {
+        await server.current.stop();
+        await SyncServer.restore(folder, join(folder, name));
         server.current = await start();
       },
     };

@@ -13,6 +13,8 @@ interface OpenOptions {
   readonly space?: string;
   readonly batchSize?: number;
   readonly adopt?: "empty" | "rebase";
+  /** False: as before there was a server. */
+  readonly sync?: boolean;
   /** Called instead of asking the server for a token. */
   readonly token?: (why: { readonly refresh: boolean }) => Promise<string>;
 }
@@ -22,13 +24,14 @@ const problems: Problem["code"][] = [];
 /** Opens a device under a name, on the server that the page is from. */
 function open(name: string, options: OpenOptions = {}) {
   const { subject = "anna", space = "bank", token = () => askToken(subject, space), batchSize, adopt } = options;
+  const sync = { url: location.origin, space, subject, token, batchSize, adopt };
   return openStore({
     name,
     aggregates: [account],
     decisions: [transfer],
     projections: [balances, dailyTotals],
     onProblem: ({ code }) => void problems.push(code),
-    sync: { url: location.origin, space, subject, token, batchSize, adopt },
+    sync: options.sync === false ? undefined : sync,
   });
 }
 

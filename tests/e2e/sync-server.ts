@@ -1,6 +1,8 @@
 // The real server, as `npm start` runs it, on a folder of its own: started, killed, started again.
 
+import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { serverProgram, startServer } from "../../scripts/server.mjs";
 
 export interface ServerOptions {
@@ -9,6 +11,12 @@ export interface ServerOptions {
   /** The page that it serves. */
   readonly site: string;
   readonly flags?: readonly string[];
+}
+
+const dataIn = (folder: string) => join(folder, "log.sqlite3");
+
+async function ask(task: string, folder: string, file: string): Promise<void> {
+  await promisify(execFile)(serverProgram(), [task, file, "--data", dataIn(folder)]);
 }
 
 export class SyncServer {
@@ -23,11 +31,21 @@ export class SyncServer {
   /** Resolves when it listens. `scripts/test.mjs` has built it. */
   static async start({ folder, site, flags = [] }: ServerOptions): Promise<SyncServer> {
     const { url, stop } = await startServer(serverProgram(), {
-      data: join(folder, "log.sqlite3"),
+      data: dataIn(folder),
       site,
       flags: ["--dev", "--log", "error", ...flags],
     });
     return new SyncServer(url, stop);
+  }
+
+  /** Copies all spaces into a file, while it runs or not. */
+  static async backup(folder: string, file: string): Promise<void> {
+    await ask("backup", folder, file);
+  }
+
+  /** Puts a backup in the place of what is there, while it does not run. */
+  static async restore(folder: string, file: string): Promise<void> {
+    await ask("restore", folder, file);
   }
 
   /** As by a power switch. */
