@@ -9,7 +9,7 @@ import { account, deposit } from "./ledger.js";
 afterEach(() => vi.unstubAllGlobals());
 
 test("the example of sync runs, and its commit is confirmed", async () => {
-  const source = readFileSync(new URL("../../ts/types.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../../ts/types/syncing.ts", import.meta.url), "utf8");
   const [, commented = ""] = /as whom\.\n \*\n \* ```ts\n([\s\S]*?) \* ```/.exec(source) ?? [];
   const example = commented
     .replace(/^ \* ?/gm, "")
