@@ -5,15 +5,17 @@
  * tabs. Every tab runs one, and only that of the leader sends anything; the others hear from it how it stands.
  */
 import { storeClosed } from "../connection.js";
-import type { CoreProgress, CoreRefusal, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
+import type { CoreProgress, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
 import type { Engine } from "../engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";
 import { listenerSet } from "../listeners.js";
 import { problemOf } from "../problems.js";
 import { aborted } from "../read.js";
 import type { SyncStatus } from "../types.js";
+import { compensateIn } from "./compensation.js";
 import { type Applied, exchangeWith } from "./exchange.js";
 import { standForLeader } from "./leader.js";
+import { nowCalls } from "./now.js";
 import type { CheckedSync } from "./options.js";
 import { errorOf, type LeaderStatus, type PlainError, plainError, syncOff } from "./status.js";
 import { RequestFailed, transportTo } from "./transport.js";
@@ -60,11 +62,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   /** What failed, by the words that the replica has for it. */
   const errors = new Map<string, AnyEverfoldError>();
   const reported = new Set<string>();
-  let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
-  let asked = new Map<string, (error: PlainError | null) => void>();
-  /** This tab, and the one that was heard last to lead. */
+  /** This tab. */
   const own = environment.newId();
-  let leader = own;
   let token = "";
   let epochProblem = "";
   let leading = false;
@@ -87,12 +86,23 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   let cancelWake = () => {};
   let cancelTakeOver = () => {};
   let feeding: Promise<void> = Promise.resolve();
-  let compensating: Promise<void> = Promise.resolve();
-  /** Refusals that the app was asked to make up for since this tab leads. */
-  const tried = new Set<string>();
   /** Until when the server asked to wait. */
   let askedUntil = 0;
 
+  const compensation = compensateIn(engine, options, report);
+  const calls = nowCalls(environment, {
+    leads: () => leading,
+    async begin() {
+      if (paused) {
+        throw said("paused");
+      }
+      // What could not be decided is asked again, however short ago that was.
+      walked = { at: -1, since: 0 };
+      await feed({ input: "now" });
+    },
+    waits: settle,
+    ask: (id) => post({ kind: "now", id }),
+  });
   const exchange = exchangeWith(
     engine,
     options,
@@ -101,7 +111,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       head(number) {
         serverHead = number;
       },
-      refused: compensate,
+      refused: compensation.refused,
     },
   );
 
@@ -234,7 +244,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       }
     }
     if (refused.length > 0) {
-      compensate();
+      compensation.refused();
     }
     undecided = blocked[0]?.error ?? null;
     walked = { at: log.confirmedPosition(), since: environment.now() };
@@ -278,34 +288,6 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     } else if (!isEverfoldError(error, "store-closed")) {
       errors.set(error.code, error);
       void feed({ input: "stuck", code: error.code });
-    }
-  }
-
-  /** Has the app make up for what was refused, one after the other: the store knows what it was not told of yet. */
-  function compensate(): void {
-    compensating = compensating.then(compensateAll).catch(report);
-  }
-
-  async function compensateAll(): Promise<void> {
-    const { onRefused } = options;
-    const [store] = engine.handles;
-    if (onRefused === undefined || store === undefined || stopped) {
-      return;
-    }
-    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.refusals());
-    const untold = kept.filter(({ kind, told, commitId }) => kind === "refused" && !told && !tried.has(commitId));
-    const refusals = untold.length === 0 ? [] : await store.refusals.list();
-    for (const { commitId } of untold) {
-      const refusal = refusals.find((one) => one.commitId === commitId);
-      if (refusal !== undefined) {
-        tried.add(commitId);
-        try {
-          await onRefused(refusal, store);
-          await connection.call((core) => core.refusalTold(commitId));
-        } catch (error) {
-          report(error);
-        }
-      }
     }
   }
 
@@ -379,19 +361,15 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     };
   }
 
-  /** Answers who waits for `now`. */
+  /** Answers who waits for `now`, if it has come to an end. */
   function settle(): void {
     const { state: now, blockedBy, lastError } = current;
-    const held = waiting;
     if (now === "idle" && log.pending() === 0) {
-      waiting = [];
-      held.forEach(({ resolve }) => void resolve());
-    } else if (now === "offline" && environment.now() < askedUntil) {
+      calls.settle(null);
+    } else if (now === "offline" && environment.now() < askedUntil && !paused) {
       // It goes on by itself then.
     } else if (now === "idle" || now === "blocked" || now === "offline" || now === "off") {
-      waiting = [];
-      const error = blockedBy ?? lastError ?? said(now === "idle" ? `${log.pending()} commits are pending still` : now);
-      held.forEach(({ reject }) => void reject(error));
+      calls.settle(blockedBy ?? lastError ?? said(now === "idle" ? `${log.pending()} commits are pending still` : now));
     }
   }
 
@@ -460,13 +438,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
           };
           tell();
         }
-        if (said.by !== leader) {
-          leader = said.by;
-          // It may not have led yet when this was asked.
-          for (const id of asked.keys()) {
-            post({ kind: "now", id });
-          }
-        }
+        calls.heard(said.by);
         break;
       case "hello":
         if (leading) {
@@ -476,15 +448,14 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       case "now":
         if (leading) {
           const { id } = said;
-          nowHere().then(
-            () => post({ kind: "done", id, error: null }),
-            (error) => post({ kind: "done", id, error: plainError(errorFromCore(error) as AnyEverfoldError) }),
-          );
+          calls.add({
+            resolve: () => post({ kind: "done", id, error: null }),
+            reject: (error) => post({ kind: "done", id, error: plainError(errorFromCore(error) as AnyEverfoldError) }),
+          });
         }
         break;
       case "done":
-        asked.get(said.id)?.(said.error);
-        asked.delete(said.id);
+        calls.answered(said.id, said.error);
         break;
       case "pause":
         setPaused(said.paused);
@@ -508,8 +479,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
     }
     void feed({ input: "leading", on: true });
     await look();
-    tried.clear();
-    compensate();
+    compensation.begin();
   }
 
   /** Nobody else can lead while this tab holds the lock: it tries until it does. */
@@ -528,32 +498,17 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   const leadership = standForLeader(environment, `${engine.lockPrefix}/sync`, {
     lead() {
       leading = true;
-      leader = own;
       // What the one before has told says nothing of this one.
       current = { ...current, state: "connecting" };
       void takeOver();
-      // Who asked a leader that is gone asks this one.
-      const before = asked;
-      asked = new Map();
-      before.forEach(
-        (answer) =>
-          void nowHere().then(
-            () => answer(null),
-            (error) => answer(plainError(error)),
-          ),
-      );
+      calls.turn();
     },
     follow() {
       leading = false;
       cancelTakeOver();
       exchange.stop();
       void feed({ input: "leading", on: false });
-      // Who waits here waits for the next one.
-      const before = waiting;
-      waiting = [];
-      before.forEach(
-        ({ resolve, reject }) => void ask((error) => (error === null ? resolve() : reject(errorOf(error)))),
-      );
+      calls.turn();
       tell();
     },
     beat() {
@@ -586,28 +541,6 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   // What the log says is known here, whoever leads.
   void look().catch(() => undefined);
 
-  function nowHere(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (paused) {
-        reject(said("paused"));
-        return;
-      }
-      // What could not be decided is asked again, however short ago that was.
-      walked = { at: -1, since: 0 };
-      void feed({ input: "now" }).then(() => {
-        waiting.push({ resolve, reject });
-        settle();
-      });
-    });
-  }
-
-  /** Asks the tab that leads to push and pull now. */
-  function ask(answer: (error: PlainError | null) => void): void {
-    const id = environment.newId();
-    asked.set(id, answer);
-    post({ kind: "now", id });
-  }
-
   function setPaused(next: boolean): void {
     if (paused !== next) {
       paused = next;
@@ -626,19 +559,11 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       return new Promise((resolve, reject) => {
         const stop = engine.onClose(() => reject(storeClosed(engine.name)));
         signal?.addEventListener("abort", () => reject(aborted(signal)), { once: true });
-        const answer = (error: PlainError | null) => {
+        const end = (then: () => void) => {
           stop();
-          if (error === null) {
-            resolve();
-          } else {
-            reject(errorOf(error));
-          }
+          then();
         };
-        if (leading) {
-          nowHere().then(resolve, reject).finally(stop);
-        } else {
-          ask(answer);
-        }
+        calls.add({ resolve: () => end(resolve), reject: (error) => end(() => reject(error)) });
       });
     },
     pause(next) {
