@@ -316,7 +316,10 @@ impl<S: Storage> Store<S> {
         let Some(reached) = reached.copied() else {
             return Err(match refused() {
                 Some((id, problem)) => {
-                    StoreError::diverged(format!("it refuses commit {id} of the history: {problem}"))
+                    // Left out, what follows would be another history.
+                    StoreError::diverged(format!(
+                        "commit {id:?} of the history is refused; have the server take it, or open with adopt: \"rebase\": {problem}"
+                    ))
                 }
                 None => StoreError::protocol("it takes over nothing of the history".to_owned()),
             });

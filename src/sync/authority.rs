@@ -449,7 +449,8 @@ fn check_claim(
     }
     if request.adopt.is_none() {
         return match holder(state, now) {
-            Some(replica) if !request.commits.is_empty() => {
+            // Its holder may leave it at what it has adopted.
+            Some(replica) if !request.commits.is_empty() && *replica != request.replica => {
                 let detail = format!("replica {replica} is adopting its history");
                 let mut problem = Problem::new(ProblemKind::SpaceClaimed, detail);
                 problem.retry_after = Some(5);

@@ -187,6 +187,45 @@ fn a_history_is_put_on_top_of_another_one() {
 }
 
 #[test]
+fn a_history_of_which_a_commit_is_refused_waits_for_the_server_or_the_app() {
+    for app in [false, true] {
+        let server = Server::new();
+        server.forbidden.set("u");
+        let (_, store) = loner("a");
+        history(&store, 4);
+        append(&store, "bad", &["u"]);
+        append(&store, "last", &["s"]);
+        let before = events(&store);
+
+        for _ in 0..2 {
+            let refused = adopts(&store, &server, None).expect_err("is refused");
+            let Trouble::Store(error) = &refused else {
+                panic!("{refused:?}");
+            };
+            assert!(matches!(error.kind(), StoreErrorKind::Diverged(_)), "{error}");
+            let message = error.to_string();
+            for part in ["commit \"bad\"", "write-forbidden", "adopt: \"rebase\""] {
+                assert!(message.contains(part), "{message}");
+            }
+            assert_eq!((events(&store), server.head()), (before.clone(), 4));
+        }
+        append(&store, "new", &["s"]);
+        if !app {
+            server.forbidden.set("");
+        }
+        adopts(&store, &server, app.then_some(Adoption::Rebase)).expect("is adopted");
+
+        let is_bad = |event: &String| event.starts_with("bad");
+        let mut expected = [before, vec!["new s 6".to_owned()]].concat();
+        expected.retain(|event| !app || !is_bad(event));
+        assert_eq!(events(&store), expected);
+        let refused = ("bad".to_owned(), "refused".to_owned());
+        assert_eq!(refusals(&store), if app { vec![refused] } else { vec![] });
+        assert_eq!((state(&store).pending, server.head()), (0, if app { 6 } else { 7 }));
+    }
+}
+
+#[test]
 fn a_tab_that_does_not_know_of_the_space_appends_what_is_pending() {
     let server = Server::new();
     let (database, store) = loner("a");

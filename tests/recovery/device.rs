@@ -15,12 +15,12 @@ use everfold::sync::{
 use pollster::block_on;
 use serde_json::{Value, json};
 
-/// Everybody may write everything.
-struct Everything;
+/// Everybody may write to every stream but this one.
+struct But(&'static str);
 
-impl Rules for Everything {
-    fn may_write(&self, _: &str, _: &str, _: &str) -> bool {
-        true
+impl Rules for But {
+    fn may_write(&self, _: &str, stream: &str, _: &str) -> bool {
+        stream != self.0
     }
 }
 
@@ -30,6 +30,8 @@ pub(crate) struct Server {
     epochs: Cell<u8>,
     now: Cell<i64>,
     page: Cell<usize>,
+    /// The stream that nobody may write to.
+    pub(crate) forbidden: Cell<&'static str>,
 }
 
 impl Server {
@@ -41,6 +43,7 @@ impl Server {
             epochs: Cell::new(1),
             now: Cell::new(0),
             page: Cell::new(1_000),
+            forbidden: Cell::new(""),
         }
     }
 
@@ -71,7 +74,8 @@ impl Server {
 
     pub(crate) fn push(&self, body: &str) -> Result<String, Problem> {
         let request = read_push(body.as_bytes(), self.authority.limits())?;
-        let pushed = block_on(self.authority.push("acme", "ann", &request, self.tick(), &Everything));
+        let rules = But(self.forbidden.get());
+        let pushed = block_on(self.authority.push("acme", "ann", &request, self.tick(), &rules));
         pushed.map(|pushed| pushed.text)
     }
 

@@ -105,6 +105,23 @@ fn others_wait_while_a_history_is_adopted() {
 }
 
 #[test]
+fn whoever_adopts_may_leave_it_at_that_and_push_as_others_do() {
+    let authority = acme();
+    let (mine, other) = devices(&authority);
+    mine.adopts("more", &[commit("a", "s", 0)]);
+
+    let answer = mine.push(None, &[commit("b", "s", 1)]).expect("is judged");
+
+    assert_eq!(statuses(&answer), ["accepted"]);
+    assert_eq!(claimed_by(&authority, 0), Value::Null);
+    assert_eq!(
+        statuses(&other.push(None, &[commit("c", "s", 2)]).expect("is judged")),
+        ["accepted"]
+    );
+    mine.is_told(ProblemKind::SpaceNotEmpty, Some("more"), &[commit("d", "s", 3)]);
+}
+
+#[test]
 fn a_problem_of_a_claim_says_when_to_come_again() {
     let authority = acme();
     let (mine, other) = devices(&authority);

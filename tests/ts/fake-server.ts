@@ -215,7 +215,7 @@ export function fakeServer(space = "acme"): FakeServer {
       if ((commits.length > 0 && claim === undefined) || (claim ?? body.replica) !== body.replica) {
         throw problem(409, "space-not-empty");
       }
-      claim = body.adopt === "last" ? undefined : body.replica;
+      claim = body.replica;
     }
     placeOf(body.base);
     const results: object[] = [];
@@ -246,6 +246,9 @@ export function fakeServer(space = "acme"): FakeServer {
         results.push({ id: commit.id, status: "accepted", number: append({ ...commit, ...stamp }) });
         brought.add(commit.id);
       }
+    }
+    if (body.adopt === "last" && because === undefined) {
+      claim = undefined;
     }
     const answer = { ...page(body.base, pageCommits, brought), results };
     queueMicrotask(wake);

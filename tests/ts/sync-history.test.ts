@@ -60,6 +60,28 @@ test("histories on both sides stay as they are unless it is said what becomes of
   expect((await one.store.load(account, "a")).state.balance).toBe(5);
 });
 
+test("a history of which a commit is refused stays, and goes on top once the app says so", async () => {
+  const server = fakeServer();
+  const isRefused = ({ streams }: { streams: readonly { events: readonly { type: string }[] }[] }) =>
+    streams.some(({ events }) => events.some(({ type }) => type === "account.deposited"));
+  const forbidden = { type: "urn:everfold:problem:write-forbidden", title: "no" };
+  server.refuse((commit) => (isRefused(commit) ? forbidden : undefined));
+  const one = await later(server, "empty");
+  await one.pass(60_000);
+
+  const { blockedBy, state } = one.store.sync.status();
+  expect([state, blockedBy?.code]).toEqual(["blocked", "sync-diverged"]);
+  expect(blockedBy?.message).toMatch(/of the history.*write-forbidden/);
+  expect((await one.store.load(account, "a")).state.balance).toBe(5);
+  await one.engine.close();
+  const again = await device(server, { of: one, sync: { adopt: "rebase" } });
+  await again.pass(60_000);
+
+  expect(again.store.sync.status()).toMatchObject({ state: "idle", pending: 0, hash: server.hash() });
+  expect(await again.store.refusals.list()).toMatchObject([{ kind: "refused", reason: { code: "write-forbidden", message: "no" } }]);
+  expect((await again.store.load(account, "a")).state.balance).toBe(0);
+});
+
 test("after a server was restored own work goes there again, and that of others is offered", async () => {
   const server = fakeServer();
   const [one, two] = [await device(server), await device(server)];
