@@ -7,7 +7,7 @@
 
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { address, authorization, patience, run, space, token } from "./conformance/arguments.mjs";
+import { address, authorization, patience, run, space, subject, token } from "./conformance/arguments.mjs";
 import { bytes, digest, exact, nextHash, sha256 } from "./conformance/chain.mjs";
 import { check, holds, is, isProblem, matches, section, sum } from "./conformance/report.mjs";
 import {
@@ -128,7 +128,12 @@ async function checkPush() {
     exact.set(id, data);
     const made = commit(fresh("s ü"), 0, {
       ...{ id, attempt: 7, command: { type: "Happen" }, definition: { name: "conformance", version: 3 } },
-      ...{ reads: [{ streamId: stream, version: 2 }], subject: "user-1", causationId: "a", correlationId: "b" },
+      ...{
+        reads: [{ streamId: stream, version: 2 }],
+        ...(subject && { subject }),
+        causationId: "a",
+        correlationId: "b",
+      },
       content: "7f",
     });
     made.streams[0].events[0].data = "@";
@@ -150,6 +155,20 @@ async function checkPush() {
     await push([commit(fresh("s"), 0, { number: 9e9, actor: "somebody else", receivedAt: -5 })], { base });
     const [stored] = (await call("GET", `pull?after=${base}`)).json.commits;
     holds(stored.number < 9e9 && stored.actor !== "somebody else" && stored.receivedAt > 0, JSON.stringify(stored));
+  });
+  await check("takes nobody's work with the token of another", async () => {
+    if (subject === undefined) {
+      return "the token does not say whose it is";
+    }
+    const other = commit(fresh("s"), 0, { subject: `not ${subject}` });
+    await nothingStored(async () =>
+      isProblem(
+        await call("POST", "push", { body: JSON.stringify(pushBody([other], await cursor())) }),
+        403,
+        "subject-mismatch",
+      ),
+    );
+    is(statuses(await push([{ ...other, replica: "another device" }])), ["accepted"], "what another device made");
   });
   await check("passes over what it does not know", async () => {
     const made = commit(fresh("s"), 0, { later: { a: ["}"] } });

@@ -17,3 +17,13 @@ export const space = values.space ?? `conformance-${run}`;
 export const authorization = values.token === undefined ? {} : { authorization: `Bearer ${values.token}` };
 export const patience = 10_000;
 export const token = values.token;
+/** Whom the token is of, if it is a JWT that says so. */
+export const subject = subjectOf(token);
+
+function subjectOf(jwt) {
+  try {
+    return JSON.parse(Buffer.from(jwt.split(".")[1], "base64url").toString("utf8")).sub;
+  } catch {
+    return undefined;
+  }
+}

@@ -142,6 +142,7 @@ impl<L: SpaceLog> Authority<L> {
         now: i64,
         rules: &R,
     ) -> Result<Pushed, Problem> {
+        check_subject(actor, request)?;
         for _ in 0..ATTEMPTS {
             let state = self.state(space).await?;
             self.check_cursor(space, &state, &request.base).await?;
@@ -433,6 +434,24 @@ fn fork(past: &[PastEpoch], epoch: Epoch) -> Option<Head> {
 fn holder(state: &SpaceState, now: i64) -> Option<&str> {
     let claim = state.claim.as_ref()?;
     (now.abs_diff(claim.pushed_at) <= CLAIM_HOLDS as u64).then_some(&*claim.replica)
+}
+
+/// What is pending on a device that several people use waits for who made it: nobody becomes the actor of the work of
+/// another one. What other devices made is only given back.
+fn check_subject(actor: &str, request: &PushRequest<'_>) -> Result<(), Problem> {
+    let own = |commit: &&WireCommit<'_>| commit.replica == request.replica;
+    let of_others = |commit: &WireCommit<'_>| commit.subject.as_ref().is_some_and(|subject| subject != actor);
+    match request.commits.iter().filter(own).find(|commit| of_others(commit)) {
+        Some(commit) => {
+            let subject = commit.subject.as_deref().unwrap_or_default();
+            let detail = format!(
+                "commit {} is the work of {subject}, the token is that of {actor}",
+                commit.id
+            );
+            Err(Problem::new(ProblemKind::SubjectMismatch, detail))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a claim, or none, lets this push through.

@@ -61,6 +61,8 @@ kinds! {
     TokenExpired = "token-expired", 401, "The token has expired";
     /// The token is for other spaces.
     SpaceForbidden = "space-forbidden", 403, "The token is not for this space";
+    /// The token is of somebody else than who made the commits.
+    SubjectMismatch = "subject-mismatch", 403, "The token is not of whom the commits are";
     /// There is no such space.
     SpaceUnknown = "space-unknown", 404, "There is no such space";
     /// There is no such commit.

@@ -6,7 +6,7 @@ use everfold::sync::{Authority, MemoryLog, Problem, ProblemKind, Rules, Streams,
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::space::{acme, body, head, push_as, statuses};
+use crate::space::{Everything, acme, body, commit, head, push, push_as, statuses};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
@@ -253,4 +253,32 @@ fn a_rule_sees_streams_of_many_pages() {
         "rule-refused",
         "not covered",
     );
+}
+
+#[test]
+fn work_of_one_is_not_pushed_with_the_token_of_another() {
+    let authority = acme();
+    let of = |subject: Option<&str>, replica: &str, id: &str| {
+        let mut commit = commit(id, id, 0);
+        commit["subject"] = json!(subject);
+        commit["replica"] = json!(replica);
+        commit
+    };
+    let base = head(&authority);
+    let mixed = body(&base, &[of(Some("ann"), "r1", "a"), of(Some("ben"), "r1", "b")]);
+
+    let problem = push_as(&authority, &Everything, &mixed, 100).expect_err("is not taken");
+
+    assert_eq!(problem.kind, ProblemKind::SubjectMismatch);
+    assert_eq!(problem.detail, "commit b is the work of ben, the token is that of ann");
+    assert_eq!(head(&authority), base);
+    // What another device made, by whomever, is given back after the server was restored.
+    let others = [
+        of(Some("ann"), "r1", "a"),
+        of(None, "r1", "c"),
+        of(Some("ben"), "r2", "b"),
+    ];
+    let answer = push(&authority, &body(&base, &others));
+    assert_eq!(statuses(&answer), ["accepted"; 3]);
+    assert_eq!(answer["commits"][2]["actor"], "ann");
 }

@@ -40,7 +40,7 @@ fn shaped(index: u64) -> Value {
     if index.is_multiple_of(2) {
         commit["command"] = json!({ "type": "Happen", "data": { "index": index, "é": [1.5, null] } });
         commit["definition"] = json!({ "name": "account", "version": 3 });
-        commit["subject"] = json!("user-1");
+        commit["subject"] = json!("ann");
     }
     if index.is_multiple_of(3) {
         commit["reads"] = json!([{ "streamId": "never-written", "version": 0 }]);
