@@ -2,8 +2,9 @@
 //
 //   npm start                 the production build, as it is published, and the sync server on the same address;
 //                             `-- --port 4000` for another port
-//   npm start -- --dev        Vite's development server, with hot reload of the page
+//   npm start -- --dev        Vite's development server, with hot reload of the page, and the sync server behind it
 
+import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,22 +23,37 @@ export async function buildDemo() {
   return join(page, "dist");
 }
 
+/** The page as it is in the sources, which finds the sync server at its own address. */
+function serveSources(port, syncServer) {
+  const env = { ...process.env, EVERFOLD_SYNC_SERVER: syncServer };
+  return spawn(vite, ["--port", String(port), "--strictPort"], { cwd: page, env, stdio: "inherit" });
+}
+
 async function start() {
   const { values } = parseArgs({ options: { dev: { type: "boolean" }, port: { type: "string" } } });
-  if (values.dev) {
+  const { dev = false } = values;
+  const site = dev ? undefined : await buildDemo();
+  if (dev) {
     await build();
-    await run(vite, values.port === undefined ? [] : ["--port", values.port], { cwd: page });
-    return;
   }
-  const site = await buildDemo();
-  const program = await buildServer("server");
-  const port = await freePort(Number(values.port ?? 4173));
+  const program = await buildServer(dev ? "dev" : "server");
+  const port = await freePort(Number(values.port ?? (dev ? 5173 : 4173)));
   // Devices remember what the server has: so it is kept beside what is built, and by port, as they are.
   const folder = join(root, ".everfold");
   mkdirSync(folder, { recursive: true });
-  const server = await startServer(program, { data: join(folder, `demo-${port}.sqlite3`), port, site });
+  const data = join(folder, `demo-${port}.sqlite3`);
+  const server = await startServer(program, { data, port: dev ? 0 : port, site });
+  const developed = dev ? serveSources(port, server.url) : undefined;
   for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => void server.stop(signal));
+    process.once(signal, () => {
+      developed?.kill(signal);
+      void server.stop(signal);
+    });
+  }
+  if (developed !== undefined) {
+    await new Promise((resolve) => developed.once("close", resolve));
+    await server.stop();
+    return;
   }
   process.stdout.write(`\nThe demo is at ${server.url}, and so is its sync server.\nPress Ctrl+C to stop.\n`);
   await server.ended;

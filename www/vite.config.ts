@@ -4,8 +4,13 @@ import { defineConfig } from "vite";
 import { offline } from "./build/offline.ts";
 import { strictPolicy } from "./build/strict-policy.ts";
 
+/** Where `npm start -- --dev` has the sync server: the page finds it at its own address, as it does where it is published. */
+const syncServer = process.env.EVERFOLD_SYNC_SERVER;
+const calls = syncServer === undefined ? [] : ["/v1", "/dev/token", "/healthz"];
+
 export default defineConfig({
   base: "./",
+  server: { proxy: Object.fromEntries(calls.map((path) => [path, syncServer as string])) },
   plugins: [react(), strictPolicy(), offline()],
   worker: { format: "es" },
   build: {
