@@ -65,8 +65,11 @@ macro_rules! on_memory {
 }
 
 contract::decider::decider_sentences!(on_memory);
+contract::export::export_sentences!(on_memory);
 contract::ingest::ingest_sentences!(on_memory);
 contract::log::log_sentences!(on_memory);
 contract::projection::projection_sentences!(on_memory);
+contract::query::query_sentences!(on_memory);
 contract::rows::rows_sentences!(on_memory);
+contract::sealing::sealing_sentences!(on_memory);
 storage_sentences!(on_memory);

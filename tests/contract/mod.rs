@@ -7,10 +7,13 @@
 #![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
 pub(crate) mod decider;
+pub(crate) mod export;
 pub(crate) mod ingest;
 pub(crate) mod log;
 pub(crate) mod projection;
+pub(crate) mod query;
 pub(crate) mod rows;
+pub(crate) mod sealing;
 pub(crate) mod storage;
 
 use everfold::store::{Change, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};

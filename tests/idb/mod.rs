@@ -52,8 +52,11 @@ macro_rules! on_idb {
 }
 
 crate::contract::decider::decider_sentences!(on_idb);
+crate::contract::export::export_sentences!(on_idb);
 crate::contract::ingest::ingest_sentences!(on_idb);
 crate::contract::log::log_sentences!(on_idb);
 crate::contract::projection::projection_sentences!(on_idb);
+crate::contract::query::query_sentences!(on_idb);
 crate::contract::rows::rows_sentences!(on_idb);
+crate::contract::sealing::sealing_sentences!(on_idb);
 crate::storage_sentences!(on_idb);
