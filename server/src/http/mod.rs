@@ -130,7 +130,12 @@ fn cors(settings: &Settings) -> Result<CorsLayer, ServeError> {
             header::CONTENT_ENCODING,
             HeaderName::from_static("idempotency-key"),
         ])
-        .expose_headers([header::RETRY_AFTER, observe::REQUEST_ID])
+        .expose_headers([
+            header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+            observe::REQUEST_ID,
+        ])
         .max_age(std::time::Duration::from_secs(7_200)))
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use everfold::sync::{Problem, ProblemKind};
 
 use crate::settings::Limits;
@@ -78,6 +79,29 @@ impl Rates {
         self.commits.take(&mut buckets, of_replica, commits as f64, now);
         self.bytes.take(&mut buckets, space.to_owned(), bytes as f64, now);
         Ok(())
+    }
+
+    /// How much there is, and how much of it is left, as draft-ietf-httpapi-ratelimit-headers-10 says it: `q` in `w` seconds,
+    /// `r` left and all of it again in `t`.
+    pub(super) fn headers(&self, space: &str, replica: &str, now: Instant) -> HeaderMap {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let commits = (self.commits, buckets.get(&format!("{space}\0{replica}")));
+        let both = [("commits", commits), ("bytes", (self.bytes, buckets.get(space)))];
+        let policy = both.map(|(name, (flow, _))| {
+            let window = flow.to_fill().as_secs_f64().ceil();
+            format!("\"{name}\";q={};w={window}", flow.at_most)
+        });
+        let left = both.map(|(name, (flow, bucket))| {
+            let left = flow.tokens(bucket, now).floor();
+            let full = flow.wait(bucket, flow.at_most, now).unwrap_or_default();
+            format!("\"{name}\";r={left};t={}", full.as_secs_f64().ceil())
+        });
+        let fields = [("ratelimit-policy", policy), ("ratelimit", left)];
+        let fields = fields.into_iter().filter_map(|(name, items)| {
+            let value = HeaderValue::from_str(&items.join(", ")).ok()?;
+            Some((HeaderName::from_static(name), value))
+        });
+        fields.collect()
     }
 }
 

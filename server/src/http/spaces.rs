@@ -86,9 +86,16 @@ pub(super) async fn push(
         }
         Ok((space, grant, body)) => {
             blocking(&app, move |app| {
-                let pushed = judge(app, &space, &grant, &body)?;
-                app.metrics.pushed(body.len(), pushed.counts);
-                Ok(compress(pushed.text.into(), wish))
+                let mut rates = HeaderMap::new();
+                let mut answer = match judge(app, &space, &grant, &body, &mut rates) {
+                    Ok(pushed) => {
+                        app.metrics.pushed(body.len(), pushed.counts);
+                        compress(pushed.text.into(), wish)
+                    }
+                    Err(problem) => Answer(problem).into_response(),
+                };
+                answer.headers_mut().extend(rates);
+                Ok(answer)
             })
             .await
         }
@@ -113,16 +120,13 @@ async fn read_body(
     Ok((space, grant, read_json(headers, body, limits).await?))
 }
 
-fn judge(app: &App, space: &str, grant: &Grant, body: &[u8]) -> Result<Pushed, Problem> {
+fn judge(app: &App, space: &str, grant: &Grant, body: &[u8], rates: &mut HeaderMap) -> Result<Pushed, Problem> {
     let request = read_push(body, &app.limits)?;
     let _turn = app.queue.enter(space, &request.replica, body.len())?;
-    app.rates.take(
-        space,
-        &request.replica,
-        request.commits.len(),
-        body.len(),
-        Instant::now(),
-    )?;
+    let (replica, at) = (&*request.replica, Instant::now());
+    let taken = app.rates.take(space, replica, request.commits.len(), body.len(), at);
+    *rates = app.rates.headers(space, replica, at);
+    taken?;
     let _counted = Counted::new(&app.metrics.pushes);
     let (actor, rules) = (
         &*grant.actor,

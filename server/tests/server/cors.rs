@@ -54,7 +54,7 @@ fn problems_can_be_read_by_pages_too() {
     // What it sends, and no more.
     assert_eq!(
         reply.header("access-control-expose-headers"),
-        Some("retry-after,x-request-id")
+        Some("retry-after,ratelimit,ratelimit-policy,x-request-id")
     );
 }
 

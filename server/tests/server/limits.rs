@@ -200,12 +200,19 @@ fn a_replica_that_brings_too_many_commits_a_second_waits() {
     });
     let base = server.cursor("acme");
 
-    assert_eq!(server.push("acme", &push_of(&base, &commits("a", 10))).status, 200);
+    let taken = server.push("acme", &push_of(&base, &commits("a", 10)));
     let refused = server.push("acme", &push_of(&base, &commits("b", 10)));
     let mut other = push_of(&base, &commits("c", 10));
     other["replica"] = json!("device-2");
 
+    assert_eq!(taken.status, 200);
     refused.is_problem(429, "rate-limited");
+    for reply in [&taken, &refused] {
+        let policy = reply.header("ratelimit-policy").unwrap();
+        assert_eq!(policy, "\"commits\";q=15;w=15, \"bytes\";q=16777216;w=1");
+        let left = reply.header("ratelimit").unwrap();
+        assert!(left.starts_with("\"commits\";r=5;t=10, \"bytes\";r=16"), "{left}");
+    }
     assert_eq!(
         refused.header("retry-after"),
         Some("5"),
