@@ -28,6 +28,8 @@ mod rebuilding;
 mod row_laws;
 #[path = "memory/space.rs"]
 mod space;
+#[path = "memory/sync_export.rs"]
+mod sync_export;
 #[path = "memory/sync_faults.rs"]
 mod sync_faults;
 #[path = "memory/sync_laws.rs"]

@@ -1,4 +1,4 @@
-//! 50,000 pending commits: what each step costs, counted in what goes to the storage and comes from it.
+//! Long queues: what each step costs, counted in what goes to the storage and comes from it.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -6,14 +6,17 @@ use std::rc::Rc;
 
 use everfold::position::Position;
 use everfold::store::{
-    Change, Closed, Entry, LoadQuery, MemoryDatabase, MemoryStorage, Read, Storage, StorageError, Store, SyncState,
-    Write, Written,
+    Change, Closed, Entry, Faults, Faulty, LoadQuery, MemoryDatabase, MemoryStorage, Read, Storage, StorageError,
+    Store, SyncState, Table, Write, Written,
 };
 use serde_json::{Value, json};
 
-use crate::contract::log::{appended, over, read_all};
+use crate::contract::all;
+use crate::contract::ingest::{BulkCommit, ingested};
+use crate::contract::log::{Seen, any, appended, over, read_all};
 use crate::history::assert_sound;
-use crate::space::{Space, bind, rebase, store_answers};
+use crate::space::{Space, bind, rebase, store_answers, sync};
+use crate::synced::device;
 
 const PENDING: u64 = 50_000;
 /// Every fifth commit is on this stream, the others are on a thousand.
@@ -156,4 +159,76 @@ fn fifty_thousand_pending_commits_cost_each_step_what_they_are() {
 
 async fn state(store: &Store<Weighed>) -> SyncState {
     store.sync_state().await.expect("reads").expect("is bound")
+}
+
+#[test]
+fn a_journal_stays_short_while_much_is_pending() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (database, store) = device(&space).await;
+        for number in 0..3_000 {
+            appended(&store, &[any(&format!("c{number}"), "a")]).await;
+        }
+        let events = read_all(&store).await;
+        let journal = all(&MemoryStorage::open(&database), Table::Journal).await;
+        assert!(journal.len() <= 751, "{}", journal.len());
+
+        let again = over(MemoryStorage::open(&database)).await;
+        assert_eq!(again.pending(), 3_000);
+        assert_eq!(read_all(&again).await, events);
+        again.lead().await.expect("leads");
+        sync(&again, &space, 500).await.expect("syncs");
+
+        assert_eq!(again.pending(), 0);
+        assert_eq!(space.log().await.len(), 3_000);
+        assert_sound(&again).await;
+        let ids = |events: Vec<Seen>| -> Vec<_> {
+            events
+                .into_iter()
+                .map(|event| (event.position, event.version, event.commit))
+                .collect()
+        };
+        assert_eq!(ids(read_all(&again).await), ids(events));
+    });
+}
+
+/// 5,000 commits in bulk, pushed 500 at a time.
+#[test]
+fn a_long_queue_costs_no_more_calls_a_push_than_a_short_one() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let database = MemoryDatabase::new();
+        let faults = Faults::new();
+        let store = over(Faulty::new(MemoryStorage::open(&database), faults.clone())).await;
+        bind(&store, &space, None).await.expect("binds");
+        let ids: Vec<_> = (0..5_000).map(|number| format!("c{number}")).collect();
+        let commits: Vec<_> = ids
+            .iter()
+            .map(|id| BulkCommit {
+                id,
+                content: Some(id),
+                events: &[("a", 1), ("b", 1)],
+            })
+            .collect();
+        for part in commits.chunks(1_000) {
+            ingested(&store, part).await;
+        }
+        assert_eq!((store.pending(), store.confirmed()), (5_000, Position(0)));
+
+        let before = faults.calls();
+        let mut exchanges = 0;
+        while let Some(body) = store.push_body(500, 1 << 20).await.expect("writes") {
+            let answer = space.push(&body.text).await.expect("judges");
+            let pulled = store_answers(&store, &[answer]).await.expect("stores");
+            assert!(!pulled.rebase && !pulled.progress.rebased);
+            exchanges += 1;
+        }
+
+        assert_eq!(exchanges, 10);
+        assert!(faults.calls() - before <= 2 * exchanges, "{}", faults.calls() - before);
+        assert_eq!((store.pending(), store.confirmed()), (0, Position(10_000)));
+        let again = over(MemoryStorage::open(&database)).await;
+        assert_eq!(read_all(&again).await.len(), 10_000);
+        assert_sound(&again).await;
+    });
 }

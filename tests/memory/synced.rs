@@ -5,15 +5,14 @@ use std::collections::HashSet;
 use everfold::commit::Mode;
 use everfold::position::Position;
 use everfold::store::{
-    BindOptions, Faults, Faulty, Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Settled, Settlements,
-    Storage, Store, StoreErrorKind, Table,
+    BindOptions, Foreign, LoadQuery, MemoryDatabase, MemoryStorage, Outcome, Settled, Settlements, Storage, Store,
+    StoreErrorKind, Table,
 };
 use everfold::stream::Version;
 use everfold::sync::Cursor;
 use serde_json::{Value, json};
 
 use crate::contract::all;
-use crate::contract::ingest::{BulkCommit, ingested};
 use crate::contract::log::{any, append, appended, commit, over, read_all, try_append_decided};
 use crate::history::assert_sound;
 use crate::space::{
@@ -22,23 +21,23 @@ use crate::space::{
 use crate::tally::{ByStream, assert_replayed};
 
 /// A device that is bound to the space.
-async fn device(space: &Space) -> (MemoryDatabase, Store<MemoryStorage>) {
+pub(crate) async fn device(space: &Space) -> (MemoryDatabase, Store<MemoryStorage>) {
     let database = MemoryDatabase::new();
     let store = over(MemoryStorage::open(&database)).await;
     bind(&store, space, None).await.expect("binds");
     (database, store)
 }
 
-async fn refusals<S: Storage>(store: &Store<S>) -> Vec<Value> {
+pub(crate) async fn refusals<S: Storage>(store: &Store<S>) -> Vec<Value> {
     let text = store.refusals().await.expect("lists");
     serde_json::from_str(&text).expect("is JSON")
 }
 
-async fn cursor_of<S: Storage>(store: &Store<S>) -> Option<Cursor> {
+pub(crate) async fn cursor_of<S: Storage>(store: &Store<S>) -> Option<Cursor> {
     store.sync_state().await.expect("reads").expect("is bound").cursor
 }
 
-fn put(stream: &'static str) -> Order {
+pub(crate) fn put(stream: &'static str) -> Order {
     Order::new("put", &[(stream, 1)], &[])
 }
 
@@ -46,11 +45,11 @@ fn add(stream: &'static str) -> Order {
     Order::new("add", &[(stream, 1)], &[])
 }
 
-fn take(stream: &'static str, amount: i64) -> Order {
+pub(crate) fn take(stream: &'static str, amount: i64) -> Order {
     Order::new("take", &[(stream, -amount)], &[])
 }
 
-async fn done<S: Storage>(store: &Store<S>, id: &str, order: &Order) {
+pub(crate) async fn done<S: Storage>(store: &Store<S>, id: &str, order: &Order) {
     assert_eq!(
         execute(store, id, order, Mode::Intent).await.expect("appends"),
         "appended"
@@ -419,37 +418,6 @@ fn assert_decided_but_plain(log: &[Value]) {
 }
 
 #[test]
-fn a_journal_stays_short_while_much_is_pending() {
-    pollster::block_on(async {
-        let space = Space::new().await;
-        let (database, store) = device(&space).await;
-        for number in 0..3_000 {
-            appended(&store, &[any(&format!("c{number}"), "a")]).await;
-        }
-        let events = read_all(&store).await;
-        let journal = all(&MemoryStorage::open(&database), Table::Journal).await;
-        assert!(journal.len() <= 751, "{}", journal.len());
-
-        let again = over(MemoryStorage::open(&database)).await;
-        assert_eq!(again.pending(), 3_000);
-        assert_eq!(read_all(&again).await, events);
-        again.lead().await.expect("leads");
-        sync(&again, &space, 500).await.expect("syncs");
-
-        assert_eq!(again.pending(), 0);
-        assert_eq!(space.log().await.len(), 3_000);
-        assert_sound(&again).await;
-        let ids = |events: Vec<crate::contract::log::Seen>| -> Vec<_> {
-            events
-                .into_iter()
-                .map(|event| (event.position, event.version, event.commit))
-                .collect()
-        };
-        assert_eq!(ids(read_all(&again).await), ids(events));
-    });
-}
-
-#[test]
 fn another_tab_appends_pending_commits_as_soon_as_one_has_bound_the_store() {
     pollster::block_on(async {
         let space = Space::new().await;
@@ -490,47 +458,6 @@ fn a_tab_that_led_before_another_one_stores_nothing_of_what_it_hears() {
         assert_eq!(all(&MemoryStorage::open(&database), Table::Journal).await, before);
         store_answers(&other, &[page]).await.expect("stores");
         assert_eq!(other.confirmed(), Position(1));
-    });
-}
-
-/// 5,000 commits in bulk, pushed 500 at a time.
-#[test]
-fn a_long_queue_costs_no_more_calls_a_push_than_a_short_one() {
-    pollster::block_on(async {
-        let space = Space::new().await;
-        let database = MemoryDatabase::new();
-        let faults = Faults::new();
-        let store = over(Faulty::new(MemoryStorage::open(&database), faults.clone())).await;
-        bind(&store, &space, None).await.expect("binds");
-        let ids: Vec<_> = (0..5_000).map(|number| format!("c{number}")).collect();
-        let commits: Vec<_> = ids
-            .iter()
-            .map(|id| BulkCommit {
-                id,
-                content: Some(id),
-                events: &[("a", 1), ("b", 1)],
-            })
-            .collect();
-        for part in commits.chunks(1_000) {
-            ingested(&store, part).await;
-        }
-        assert_eq!((store.pending(), store.confirmed()), (5_000, Position(0)));
-
-        let before = faults.calls();
-        let mut exchanges = 0;
-        while let Some(body) = store.push_body(500, 1 << 20).await.expect("writes") {
-            let answer = space.push(&body.text).await.expect("judges");
-            let pulled = store_answers(&store, &[answer]).await.expect("stores");
-            assert!(!pulled.rebase && !pulled.progress.rebased);
-            exchanges += 1;
-        }
-
-        assert_eq!(exchanges, 10);
-        assert!(faults.calls() - before <= 2 * exchanges, "{}", faults.calls() - before);
-        assert_eq!((store.pending(), store.confirmed()), (0, Position(10_000)));
-        let again = over(MemoryStorage::open(&database)).await;
-        assert_eq!(read_all(&again).await.len(), 10_000);
-        assert_sound(&again).await;
     });
 }
 
@@ -586,74 +513,6 @@ fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_
         let events = read_all(&store).await;
         assert_replayed::<ByStream, _>(&store, &database, &events).await;
     });
-}
-
-#[test]
-fn what_is_imported_is_pending_and_what_is_exported_has_it() {
-    pollster::block_on(async {
-        let space = Space::new().await;
-        let plain = over(MemoryStorage::open(&MemoryDatabase::new())).await;
-        appended(&plain, &[any("c1", "a"), any("c2", "b")]).await;
-        let (_, store) = device(&space).await;
-        done(&store, "own", &put("a")).await;
-
-        let imported = store.import(&export(&plain).await, true).await.expect("imports");
-
-        assert_eq!((imported.added.commits, imported.position), (2, Position(3)));
-        assert_eq!((store.pending(), store.confirmed()), (3, Position(0)));
-        let again = store.import(&export(&plain).await, true).await.expect("imports");
-        assert_eq!(again.added.commits, 0);
-        sync(&store, &space, 10).await.expect("syncs");
-        assert_eq!(space.log().await.len(), 3);
-        done(&store, "pending", &put("a")).await;
-        done(&store, "refused", &take("d", 0)).await;
-        space.foreign("f1", &[("d", -1)]).await;
-        sync(&store, &space, 10).await.expect("syncs");
-        assert_eq!(refusals(&store).await.len(), 1);
-        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
-        copy.import(&export(&store).await, false).await.expect("imports");
-        assert_eq!(read_all(&copy).await, read_all(&store).await);
-        assert_eq!(refusals(&copy).await, refusals(&store).await);
-    });
-}
-
-#[test]
-fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
-    pollster::block_on(async {
-        let space = Space::new().await;
-        let (_, store) = device(&space).await;
-        done(&store, "sealed", &put("a")).await;
-        sync(&store, &space, 10).await.expect("syncs");
-        store.seal().await.expect("seals");
-        done(&store, "pending", &put("b")).await;
-
-        let mut file = store.export_part(0).await.expect("exports").expect("begins");
-        file.extend(store.export_part(1).await.expect("exports").expect("is a segment"));
-        space.foreign("f1", &[("c", 1), ("d", 1)]).await;
-        let page = space.pull(cursor_of(&store).await.as_ref(), 10).await.expect("reads");
-        store_answers(&store, &[page]).await.expect("stores");
-        store.seal().await.expect("seals");
-        let mut part = 2;
-        while let Some(bytes) = store.export_part(part).await.expect("exports") {
-            file.extend(bytes);
-            part += 1;
-        }
-
-        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
-        copy.import(&file, false).await.expect("imports");
-        assert!(copy.find_commit("pending").await.expect("finds").is_some());
-    });
-}
-
-async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
-    let mut file = Vec::new();
-    for part in 0.. {
-        match store.export_part(part).await.expect("exports") {
-            Some(bytes) => file.extend(bytes),
-            None => break,
-        }
-    }
-    file
 }
 
 #[test]

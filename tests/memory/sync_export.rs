@@ -1,0 +1,76 @@
+//! Taking a log elsewhere while some of it is pending.
+
+use everfold::position::Position;
+use everfold::store::{MemoryDatabase, MemoryStorage, Storage, Store};
+
+use crate::contract::log::{any, appended, over, read_all};
+use crate::space::{Space, store_answers, sync};
+use crate::synced::{cursor_of, device, done, put, refusals, take};
+
+#[test]
+fn what_is_imported_is_pending_and_what_is_exported_has_it() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let plain = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        appended(&plain, &[any("c1", "a"), any("c2", "b")]).await;
+        let (_, store) = device(&space).await;
+        done(&store, "own", &put("a")).await;
+
+        let imported = store.import(&export(&plain).await, true).await.expect("imports");
+
+        assert_eq!((imported.added.commits, imported.position), (2, Position(3)));
+        assert_eq!((store.pending(), store.confirmed()), (3, Position(0)));
+        let again = store.import(&export(&plain).await, true).await.expect("imports");
+        assert_eq!(again.added.commits, 0);
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!(space.log().await.len(), 3);
+        done(&store, "pending", &put("a")).await;
+        done(&store, "refused", &take("d", 0)).await;
+        space.foreign("f1", &[("d", -1)]).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!(refusals(&store).await.len(), 1);
+        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        copy.import(&export(&store).await, false).await.expect("imports");
+        assert_eq!(read_all(&copy).await, read_all(&store).await);
+        assert_eq!(refusals(&copy).await, refusals(&store).await);
+    });
+}
+
+#[test]
+fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (_, store) = device(&space).await;
+        done(&store, "sealed", &put("a")).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        store.seal().await.expect("seals");
+        done(&store, "pending", &put("b")).await;
+
+        let mut file = store.export_part(0).await.expect("exports").expect("begins");
+        file.extend(store.export_part(1).await.expect("exports").expect("is a segment"));
+        space.foreign("f1", &[("c", 1), ("d", 1)]).await;
+        let page = space.pull(cursor_of(&store).await.as_ref(), 10).await.expect("reads");
+        store_answers(&store, &[page]).await.expect("stores");
+        store.seal().await.expect("seals");
+        let mut part = 2;
+        while let Some(bytes) = store.export_part(part).await.expect("exports") {
+            file.extend(bytes);
+            part += 1;
+        }
+
+        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        copy.import(&file, false).await.expect("imports");
+        assert!(copy.find_commit("pending").await.expect("finds").is_some());
+    });
+}
+
+async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
+    let mut file = Vec::new();
+    for part in 0.. {
+        match store.export_part(part).await.expect("exports") {
+            Some(bytes) => file.extend(bytes),
+            None => break,
+        }
+    }
+    file
+}
