@@ -57,7 +57,7 @@ export function overlayOn(projection: AnyProjection, base: BaseRows): Overlay {
       for (const { key, row } of rows) {
         known.set(key, { key, row, stored: undefined });
       }
-      above.changed();
+      above.changed(rows.map(({ key }) => key));
     },
     advanced() {
       isBelow = new Map();

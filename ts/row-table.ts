@@ -55,8 +55,16 @@ export function projectionState(connection: Connection, { name, version }: AnyPr
   return connection.ask<CoreProjection>((core) => core.projection(name, version));
 }
 
-/** Rows kept in memory. `rows` may be folded into directly: readers get copies. */
-export function memoryRows(projection: AnyProjection): RowReader & { readonly known: KnownRows; changed(): void } {
+/** Rows in memory. */
+interface MemoryRows extends RowReader {
+  /** May be folded into directly: readers get copies. */
+  readonly known: KnownRows;
+  /** Rows have changed: those of these keys, or any. */
+  changed(keys?: readonly string[]): void;
+}
+
+/** Rows kept in memory. */
+export function memoryRows(projection: AnyProjection): MemoryRows {
   const known: KnownRows = new Map();
   const orders = new Map<number, readonly Ordered[]>();
 
@@ -64,24 +72,36 @@ export function memoryRows(projection: AnyProjection): RowReader & { readonly kn
   function ordered(index: number): readonly Ordered[] {
     let order = orders.get(index);
     if (order === undefined) {
-      const entries: Ordered[] = [];
-      for (const { key, row } of known.values()) {
-        if (row !== undefined) {
-          const value = index < 0 ? key : (indexValues(projection, row)[index] ?? null);
-          if (value !== null) {
-            entries.push({ value, key });
-          }
-        }
-      }
-      order = entries.sort(compareOrdered);
+      order = entries(index, known.keys()).sort(compareOrdered);
       orders.set(index, order);
     }
     return order;
   }
 
+  function entries(index: number, keys: Iterable<string>): Ordered[] {
+    const found: Ordered[] = [];
+    for (const key of keys) {
+      const row = known.get(key)?.row;
+      const value = row === undefined ? null : index < 0 ? key : (indexValues(projection, row)[index] ?? null);
+      if (value !== null) {
+        found.push({ value, key });
+      }
+    }
+    return found;
+  }
+
+  /** To sort what is in order but for its end takes as long as to go through it. */
+  function reorder(keys: readonly string[]): void {
+    const moved = new Set(keys);
+    for (const [index, order] of orders) {
+      const kept = order.filter(({ key }) => !moved.has(key));
+      orders.set(index, [...kept, ...entries(index, moved).sort(compareOrdered)].sort(compareOrdered));
+    }
+  }
+
   return {
     known,
-    changed: () => orders.clear(),
+    changed: (keys) => (keys === undefined ? orders.clear() : reorder(keys)),
     rows: async (keys) => keys.map((key) => structuredClone(known.get(key)?.row)),
     count: async () => ordered(-1).length,
     async list({ index = -1, after, reverse = false, limit = Number.POSITIVE_INFINITY, ...bounds }) {

@@ -122,6 +122,38 @@ test("many hidden rows do not hide what is behind them", async () => {
   expect(await overlay.count()).toBe(100);
 });
 
+test("a list after a change orders only what has changed", async () => {
+  let asked = 0;
+  const counting = defineProjection({
+    name: "counting",
+    version: 1,
+    key: () => null,
+    evolve: (row: Row | undefined) => row,
+    indexes: {
+      size(row) {
+        asked += 1;
+        return row.size;
+      },
+    },
+  });
+  const overlay = overlayOn(counting as never, stored(new Map()));
+  const keys = Array.from({ length: 1_000 }, (_, number) => String(number));
+  overlay.put(keys.map((each, size) => ({ key: each, row: { size } })));
+  await overlay.list({ index: 0, limit: 3 });
+  asked = 0;
+
+  overlay.put([
+    { key: "1", row: { size: 1.5 } },
+    { key: "7", row: undefined },
+    { key: "new", row: { size: 2.5 } },
+  ]);
+
+  const list = await overlay.list({ index: 0, limit: 9 });
+  expect(list?.map(([found]) => found)).toEqual(["0", "1", "2", "new", "3", "4", "5", "6", "8"]);
+  expect(await overlay.count()).toBe(1_000);
+  expect(asked).toBeLessThan(20);
+});
+
 test("rows that are gone are said to be", async () => {
   const gone = { rows: async () => null, list: async () => null, count: async () => null };
   const overlay = overlayOn(things as never, gone);
