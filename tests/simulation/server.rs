@@ -91,7 +91,7 @@ impl Server {
                     if push.commits.len() > self.push_commits {
                         return Err(Problem::new(ProblemKind::PayloadTooLarge, "too many commits"));
                     }
-                    let pushed = self.authority.push(SPACE, "somebody", &push, now, &NoCurses).await?;
+                    let pushed = self.authority.push(SPACE, "ann", &push, now, &NoCurses).await?;
                     Ok(pushed.text)
                 }
                 Ask::Pull(after) => {

@@ -78,7 +78,9 @@ test("a history of which a commit is refused stays, and goes on top once the app
   await again.pass(60_000);
 
   expect(again.store.sync.status()).toMatchObject({ state: "idle", pending: 0, hash: server.hash() });
-  expect(await again.store.refusals.list()).toMatchObject([{ kind: "refused", reason: { code: "write-forbidden", message: "no" } }]);
+  expect(await again.store.refusals.list()).toMatchObject([
+    { kind: "refused", reason: { code: "write-forbidden", message: "no" } },
+  ]);
   expect((await again.store.load(account, "a")).state.balance).toBe(0);
 });
 
