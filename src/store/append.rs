@@ -316,7 +316,6 @@ impl<S: Storage> Store<S> {
             self.blocks.forget(log.stored_cuts.clone());
             self.ahead.forget();
             self.sorted.take();
-            self.verified.take();
             self.projections.take();
         }
         *self.log.borrow_mut() = log;

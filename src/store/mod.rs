@@ -131,8 +131,8 @@ pub struct Store<S> {
     adopting: RefCell<Vec<confirmed::Place>>,
     /// Where an export under way is.
     export: Cell<Option<transfer::ExportProgress>>,
-    /// The last version of each stream that a verification under way has seen.
-    verified: RefCell<HashMap<String, Version>>,
+    /// In which life of the log a verification under way began, and the last version of each stream that it has seen.
+    verified: RefCell<(u64, HashMap<String, Version>)>,
 }
 
 impl<S> Store<S> {

@@ -71,7 +71,7 @@ impl<S: Storage> Store<S> {
             pushed: RefCell::default(),
             adopting: RefCell::default(),
             export: Cell::new(None),
-            verified: RefCell::new(HashMap::new()),
+            verified: RefCell::default(),
         })
     }
 

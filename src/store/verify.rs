@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::blocks::BlockId;
+use super::blocks::{BlockId, BlocksError};
 use super::storage::{Read, Storage, Table};
 use super::{Store, StoreError};
 use crate::log::block::{EventsReader, read_commits, unpack};
@@ -34,14 +34,23 @@ pub struct VerifyReport {
 
 impl<S: Storage> Store<S> {
     /// Checks the segment after `after` or, when there is none, the tail. Begin at 0 and go on with
-    /// `next`. Reads from storage, past every cache; damage is reported, and checking goes on.
+    /// `next`, which is 0 again if the log was cut meanwhile. Reads from storage, past every cache; damage is reported,
+    /// and checking goes on.
     pub async fn verify(&self, after: Position) -> Result<VerifyReport, StoreError> {
         self.ready().await?;
-        let heads = if after == Position(0) {
-            HashMap::new()
+        let life = self.blocks.life();
+        let (begun, heads) = if after == Position(0) {
+            (life, HashMap::new())
         } else {
             self.verified.take()
         };
+        let anew = VerifyReport {
+            next: Some(Position(0)),
+            problems: Vec::new(),
+        };
+        if begun != life {
+            return Ok(anew);
+        }
         let mut checker = Checker {
             heads,
             problems: Vec::new(),
@@ -61,7 +70,14 @@ impl<S: Storage> Store<S> {
             Some(segment) => {
                 let blocks = 0..=segment.commit_filter_block();
                 let reads = blocks.map(|number| Read::Get(Table::Blocks, BlockId::new(segment, number).key()));
-                let found = self.storage.read(reads.collect()).await?;
+                let found = match self.blocks.ask(&*self.storage, reads.collect()).await {
+                    Ok(found) => found,
+                    Err(BlocksError::Vanished) => {
+                        self.was_merged(segment).await?;
+                        return Ok(anew);
+                    }
+                    Err(BlocksError::Store(error)) => return Err(error),
+                };
                 if found.iter().all(Vec::is_empty) && self.was_merged(segment).await? {
                     Some(after)
                 } else {
@@ -77,7 +93,7 @@ impl<S: Storage> Store<S> {
                 }
             }
         };
-        self.verified.replace(checker.heads);
+        self.verified.replace((life, checker.heads));
         Ok(VerifyReport {
             next,
             problems: checker.problems,

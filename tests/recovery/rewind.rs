@@ -1,7 +1,7 @@
 //! The server is restored from a backup, and devices take their log back.
 
 use everfold::position::Position;
-use everfold::store::{LoadQuery, MemoryStorage, Recovery, RowWrite, Store, StoreErrorKind};
+use everfold::store::{LoadQuery, MemoryStorage, Problem, Recovery, RowWrite, Store, StoreErrorKind};
 use everfold::stream::Version;
 use everfold::sync::{Epoch, EpochChanged, Head};
 use pollster::block_on;
@@ -264,6 +264,50 @@ fn loaded(store: &Store<MemoryStorage>, stream: &str) -> Vec<String> {
     commits
         .map(|commit| commit[0].as_str().expect("is a text").to_owned())
         .collect()
+}
+
+/// What verifying finds; between two steps something may happen.
+fn verify(store: &Store<MemoryStorage>, between: impl Fn()) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut after = Some(Position(0));
+    while let Some(from) = after {
+        let step = block_on(store.verify(from)).expect("is read");
+        problems.extend(step.problems);
+        after = step.next;
+        between();
+    }
+    problems
+}
+
+#[test]
+fn verifying_begins_anew_when_the_log_was_cut_and_finds_nothing_wrong() {
+    let server = Server::new();
+    let ((database, store), (_, other)) = (device("a"), device("b"));
+    for id in ["1", "2", "3"] {
+        append(&other, id, &["s", "t"]);
+        sync(&other, &server, Recovery::Ask);
+        sync(&store, &server, Recovery::Ask);
+        assert!(block_on(store.seal()).expect("seals"));
+    }
+    let tabs = ["x", "y"].map(|replica| block_on(open(MemoryStorage::open(&database), replica)).expect("opens"));
+    let [sleeper, reader] = &tabs;
+    for tab in &tabs {
+        block_on(tab.catch_up()).expect("is read");
+    }
+    let first = block_on(reader.verify(Position(0))).expect("is read");
+    server.restore(1);
+    let (_, third) = device("c");
+    append(&third, "4", &["t"]);
+    append(&third, "5", &["t"]);
+    sync(&third, &server, Recovery::Ask);
+    sync(&store, &server, Recovery::Discard);
+    assert!(block_on(store.seal()).expect("seals"));
+
+    assert_eq!(verify(sleeper, || ()), []);
+    block_on(reader.catch_up()).expect("is read");
+    let next = block_on(reader.verify(first.next.expect("goes on"))).expect("is read");
+    assert_eq!((next.problems, next.next), (Vec::new(), Some(Position(0))));
+    assert_eq!(verify(reader, || block_on(async { drop(reader.catch_up().await) })), []);
 }
 
 /// A segment after a cut may be where another one was, and as long: a tab that had slept since read its blocks with what it
