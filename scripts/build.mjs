@@ -11,17 +11,19 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
+import { filesOf, joinGlue, jointModule, parts } from "./parts.mjs";
 import { setUp } from "./setup.mjs";
 import { renameInGlue, shortNames } from "./short-names.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
 
+const makers = ["scripts/build.mjs", "scripts/parts.mjs", "scripts/short-names.mjs"];
 const glue = join(root, "pkg");
 const dist = join(root, "dist");
 
 /** Builds what is not up to date. */
 export async function build({ force = false } = {}) {
   await setUp();
-  const engine = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/build.mjs", "scripts/short-names.mjs"]);
+  const engine = fingerprint(["Cargo.toml", "Cargo.lock", "src", ...makers]);
   if (force || readStamp(glue) !== engine) {
     rmSync(glue, { recursive: true, force: true });
     await step("engine (cargo, wasm-bindgen, wasm-opt)", buildEngine);
@@ -63,21 +65,42 @@ async function buildModule(pkg) {
 // `lto` works only when the cdylib is the one crate type, which is why this is not `wasm-pack build`.
 async function buildEngine() {
   const env = wasmEnvironment();
+  const binaryen = (tool) => join(root, "node_modules", ".bin", tool);
   await run(
     "cargo",
-    ["rustc", "--lib", "--crate-type", "cdylib", "--release", "--features", "bindings", "--target", target],
+    [
+      ...["rustc", "--lib", "--crate-type", "cdylib", "--release", "--features", "parts", "--target", target],
+      ...["--", "-C", "link-arg=--emit-relocs"],
+    ],
     { env: { ...env, CARGO_ENCODED_RUSTFLAGS: withoutMachinePaths(env).join("\x1f") } },
   );
   const built = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), target, "release", "everfold.wasm");
-  // The file's URL is written by hand, once, in ts/wasm.ts, where bundlers find it.
+  const cut = join(glue, "cut");
+  await run("wasm-split-cli", ["--target", "web", built, cut], { env, quiet: true });
+  const { files, shared } = filesOf(cut);
+  // The file's URL is written by hand, once, in ts/wasm-file.ts, where bundlers find it.
   await run(
     "wasm-bindgen",
-    [built, "--target", "web", "--omit-default-module-path", resettable, "--out-dir", glue, "--out-name", "everfold"],
+    [
+      ...[join(cut, "main.wasm"), "--target", "web", "--omit-default-module-path", resettable],
+      // The table of functions is exported, for the parts.
+      ...["--keep-lld-exports", "--out-dir", glue, "--out-name", "everfold"],
+    ],
     { env },
   );
   const bound = join(glue, "everfold_bg.wasm");
-  const names = ask(join(root, "node_modules", ".bin", "wasm-opt"), [bound, ...forSize, shortNames, "-o", bound]);
+  // What parts share is too little for a file of its own.
+  await run(binaryen("wasm-merge"), [
+    ...[bound, jointModule, ...shared.flatMap((file, number) => [file, `shared${number}`])],
+    ...["--skip-export-conflicts", ...features, "-o", bound],
+  ]);
+  joinGlue(join(glue, "everfold.js"));
+  const names = ask(binaryen("wasm-opt"), [bound, ...forSize, shortNames, "-o", bound]);
   renameInGlue(join(glue, "everfold.js"), names);
+  for (const [part, file] of files) {
+    await run(binaryen("wasm-opt"), [file, ...forSize, "-o", join(glue, `everfold-${part}.wasm`)], { quiet: true });
+  }
+  rmSync(cut, { recursive: true });
 }
 
 // Panics name their source file: without this, where it lies on the machine that built it.
@@ -95,11 +118,7 @@ const resettable = "--experimental-reset-state-function";
 
 // The features are those that rustc's wasm32 target has on by default, all older than the browsers we support. The first
 // KiB of memory is the last of the stack, so no pointer that is computed with an offset begins there.
-const forSpeed = [
-  "-O3",
-  "--low-memory-unused",
-  "--strip-producers",
-  "--strip-target-features",
+const features = [
   "--enable-bulk-memory",
   "--enable-mutable-globals",
   "--enable-nontrapping-float-to-int",
@@ -107,6 +126,8 @@ const forSpeed = [
   "--enable-multivalue",
   "--enable-sign-ext",
 ];
+
+const forSpeed = ["-O3", "--low-memory-unused", "--strip-producers", "--strip-target-features", ...features];
 
 // Control flow that is built anew, after rustc's own, compresses better. Bodies copied into their one caller compress worse
 // than calls. Functions ordered by name have like beside like.
@@ -144,6 +165,9 @@ async function buildApi() {
     minifySyntax: true,
   });
   cpSync(join(glue, "everfold_bg.wasm"), join(dist, "everfold.wasm"));
+  for (const part of parts) {
+    cpSync(join(glue, `everfold-${part}.wasm`), join(dist, `everfold-${part}.wasm`));
+  }
   await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "tsconfig.build.json"]);
 }
 

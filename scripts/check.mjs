@@ -21,7 +21,7 @@ const parts = {
       "cargo",
       [
         ...["clippy", "--workspace", "--exclude", "everfold-server", "--all-targets"],
-        ...["--features", "everfold/bindings"],
+        ...["--features", "everfold/parts"],
         ...["--target", target, "--quiet", "--", "-D", "warnings"],
       ],
       {

@@ -82,7 +82,7 @@ async function simulation(words, slow) {
 async function ts(words) {
   await build();
   await buildExample();
-  await run(bin("vitest"), ["run", "--dir", "tests/ts", "--passWithNoTests", ...words]);
+  await run(bin("vitest"), ["run", "--dir", "tests/ts", "--testTimeout", "30000", "--passWithNoTests", ...words]);
 }
 
 async function types() {

@@ -31,6 +31,7 @@ const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
 const toolFolder = process.env.EVERFOLD_TOOLS ?? join(cargoHome, "everfold");
 
 const wasmPackVersion = "0.15.1";
+const wasmSplitVersion = "0.2.3";
 
 /** The environment for wasm builds: the right toolchain, and wasm-bindgen and wasm-pack on PATH. */
 export function wasmEnvironment() {
@@ -57,13 +58,18 @@ export async function setUpWasmTarget() {
 }
 
 export async function setUpWasmTools() {
-  for (const { crate, version, prefix, program, locked } of tools()) {
+  for (const { crate, version, prefix, program, locked, features } of tools()) {
     if (!isProgram(join(prefix, "bin", program))) {
       await step(`${crate} ${version} (built once, one to three minutes)`, () =>
-        run("cargo", ["install", crate, "--version", version, "--root", prefix, ...(locked ? ["--locked"] : [])], {
-          quiet: true,
-          cwd: tmpdir(),
-        }),
+        run(
+          "cargo",
+          [
+            ...["install", crate, "--version", version, "--root", prefix],
+            ...(locked ? ["--locked"] : []),
+            ...(features === undefined ? [] : ["--features", features]),
+          ],
+          { quiet: true, cwd: tmpdir() },
+        ),
       );
     }
   }
@@ -75,6 +81,10 @@ function tools() {
   return [
     { crate: "wasm-bindgen-cli", version: bindgen, program: "wasm-bindgen-test-runner", locked: false },
     { crate: "wasm-pack", version: wasmPackVersion, program: "wasm-pack", locked: true },
+    {
+      ...{ crate: "wasm_split_cli_support", version: wasmSplitVersion, program: "wasm-split-cli", locked: true },
+      features: "build-binary",
+    },
   ].map((tool) => ({ ...tool, prefix: join(toolFolder, `${tool.crate}-${tool.version}`) }));
 }
 

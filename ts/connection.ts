@@ -9,6 +9,7 @@
 import type { Core, CoreOptions, CoreState } from "./core.js";
 import type { Environment } from "./environment.js";
 import { EverfoldError, errorFromCore } from "./errors.js";
+import { withPartFailure } from "./parts.js";
 import type { WasmRuntime, WasmSource } from "./wasm.js";
 
 export interface ConnectionOptions {
@@ -58,7 +59,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 
   function asError(thrown: unknown): EverfoldError {
     runtime.noteThrown(thrown);
-    return errorFromCore(thrown);
+    return withPartFailure(errorFromCore(thrown));
   }
 
   try {

@@ -510,8 +510,8 @@ export interface Core {
   ): Promise<string>;
   /** `CoreQuery` in. */
   read(query: string): Promise<CorePage>;
-  /** The first ids of all parts but the first, when the streams with a prefix are divided: `string[]`. At once. */
-  streamBounds(prefix: string, count: number): string;
+  /** The first ids of all parts but the first, when the streams with a prefix are divided: `string[]`. */
+  streamBounds(prefix: string, count: number): Promise<string>;
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */
   streams(prefix: string, after: string, limit: number): Promise<string>;
   /**
@@ -609,8 +609,8 @@ export interface Core {
    */
   importAll(bytes: Uint8Array, merge: boolean): Promise<string>;
 
-  /** What sync does next: a `SyncInput` in, `SyncOutput[]` out, at once. */
-  replica(input: string, now: number, random: number): string;
+  /** What sync does next: a `SyncInput` in, `SyncOutput[]` out. */
+  replica(input: string, now: number, random: number): Promise<string>;
 
   /** Fails the `call`-th storage call from now with `error` ("quota", "unknown", "closed", "aborted", "blocked"), for `everfold/testing`. */
   failStorage(call: number, error: string): void;

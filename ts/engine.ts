@@ -24,12 +24,12 @@ import { watchQuota } from "./quota.js";
 import { keepSnapshots, type SnapshotKeeper } from "./snapshots.js";
 import { keepStates, type States } from "./states.js";
 import { aggregateNameOf } from "./stream-id.js";
-import { driveSync, type SyncDriver } from "./sync/driver.js";
+import type { SyncDriver } from "./sync/driver.js";
 import type { CheckedSync } from "./sync/options.js";
 import { newSalt } from "./sync/salt.js";
 import { followTabs } from "./tabs.js";
 import type { AnyStore, RebuildStart, StorageOptions } from "./types.js";
-import type { WasmRuntime, WasmSource } from "./wasm.js";
+import { notLoaded, type WasmRuntime, type WasmSource } from "./wasm.js";
 
 export interface Engine {
   readonly name: string;
@@ -126,6 +126,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     }
   };
 
+  // A store that keeps to itself never loads it.
+  const driver = options.sync && (await loadDriver());
   const connection = await connect({
     core: { name, storage, durability, replicaId: environment.newId(), now: environment.now() },
     runtime,
@@ -243,8 +245,16 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const stopFollowing = followTabs(engine);
   const stopWatchingQuota = watchQuota(engine);
   const stopCompacting = compactWhenIdle(engine);
-  const sync = options.sync && driveSync(engine, options.sync);
+  const sync = options.sync && driver?.driveSync(engine, options.sync);
   return Object.assign(engine, { sync });
+}
+
+async function loadDriver() {
+  try {
+    return await import("./sync/driver.js");
+  } catch (cause) {
+    throw notLoaded(cause);
+  }
 }
 
 /** From here on what is committed waits for the server: also before anybody has reached it. */

@@ -112,4 +112,6 @@ export type {
   VerifyReport,
   View,
   ViewOf,
+  WasmFile,
+  WasmFiles,
 } from "./types.js";

@@ -16,7 +16,6 @@ import { checkId } from "./stream-id.js";
 import { type CheckedSync, checkSync, isSameSync } from "./sync/options.js";
 import type { StorageOptions, Store, StoreOptions } from "./types.js";
 import { loadModule, publishedRuntime, type WasmRuntime } from "./wasm.js";
-import { wasmFile } from "./wasm-file.js";
 
 /** An engine with the handles on it. */
 interface Opened {
@@ -58,9 +57,7 @@ export async function openStoreIn<
   const checked = checkStorage(options);
   const { name } = checked;
   const runtime = engine && (await loadModule(engine));
-  // The glue of a module knows its file by itself.
-  const source = () => wasm ?? (runtime === undefined ? wasmFile() : undefined);
-  const opened = await engineFor({ ...checked, wasm: source, environment }, runtime);
+  const opened = await engineFor({ ...checked, wasm: () => wasm, environment }, runtime);
   const release = async () => {
     opened.handles -= 1;
     if (opened.handles === 0) {
@@ -74,6 +71,9 @@ export async function openStoreIn<
     throw error;
   }
 }
+
+/** The engine knows its own files. */
+const byItself = () => undefined;
 
 /**
  * Deletes a store with everything in it; other tabs' handles on it are closed. A store that is not
@@ -101,7 +101,7 @@ export async function deleteStore(
     await shut(name, opened).catch(() => undefined);
   }
   try {
-    await (await runtime.load(wasmFile)).Core.deleteStore(name, storage);
+    await (await runtime.load(byItself)).Core.deleteStore(name, storage);
   } catch (thrown) {
     runtime.noteThrown(thrown);
     throw errorFromCore(thrown);
@@ -114,7 +114,7 @@ async function pendingIn(name: string, opened: Opened | undefined, runtime: Wasm
     if (opened !== undefined) {
       return (await opened.engine).log.pending();
     }
-    const core = await (await runtime.load(wasmFile)).Core.open({
+    const core = await (await runtime.load(byItself)).Core.open({
       ...{ name, storage: "indexeddb", durability: "relaxed" },
       ...{ replicaId: realEnvironment.newId(), now: realEnvironment.now() },
     });
@@ -192,7 +192,7 @@ function shut(name: string, opened: Opened): Promise<void> {
       await (await opened.engine).close();
       // What an engine that is dead had in memory is gone.
       if (opened.storage === "memory" && !opened.runtime.isDead()) {
-        await (await opened.runtime.load(wasmFile)).Core.deleteStore(name, "memory");
+        await (await opened.runtime.load(byItself)).Core.deleteStore(name, "memory");
       }
     } finally {
       if (openedByName.get(name) === opened) {

@@ -5,7 +5,15 @@
  * three lists of `Store<As, Ds, Ps>`, so that using a definition that is not registered does not compile.
  */
 export type { ExpectedVersion, IndexValue } from "./core.js";
-export type { Abortable, EngineModule, Problem, StorageOptions, StoreOptions } from "./types/opening.js";
+export type {
+  Abortable,
+  EngineModule,
+  Problem,
+  StorageOptions,
+  StoreOptions,
+  WasmFile,
+  WasmFiles,
+} from "./types/opening.js";
 export type {
   Clock,
   CommitNotice,

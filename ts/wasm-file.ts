@@ -1,10 +1,15 @@
 /**
- * Where the wasm file is: beside this module. Bundlers look for this very form of a URL, so it is written once.
+ * Where the wasm files are: beside this module. Bundlers look for this very form of a URL, so each is written once.
  */
+import type { WasmFiles } from "./types.js";
 
-/** The file's URL; in Node its bytes, because Node's fetch does not read files. */
-export function wasmFile(): URL | Uint8Array {
-  const url = new URL("./everfold.wasm", import.meta.url);
+/** The URL of a file; in Node its bytes, because Node's fetch does not read files. */
+export function wasmFile(name: keyof WasmFiles): URL | Uint8Array<ArrayBuffer> {
+  const url = {
+    core: () => new URL("./everfold.wasm", import.meta.url),
+    sync: () => new URL("./everfold-sync.wasm", import.meta.url),
+    tools: () => new URL("./everfold-tools.wasm", import.meta.url),
+  }[name]();
   if (url.protocol === "file:") {
     const files = (globalThis as NodeGlobal).process?.getBuiltinModule?.("node:fs");
     if (files !== undefined) {
@@ -16,6 +21,6 @@ export function wasmFile(): URL | Uint8Array {
 
 interface NodeGlobal {
   readonly process?: {
-    getBuiltinModule?(name: "node:fs"): { readFileSync(url: URL): Uint8Array } | undefined;
+    getBuiltinModule?(name: "node:fs"): { readFileSync(url: URL): Uint8Array<ArrayBuffer> } | undefined;
   };
 }

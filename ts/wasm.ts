@@ -9,12 +9,14 @@
  *
  * The only file that knows the generated glue.
  */
-import init, { __wbg_reset_state, Core } from "../pkg/everfold.js";
+import init, { __wbg_reset_state, Core, partImports } from "../pkg/everfold.js";
 import type { CoreModule } from "./core.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
-import type { EngineModule, StorageOptions } from "./types.js";
+import { hostParts, type PartImports } from "./parts.js";
+import type { EngineModule, StorageOptions, WasmFile, WasmFiles } from "./types.js";
+import { wasmFile } from "./wasm-file.js";
 
-/** Where the wasm comes from; undefined: from where the glue of a module of the app's own knows it to be. */
+/** Where the wasm comes from; undefined: from where this package, or the glue of a module of the app's own, knows it to be. */
 export type WasmSource = StorageOptions["wasm"];
 
 const trapsAllowed = 3;
@@ -35,7 +37,10 @@ export interface WasmRuntime {
 }
 
 /** The engine of this package. */
-export const publishedRuntime = runtimeOf({ default: init, Core, __wbg_reset_state } as unknown as CoreModule);
+export const publishedRuntime = runtimeOf(
+  { default: init, Core, __wbg_reset_state } as unknown as CoreModule,
+  wasmFile,
+);
 
 const runtimes = new WeakMap<object, WasmRuntime>();
 
@@ -59,7 +64,8 @@ export async function loadModule(load: () => Promise<EngineModule>): Promise<Was
   return runtime;
 }
 
-function runtimeOf(module: CoreModule): WasmRuntime {
+/** With the place of its files, if it has parts. */
+function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFile): WasmRuntime {
   const watchers = new Set<(error: EverfoldError) => void>();
   const trapTimes: number[] = [];
   let loading: Promise<void> | undefined;
@@ -69,9 +75,16 @@ function runtimeOf(module: CoreModule): WasmRuntime {
 
   async function instantiate(source: WasmSource): Promise<void> {
     try {
-      await module.default(source && { module_or_path: source });
+      const core = coreFile(source) ?? place?.("core");
+      await module.default(core && { module_or_path: core });
     } catch (cause) {
       throw notLoaded(cause);
+    }
+    if (place !== undefined) {
+      hostParts({
+        imports: partImports as () => PartImports,
+        source: (name) => (areFiles(source) ? source[name] : place(name)),
+      });
     }
     module.Core.onPanic(onTrap);
     // A trap that is no panic (memory used up) in a microtask or an IndexedDB handler reaches no caller.
@@ -152,7 +165,16 @@ function runtimeOf(module: CoreModule): WasmRuntime {
   };
 }
 
-function notLoaded(cause: unknown): EverfoldError<"wasm-failed"> {
+/** The first file of a source. */
+export function coreFile(source: WasmSource): WasmFile | undefined {
+  return areFiles(source) ? source.core : source;
+}
+
+function areFiles(source: WasmSource): source is WasmFiles {
+  return source !== undefined && "core" in source;
+}
+
+export function notLoaded(cause: unknown): EverfoldError<"wasm-failed"> {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new EverfoldError("wasm-failed", `the engine could not be loaded: ${reason}`, { reason }, { cause });
 }

@@ -11,7 +11,7 @@ import { foldsItself } from "./folds.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { projectionQuery } from "./row-fold.js";
-import { publishedRuntime } from "./wasm.js";
+import { coreFile, publishedRuntime } from "./wasm.js";
 import { wasmFile } from "./wasm-file.js";
 import type { FoldAnswers, FoldQuestion, FoldReply, FoldTask } from "./worker-messages.js";
 
@@ -40,7 +40,7 @@ export async function foldInWorkers(
   const { name, version } = projection;
   const inRust = foldsItself(projection);
   const query = projectionQuery(projection);
-  const bounds = await engine.connection.ask<string[]>(async (core) => core.streamBounds(query.prefix ?? "", workers));
+  const bounds = await engine.connection.ask<string[]>((core) => core.streamBounds(query.prefix ?? "", workers));
   const threads: Worker[] = [];
   const end = () => {
     for (const thread of threads) {
@@ -131,6 +131,7 @@ export async function foldInWorkers(
 
 async function sendable({ runtime, wasm }: Engine, inRust: boolean): Promise<FoldTask["wasm"]> {
   // Definitions in TypeScript are folded by the published engine, whatever the page has.
-  const source = await (inRust || runtime === publishedRuntime ? wasm() : wasmFile());
+  const given = inRust || runtime === publishedRuntime ? coreFile(wasm()) : undefined;
+  const source = await (given ?? (inRust ? undefined : wasmFile("core")));
   return source instanceof URL ? source.href : source instanceof Response ? source.url : source;
 }

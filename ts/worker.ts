@@ -79,7 +79,7 @@ async function begin(task: FoldTask, definitions: object) {
   const engine = await startEngine({
     ...{ name, durability, storage: "indexeddb", environment: realEnvironment },
     runtime,
-    wasm: () => wasm,
+    wasm: () => (typeof wasm === "string" ? new URL(wasm) : wasm),
   });
   const projection = inRust ? projectionInRust(task, runtime) : projectionAmong(Object.values(definitions), task);
   const aggregates = inRust ? [] : [...Object.values(definitions).filter(isAggregate), ...(projection.from ?? [])];

@@ -35,6 +35,9 @@ export const sqliteWasm = (bench) => join(bench, "node_modules/@sqlite.org/sqlit
 
 /** What everfold's bundled code looks for beside itself. */
 export const everfoldFiles = [
-  ...["everfold.wasm", "rebuild-worker.js"].map((name) => [name, join(root, "dist", name)]),
+  ...["everfold.wasm", "everfold-sync.wasm", "everfold-tools.wasm", "rebuild-worker.js"].map((name) => [
+    name,
+    join(root, "dist", name),
+  ]),
   ...["rust_module.js", "rust_module_bg.wasm"].map((name) => [name, join(root, "examples/rust-module/pkg", name)]),
 ];

@@ -3,57 +3,69 @@
 //! Its futures are boxed: one allocation a transaction, instead of a copy of the whole IndexedDB
 //! machinery in every function that waits for one. That is a third of the wasm.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::store::idb::IdbStorage;
-use crate::store::{Closed, Entry, Faulty, MemoryStorage, Read, Storage, StorageError, Write, Written};
+use crate::store::{Closed, Entry, Faults, Faulty, Read, Storage, StorageError, Write, Written};
 
-/// Memory or IndexedDB, either with faults on demand.
-#[derive(Debug)]
-pub(super) enum AnyStorage {
-    Memory(Faulty<MemoryStorage>),
-    IndexedDb(Faulty<IdbStorage>),
-}
+/// Any storage, with faults on demand.
+pub(super) struct AnyStorage(Box<dyn Boxed>);
 
 type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, StorageError>> + 'a>>;
 
-impl AnyStorage {
-    fn boxed_read(&self, reads: Vec<Read>) -> Waiting<'_, Vec<Vec<Entry>>> {
-        match self {
-            Self::Memory(storage) => Box::pin(storage.read(reads)),
-            Self::IndexedDb(storage) => Box::pin(storage.read(reads)),
-        }
+trait Boxed {
+    fn read(&self, reads: Vec<Read>) -> Waiting<'_, Vec<Vec<Entry>>>;
+    fn write(&self, write: Write) -> Waiting<'_, Written>;
+    fn close(&self);
+    fn closed(&self) -> Closed;
+}
+
+impl<S: Storage> Boxed for Faulty<S> {
+    fn read(&self, reads: Vec<Read>) -> Waiting<'_, Vec<Vec<Entry>>> {
+        Box::pin(Storage::read(self, reads))
     }
 
-    fn boxed_write(&self, write: Write) -> Waiting<'_, Written> {
-        match self {
-            Self::Memory(storage) => Box::pin(storage.write(write)),
-            Self::IndexedDb(storage) => Box::pin(storage.write(write)),
-        }
+    fn write(&self, write: Write) -> Waiting<'_, Written> {
+        Box::pin(Storage::write(self, write))
+    }
+
+    fn close(&self) {
+        Storage::close(self);
+    }
+
+    fn closed(&self) -> Closed {
+        Storage::closed(self)
+    }
+}
+
+impl AnyStorage {
+    pub(super) fn new(storage: impl Storage + 'static, faults: &Faults) -> Self {
+        Self(Box::new(Faulty::new(storage, faults.clone())))
+    }
+}
+
+// By hand: derived, it would bring all that can print what is in a storage.
+impl fmt::Debug for AnyStorage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("AnyStorage")
     }
 }
 
 impl Storage for AnyStorage {
     async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
-        self.boxed_read(reads).await
+        self.0.read(reads).await
     }
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
-        self.boxed_write(write).await
+        self.0.write(write).await
     }
 
     fn close(&self) {
-        match self {
-            Self::Memory(storage) => storage.close(),
-            Self::IndexedDb(storage) => storage.close(),
-        }
+        self.0.close();
     }
 
     fn closed(&self) -> Closed {
-        match self {
-            Self::Memory(storage) => storage.closed(),
-            Self::IndexedDb(storage) => storage.closed(),
-        }
+        self.0.closed()
     }
 }

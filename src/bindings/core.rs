@@ -3,29 +3,30 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::futures::future_to_promise;
-use js_sys::{Array, Float64Array, Function, JSON, Promise, Uint8Array};
+use js_sys::{Array, Float64Array, Function, JSON, Promise};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
+use super::memory_part::{delete_memory, memory_storage};
+use super::sync_part::{SyncCall, sync_part};
 use super::text;
-use crate::bulk::Bulk;
+use super::tool_part::{ToolCall, tool_part};
 use crate::commit::NewCommit;
-use crate::json::{self, FromJson, JsonReader};
+use crate::json::{FromJson, JsonReader};
 use crate::position::Position;
 use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
-    BindOptions, Clock, Closed, ClosedBy, Decision, Durability, Fault, Faults, Faulty, LoadQuery, Loaded,
-    MemoryDatabase, MemoryStorage, OnRefused, OpenOptions, Outcome, Page, Query, Recovery, RowQuery, RowWrite, Storage,
-    StorageError, Store, StoreError, When, check_export,
+    Clock, Closed, ClosedBy, Durability, Fault, Faults, LoadQuery, Loaded, OpenOptions, Outcome, Page, Query, RowQuery,
+    RowWrite, Storage, StorageError, Store, When,
 };
 use crate::stream::Version;
-use crate::sync::{Input, PushAnswer, Replica};
+use crate::sync::Replica;
 
 thread_local! {
     static ON_PANIC: RefCell<Option<Function>> = const { RefCell::new(None) };
@@ -71,7 +72,7 @@ pub struct Core {
     store: Rc<Store<AnyStorage>>,
     faults: Faults,
     closed: Closed,
-    replica: RefCell<Replica>,
+    replica: Rc<RefCell<Replica>>,
 }
 
 #[wasm_bindgen]
@@ -103,11 +104,9 @@ impl Core {
             let options: Options<'_> = parse(&options)?;
             let faults = Faults::new();
             let storage = if options.storage == "memory" {
-                let storage = MemoryStorage::open(&MemoryDatabase::named(&options.name));
-                AnyStorage::Memory(Faulty::new(storage, faults.clone()))
+                memory_storage(options.name.into_owned(), faults.clone()).await?
             } else {
-                let storage = IdbStorage::open(&options.name).await?;
-                AnyStorage::IndexedDb(Faulty::new(storage, faults.clone()))
+                AnyStorage::new(IdbStorage::open(&options.name).await?, &faults)
             };
             let closed = storage.closed();
             let durability = if options.durability == "relaxed" {
@@ -121,7 +120,7 @@ impl Core {
                 durability,
             };
             let store = Rc::new(Store::open(storage, options).await?);
-            let replica = RefCell::default();
+            let replica = Rc::default();
             Ok(Self {
                 store,
                 faults,
@@ -137,10 +136,9 @@ impl Core {
     pub fn delete_store(name: String, storage: String) -> Promise {
         promise(async move {
             if storage == "memory" {
-                MemoryDatabase::delete(&name);
-            } else {
-                delete_database(&name).await?;
+                return delete_memory(name).await;
             }
+            delete_database(&name).await?;
             Ok(JsValue::UNDEFINED)
         })
     }
@@ -190,16 +188,7 @@ impl Core {
 
     /// Writes commits of a bulk, from number `from` on.
     pub fn ingest(&self, bulk: String, from: u32, pass_over: bool) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let bulk = Bulk::parse(&bulk).map_err(|error| CoreError::argument(&error))?;
-            let on_refused = if pass_over {
-                OnRefused::PassOver
-            } else {
-                OnRefused::Stop
-            };
-            Ok(text::ingested(&store.ingest(&bulk, from as usize, on_refused).await?)?.into())
-        })
+        self.tool(ToolCall::Ingest { bulk, from, pass_over })
     }
 
     /// Reads what other tabs wrote.
@@ -217,8 +206,7 @@ impl Core {
 
     /// Merges one run of at least `run` small segments; false if there is none.
     pub fn compact(&self, run: u32) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.compact(run as usize).await?.into()) })
+        self.tool(ToolCall::Compact { run })
     }
 
     /// Loads a stream.
@@ -257,8 +245,7 @@ impl Core {
 
     /// Ids of streams.
     pub fn streams(&self, prefix: String, after: String, limit: u32) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::json(&store.streams(&prefix, &after, limit as usize).await?)?.into()) })
+        self.tool(ToolCall::Streams { prefix, after, limit })
     }
 
     /// What became of a commit; with `content`, whether it is the same one.
@@ -284,114 +271,68 @@ impl Core {
     /// `CoreSyncState`, or null.
     #[wasm_bindgen(js_name = syncState)]
     pub fn sync_state(&self) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(or_null(store.sync_state().await?.map(|state| state.to_json()))) })
+        self.sync(SyncCall::State)
     }
 
     /// Binds the store to a space.
     #[wasm_bindgen(js_name = bindSync)]
     pub fn bind_sync(&self, options: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let options: BindOptions = parse(&options)?;
-            Ok(or_null(store.bind(&options).await?.map(|state| state.to_json())))
-        })
+        self.sync(SyncCall::Bind(options))
     }
 
     /// Begins to lead.
     pub fn lead(&self) -> Promise {
-        let store = self.store();
-        promise(async move {
-            store.lead().await?;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.sync(SyncCall::Lead)
     }
 
     /// What to push.
     #[wasm_bindgen(js_name = pushBody)]
     pub fn push_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let body = store.push_body(max_commits as usize, max_bytes as usize).await?;
-            Ok(text::push_body(body))
-        })
+        self.sync(SyncCall::PushBody { max_commits, max_bytes })
     }
 
     /// Stores answers of the server.
     pub fn pulled(&self, texts: Vec<String>) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let answers = texts.iter().map(|text| json::parse(text));
-            let answers: Vec<PushAnswer<'_>> = answers
-                .collect::<Result<_, _>>()
-                .map_err(|error| StoreError::protocol(error.to_string()))?;
-            Ok(text::pulled(&store.pulled(&answers).await?)?.into())
-        })
+        self.sync(SyncCall::Pulled(texts))
     }
 
     /// The next step of a walk through what is pending.
     #[wasm_bindgen(js_name = rebaseNext)]
     pub fn rebase_next(&self, decision: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let decision = match &*decision {
-                "" => None,
-                decision => Some(parse::<Decision<'_>>(decision)?),
-            };
-            Ok(text::rebase_step(store.rebase_next(decision).await?)?.into())
-        })
+        self.sync(SyncCall::RebaseNext(decision))
     }
 
     /// The next part of a history that the space takes over.
     #[wasm_bindgen(js_name = adoptBody)]
     pub fn adopt_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let body = store.adopt_request(max_commits as usize, max_bytes as usize).await?;
-            Ok(text::push_body(body))
-        })
+        self.sync(SyncCall::AdoptBody { max_commits, max_bytes })
     }
 
     /// Stores how far that has come.
     pub fn adopted(&self, answer: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let answer = json::parse(&answer).map_err(|error| StoreError::protocol(error.to_string()))?;
-            Ok(or_null(store.adopted(&answer).await?.map(|state| state.to_json())))
-        })
+        self.sync(SyncCall::Adopted(answer))
     }
 
     /// Takes the log back after `epoch-changed`.
     pub fn recover(&self, problem: String, policy: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let changed = json::parse(&problem).map_err(|error| StoreError::protocol(error.to_string()))?;
-            let recovery = Recovery::named(&policy).unwrap_or_default();
-            Ok(text::progress(&store.recover(&changed, recovery).await?)?.into())
-        })
+        self.sync(SyncCall::Recover { problem, policy })
     }
 
     /// Offers an orphan to the server.
     #[wasm_bindgen(js_name = retryOrphan)]
     pub fn retry_orphan(&self, commit_id: String) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::progress(&store.retry_orphan(&commit_id).await?)?.into()) })
+        self.sync(SyncCall::RetryOrphan(commit_id))
     }
 
     /// The refusals that are not dismissed: `CoreRefusal[]`.
     pub fn refusals(&self) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.refusals().await?.into()) })
+        self.sync(SyncCall::Refusals)
     }
 
     /// Takes a refusal from the list.
     #[wasm_bindgen(js_name = dismissRefusal)]
     pub fn dismiss_refusal(&self, commit_id: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            store.dismiss_refusal(&commit_id).await?;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.sync(SyncCall::DismissRefusal(commit_id))
     }
 
     /// The app has been told of a refusal.
@@ -429,11 +370,7 @@ impl Core {
     /// Deletes every snapshot of a stream.
     #[wasm_bindgen(js_name = dropSnapshots)]
     pub fn drop_snapshots(&self, stream_id: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            store.drop_snapshots(&stream_id).await?;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.tool(ToolCall::DropSnapshots { stream_id })
     }
 
     /// Where a projection version stands.
@@ -464,11 +401,7 @@ impl Core {
     /// How many rows a generation has.
     #[wasm_bindgen(js_name = countRows)]
     pub fn count_rows(&self, generation: f64) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let count = store.count_rows(generation as u64).await?;
-            Ok(count.map_or(-1.0, |count| count as f64).into())
-        })
+        self.tool(ToolCall::CountRows { generation })
     }
 
     /// Writes rows with their checkpoint.
@@ -484,91 +417,78 @@ impl Core {
     /// Keeps rows of a rebuild packed.
     #[wasm_bindgen(js_name = stageRows)]
     pub fn stage_rows(&self, write: String, parts: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let write: RowWrite<'_> = parse(&write)?;
-            Ok(store.stage_rows(&write, &parts).await?.into())
-        })
+        self.tool(ToolCall::StageRows { write, parts })
     }
 
     /// Writes one staged part; true when none is left.
     #[wasm_bindgen(js_name = flushRows)]
     pub fn flush_rows(&self, name: String, version: u32, generation: f64) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.flush_rows(&name, version, generation as u64).await?.into()) })
+        self.tool(ToolCall::FlushRows {
+            name,
+            version,
+            generation,
+        })
     }
 
     /// Begins or resumes a rebuild.
     #[wasm_bindgen(js_name = beginRebuild)]
     pub fn begin_rebuild(&self, name: String, version: u32, resume: bool) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::json(&store.begin_rebuild(&name, version, resume).await?)?.into()) })
+        self.tool(ToolCall::BeginRebuild { name, version, resume })
     }
 
     /// Makes a rebuilt generation the live one.
     #[wasm_bindgen(js_name = switchGeneration)]
     pub fn switch_generation(&self, name: String, version: u32, generation: f64) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.switch_generation(&name, version, generation as u64).await?.into()) })
+        self.tool(ToolCall::SwitchGeneration {
+            name,
+            version,
+            generation,
+        })
     }
 
     /// Deletes rows of a generation.
     #[wasm_bindgen(js_name = dropGeneration)]
     pub fn drop_generation(&self, generation: f64, limit: u32) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.drop_generation(generation as u64, limit).await?.into()) })
+        self.tool(ToolCall::DropGeneration { generation, limit })
     }
 
     /// Numbers about the store.
     pub fn stats(&self) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::json(&store.stats().await?)?.into()) })
+        self.tool(ToolCall::Stats)
     }
 
     /// Checks one segment, or the tail.
     pub fn verify(&self, after_position: f64) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::json(&store.verify(Position(after_position as u64)).await?)?.into()) })
+        self.tool(ToolCall::Verify { after_position })
     }
 
     /// One part of an export.
     #[wasm_bindgen(js_name = exportPart)]
     pub fn export_part(&self, part: u32) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let bytes = store.export_part(u64::from(part)).await?;
-            Ok(bytes.map_or(JsValue::NULL, |bytes| Uint8Array::from(bytes.as_slice()).into()))
-        })
+        self.tool(ToolCall::ExportPart { part })
     }
 
     /// Checks an export file.
     #[wasm_bindgen(js_name = checkImport)]
     pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
-        promise(async move {
-            let content = check_export(&bytes)?;
-            Ok(text::json(&content)?.into())
-        })
+        self.tool(ToolCall::CheckImport { bytes })
     }
 
     /// Writes an export file into the store.
     #[wasm_bindgen(js_name = importAll)]
     pub fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(text::json(&store.import(&bytes, merge).await?)?.into()) })
+        self.tool(ToolCall::ImportAll { bytes, merge })
     }
 
     /// Where to divide streams into parts: `string[]`.
     #[wasm_bindgen(js_name = streamBounds)]
-    pub fn stream_bounds(&self, prefix: &str, count: u32) -> Result<String, JsValue> {
-        Ok(text::json(&self.store.stream_bounds(prefix, count as usize))?)
+    pub fn stream_bounds(&self, prefix: String, count: u32) -> Promise {
+        self.tool(ToolCall::StreamBounds { prefix, count })
     }
 
     /// What sync does next: `SyncOutput[]`, after a `SyncInput`.
-    pub fn replica(&self, input: &str, now: f64, random: f64) -> Result<String, JsValue> {
-        let input: Input<'_> = parse(input)?;
-        let mut replica = self.replica.borrow_mut();
-        replica.handle(input, now as i64, random);
-        Ok(replica.outputs())
+    pub fn replica(&self, input: String, now: f64, random: f64) -> Promise {
+        self.sync(SyncCall::Replica { input, now, random })
     }
 
     /// Fails a storage call to come.
@@ -615,6 +535,16 @@ impl Core {
         })
     }
 
+    fn sync(&self, call: SyncCall) -> Promise {
+        let (store, replica) = (self.store(), Rc::clone(&self.replica));
+        promise(sync_part(store, replica, call))
+    }
+
+    fn tool(&self, call: ToolCall) -> Promise {
+        let store = self.store();
+        promise(tool_part(store, call))
+    }
+
     pub(super) fn store(&self) -> Rc<Store<AnyStorage>> {
         Rc::clone(&self.store)
     }
@@ -635,18 +565,8 @@ fn promise(answer: impl Future<Output = Answer> + 'static) -> Promise {
 }
 
 /// The one place where a future becomes a promise: an `async fn` would bring its own copy of all that this takes.
-fn promise_of(answer: Pin<Box<dyn Future<Output = Answer>>>) -> Promise {
+fn promise_of(answer: Answering) -> Promise {
     future_to_promise(async move { Ok(answer.await?) })
-}
-
-type Answer = Result<JsValue, CoreError>;
-
-fn or_null(document: Option<String>) -> JsValue {
-    document.map_or_else(|| "null".into(), JsValue::from)
-}
-
-fn parse<'a, T: FromJson<'a>>(text: &'a str) -> Result<T, CoreError> {
-    json::parse(text).map_err(|error| CoreError::argument(&error))
 }
 
 /// `CoreLoaded`.

@@ -51,6 +51,18 @@ impl CoreError {
     }
 }
 
+/// A part of the engine could not be loaded.
+#[cfg(feature = "parts")]
+impl From<wasm_split_helpers::SplitLoaderError> for CoreError {
+    fn from(_: wasm_split_helpers::SplitLoaderError) -> Self {
+        Self {
+            code: "wasm-failed",
+            message: "a part of the engine could not be loaded".to_owned(),
+            details: None,
+        }
+    }
+}
+
 impl From<StorageError> for CoreError {
     fn from(error: StorageError) -> Self {
         let code = match error {

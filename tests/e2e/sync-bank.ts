@@ -47,7 +47,9 @@ export const test = base.extend<Fixtures, { site: string }>({
         target: "es2022",
         logLevel: "warning",
       });
-      copyFileSync(join(root, "dist", "everfold.wasm"), join(site, "everfold.wasm"));
+      for (const file of ["everfold.wasm", "everfold-sync.wasm", "everfold-tools.wasm"]) {
+        copyFileSync(join(root, "dist", file), join(site, file));
+      }
       writeFileSync(
         join(site, "index.html"),
         '<!doctype html><title>bank</title><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>',

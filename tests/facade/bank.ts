@@ -26,7 +26,7 @@ export const test = base.extend<object, { folder: string }>({
         target: "es2022",
         logLevel: "warning",
       });
-      for (const file of ["everfold.wasm", "rebuild-worker.js"]) {
+      for (const file of ["everfold.wasm", "everfold-sync.wasm", "everfold-tools.wasm", "rebuild-worker.js"]) {
         copyFileSync(join(root, "dist", file), join(folder, file));
       }
       for (const file of ["rust_module.js", "rust_module_bg.wasm"]) {

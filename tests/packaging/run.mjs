@@ -16,7 +16,8 @@ import { serve, strictPolicy } from "../../scripts/serve.mjs";
 import { setUp, setUpPackages } from "../../scripts/setup.mjs";
 
 const here = join(root, "tests", "packaging");
-const expected = "balance 100 at version 1, account.changed, refused";
+const wasmFiles = ["./everfold.wasm", "./everfold-sync.wasm", "./everfold-tools.wasm"];
+const expected = "balance 100 at version 1, account.changed, refused, 1 event";
 
 const projects = {
   lint: { run: lint },
@@ -32,7 +33,7 @@ const projects = {
 async function lint(tarball) {
   await run(join(here, "node_modules", ".bin", "publint"), ["run", tarball, "--strict"]);
   // Types of a wasm file are nobody's business, and CommonJS is not offered.
-  const words = [tarball, "--profile", "esm-only", "--exclude-entrypoints", "./everfold.wasm"];
+  const words = [tarball, "--profile", "esm-only", "--exclude-entrypoints", ...wasmFiles];
   await run(join(here, "node_modules", ".bin", "attw"), words);
   await refuseStrangers(tarball);
 }

@@ -1,7 +1,6 @@
 /**
  * Devices: stores that sync with one fake server, each with its own database in memory and its own network.
  */
-import { readFileSync } from "node:fs";
 import { afterEach } from "vitest";
 import type { AnyAggregate } from "../../ts/aggregate.js";
 import type { AnyDecision } from "../../ts/decision.js";
@@ -16,8 +15,8 @@ import type { FakeServer } from "./fake-server.js";
 import { account, balances, transfer } from "./ledger.js";
 import { all } from "./opened.js";
 import { type Browser, browser, type Tab } from "./outside.js";
+import { wasm } from "./wasm-files.js";
 
-const wasmSource = readFileSync("dist/everfold.wasm");
 const open: (() => Promise<void>)[] = [];
 let devices = 0;
 
@@ -69,7 +68,7 @@ export async function device<
     storage: "memory",
     durability: "strict",
     runtime: publishedRuntime,
-    wasm: () => wasmSource,
+    wasm: () => wasm,
     environment: tab,
     sync: options.sync === "off" ? undefined : sync,
   });

@@ -1,15 +1,13 @@
 /**
  * Test stores for these tests: the sources with the engine that was built.
  */
-import { readFileSync } from "node:fs";
 import { afterEach } from "vitest";
 import type { AnyAggregate } from "../../ts/aggregate.js";
 import type { AnyDecision } from "../../ts/decision.js";
 import type { AnyProjection } from "../../ts/projection.js";
 import { openTestStore, type TestStoreOptions } from "../../ts/testing.js";
+import { wasm } from "./wasm-files.js";
 
-// From the root, where the tests run: in happy-dom a module's URL is not a file's.
-const wasm = readFileSync("dist/everfold.wasm");
 const closings: (() => Promise<void>)[] = [];
 
 afterEach(async () => {

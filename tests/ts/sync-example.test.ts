@@ -5,6 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { openStore } from "../../ts/open.js";
 import { fakeServer } from "./fake-server.js";
 import { account, deposit } from "./ledger.js";
+import { wasm } from "./wasm-files.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -17,7 +18,6 @@ test("the example of sync runs, and its commit is confirmed", async () => {
   const { code } = await transform(`(async () => { ${example}\n return { store, changed }; })()`, { loader: "ts" });
   const server = fakeServer();
   vi.stubGlobal("fetch", server.fetch);
-  const wasm = readFileSync("dist/everfold.wasm");
 
   const run = new Function("openStore", "account", "deposit", "signIn", "wasm", `return ${code}`);
   const { store, changed } = await run(openStore, account, deposit, () => "token", wasm);
@@ -29,7 +29,6 @@ test("the example of sync runs, and its commit is confirmed", async () => {
 
 test("a store with pending work is not deleted unless it is said to", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
-  const wasm = readFileSync("dist/everfold.wasm");
   const { deleteStore } = await import("../../ts/open.js");
   const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
   const store = await openStore({ name: "kept", storage: "memory", wasm, aggregates: [account], sync, onProblem() {} });
@@ -43,7 +42,6 @@ test("a store with pending work is not deleted unless it is said to", async () =
 
 test("one name in a page is one space", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
-  const wasm = readFileSync("dist/everfold.wasm");
   const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
   const options = { name: "shared", storage: "memory", wasm, onProblem() {} } as const;
   const store = await openStore({ ...options, sync });

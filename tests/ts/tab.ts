@@ -2,7 +2,6 @@
  * Tabs: engines of their own on one database in memory, as if each were in a tab of its own. They
  * hear nothing of each other, which nothing correct depends on.
  */
-import { readFileSync } from "node:fs";
 import { afterEach } from "vitest";
 import type { AnyAggregate } from "../../ts/aggregate.js";
 import type { Core } from "../../ts/core.js";
@@ -14,8 +13,8 @@ import { storeHandle } from "../../ts/store.js";
 import { fakeClock, seededIds } from "../../ts/testing/clock.js";
 import type { Problem, Store } from "../../ts/types.js";
 import { publishedRuntime } from "../../ts/wasm.js";
+import { wasm } from "./wasm-files.js";
 
-const wasmSource = readFileSync(new URL("../../dist/everfold.wasm", import.meta.url));
 const open: (() => Promise<void>)[] = [];
 let tabs = 0;
 let databases = 0;
@@ -44,7 +43,7 @@ export async function tab<
     storage: "memory",
     durability: "strict",
     runtime: publishedRuntime,
-    wasm: () => wasmSource,
+    wasm: () => wasm,
     environment: {
       ...realEnvironment,
       now: clock.now,

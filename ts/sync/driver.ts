@@ -127,7 +127,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         // What is pending is known here, answers may be older.
         const now = "pending" in input ? { ...input, pending: log.pending() } : input;
         pendingKnown = log.pending();
-        const outputs = await connection.ask<readonly SyncOutput[]>(async (core) =>
+        const outputs = await connection.ask<readonly SyncOutput[]>((core) =>
           core.replica(JSON.stringify(now), environment.now(), environment.random()),
         );
         outputs.forEach(perform);

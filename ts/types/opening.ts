@@ -36,8 +36,11 @@ export interface StorageOptions {
    * `everfold::module!` made, `() => import("./pkg")`. Imported when a store is opened with it.
    */
   readonly engine?: (() => Promise<EngineModule>) | undefined;
-  /** Where the engine comes from, if not from the file beside this module. */
-  readonly wasm?: URL | Response | Promise<Response> | BufferSource | WebAssembly.Module | undefined;
+  /**
+   * Where the engine comes from, if not from the files beside this module. The first file alone will do for a page that
+   * has the others beside this module, and for an engine of one's own, which is one file.
+   */
+  readonly wasm?: WasmFile | WasmFiles | undefined;
   /** Keeps this store and those of other devices on one log, through a server. Without it nothing leaves the device. */
   readonly sync?: SyncOptions | undefined;
 }
@@ -75,4 +78,17 @@ export interface Problem {
 /** Ends a long call; it then rejects with `aborted`. */
 export interface Abortable {
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A wasm file: where it is, or what it holds. */
+export type WasmFile = URL | Response | Promise<Response> | BufferSource | WebAssembly.Module;
+
+/** The engine's files, by what of it they hold. The last two are loaded when they are first needed. */
+export interface WasmFiles {
+  /** `everfold.wasm`: what every store needs. */
+  readonly core: WasmFile;
+  /** `everfold-sync.wasm`: what a store with `sync` needs. */
+  readonly sync: WasmFile;
+  /** `everfold-tools.wasm`: import and export, `ingest`, `rebuild`, `verify`, `stats` and what else is seldom called. */
+  readonly tools: WasmFile;
 }

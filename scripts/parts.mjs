@@ -1,0 +1,58 @@
+// The engine's wasm file, cut into what every page loads and the parts that are loaded when they are first called.
+//
+// wasm-split follows what the linker noted (`--emit-relocs`): what only the functions of a part reach goes into its file.
+// Parts import the memory, the function table and the stack of the core, and call it through the table.
+
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Stop } from "./command.mjs";
+
+/** The parts, as `wasm_split` names them in src/bindings. */
+export const parts = ["sync", "tools"];
+
+/** What the core exports for its parts, and the module that they import it from. */
+const joint = ["memory", "__indirect_function_table", "__wasm_split_shared0"];
+export const jointModule = "__wasm_split";
+
+/** The files in the folder that wasm-split wrote: a part, or what several parts share. */
+export function filesOf(folder) {
+  const names = readdirSync(folder).filter((name) => name.endsWith(".wasm") && name !== "main.wasm");
+  const known = new Set(parts.map((part) => `split_${part}.wasm`));
+  const missing = [...known].filter((name) => !names.includes(name));
+  if (missing.length > 0) {
+    throw new Stop(`wasm-split made no ${missing.join(", ")}`);
+  }
+  return {
+    files: parts.map((part) => [part, join(folder, `split_${part}.wasm`)]),
+    shared: names.filter((name) => !known.has(name)).map((name) => join(folder, name)),
+  };
+}
+
+/** Lets the glue of wasm-bindgen hand the core to ts/parts.ts, and ts/parts.ts to the core. */
+export function joinGlue(file) {
+  const glue = readFileSync(file, "utf8");
+  const imported = /^import \* as \w+ from "\.\/__wasm_split\.js"\n/gm;
+  const given = /^ {8}"\.\/__wasm_split\.js": \w+,\n/gm;
+  const own = /^ {4}const import0 = \{\n {8}__proto__: null,\n/m;
+  if (![imported, given, own].every((pattern) => glue.search(pattern) >= 0)) {
+    throw new Stop("the glue of wasm-bindgen does not import the parts: is it written in another way now?");
+  }
+  const loaders = parts.map(
+    (part) => `        __wasm_split_load_${part}: load${part[0].toUpperCase()}${part.slice(1)},\n`,
+  );
+  const names = parts.map((part) => `load${part[0].toUpperCase()}${part.slice(1)}`);
+  writeFileSync(
+    file,
+    `import { ${names.join(", ")} } from "../ts/parts";\n${glue
+      .replace(imported, "")
+      .replace(given, "")
+      .replace(own, (found) => found + loaders.join(""))}
+export function partImports() {
+    return { ${jointModule}: { ${joint.map((name) => `${name}: wasm.${name}`).join(", ")} } };
+}
+`,
+  );
+  // The types beside it.
+  const types = file.replace(/js$/, "d.ts");
+  writeFileSync(types, `${readFileSync(types, "utf8")}\nexport function partImports(): WebAssembly.Imports;\n`);
+}
