@@ -64,6 +64,8 @@ export interface Log {
   grown(touched: ReadonlySet<string>, more?: boolean): void;
   /** Takes in what other tabs wrote until now. */
   catchUp(): Promise<void>;
+  /** The same, and reads in this tab must see it. */
+  catchUpAsOwn(): Promise<void>;
   /** Takes in what a call of sync did to the log, and tells the followers. It appended to the streams `written`. */
   synced<T>(
     call: (core: Core) => Promise<string>,
@@ -179,6 +181,10 @@ export function openLog(connection: Connection, state: CoreState): Log {
           return this.catchUp();
         });
       return next;
+    },
+    async catchUpAsOwn() {
+      await this.catchUp();
+      own = end;
     },
     async synced(call, progressOf, written = new Set<string>()) {
       const answer = await connection.ask<Parameters<typeof progressOf>[0]>(call);

@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { defineProjection } from "../../ts/projection.js";
 import type { ListQuery, View } from "../../ts/types.js";
 import { type Device, device } from "./device.js";
-import { fakeServer } from "./fake-server.js";
+import { type FakeServer, fakeServer } from "./fake-server.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "./ledger.js";
 
 const id = fc.constantFrom("a", "b", "c");
@@ -225,4 +225,43 @@ test("what is pending is folded once, however many pushes bring it to the server
   expect(server.requests.filter((kind) => kind === "push").length).toBeGreaterThan(10);
   // Into what is stored, and nothing else.
   expect(folds).toBe(pending);
+});
+
+/** Commits of another device: `events` accounts opened in each. */
+function others(server: FakeServer, commits: number, events: number): void {
+  for (let number = 0; number < commits; number += 1) {
+    const streams = Array.from({ length: events }, (_, index) => ({
+      streamId: `account-${number}-${index}`,
+      events: [{ type: "account.opened", schemaVersion: 1, occurredAt: 1, data: { owner: "Ann" } }],
+    }));
+    server.add({ id: `other-${server.commits.length}`, streams });
+  }
+}
+
+test.each([
+  [3, 2],
+  [40, 50],
+])("after a first sync of %i commits of %i events, rows show all that was pulled", async (commits, events) => {
+  const server = fakeServer();
+  others(server, commits, events);
+  const one = await device(server);
+
+  await one.store.sync.now();
+
+  expect(await one.store.view(balances).count()).toBe(commits * events);
+  expect((await one.store.view(balances).list()).length).toBe(commits * events);
+});
+
+test("once now resolves, rows show what was pulled, in a tab that does not lead too", async () => {
+  const server = fakeServer();
+  const leader = await device(server);
+  await leader.pass(1_000);
+  const follower = await device(server, { of: leader });
+  await leader.pass(100);
+  expect(await follower.store.view(balances).count()).toBe(0);
+  others(server, 2, 2);
+
+  await follower.store.sync.now();
+
+  expect((await follower.store.view(balances).list()).length).toBe(4);
 });

@@ -563,7 +563,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
           stop();
           then();
         };
-        calls.add({ resolve: () => end(resolve), reject: (error) => end(() => reject(error)) });
+        // Another tab that leads has it in the store, and this one has not looked yet.
+        const see = () => (leading ? resolve() : void log.catchUpAsOwn().then(resolve, reject));
+        calls.add({ resolve: () => end(see), reject: (error) => end(() => reject(error)) });
       });
     },
     pause(next) {
