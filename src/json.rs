@@ -36,6 +36,7 @@ pub fn parse<'a, T: FromJson<'a>>(text: &'a str) -> Result<T, InvalidJson> {
         at: 0,
         first: true,
         mistake: None,
+        open: Vec::new(),
     };
     let value = T::read(&mut reader);
     if reader.peek().is_some() {
@@ -73,6 +74,8 @@ pub struct JsonReader<'a> {
     /// Whether what comes next is the first of its object or list.
     first: bool,
     mistake: Option<InvalidJson>,
+    /// For passing over values: one for all of them.
+    open: Vec<u8>,
 }
 
 impl<'a> JsonReader<'a> {
@@ -131,8 +134,9 @@ impl<'a> JsonReader<'a> {
 
     /// A text.
     pub(crate) fn text(&mut self) -> Cow<'a, str> {
-        let quoted = self.quoted();
-        let Some((plain, mut rest)) = quoted.split_once('\\') else {
+        let (quoted, is_escaped) = self.quoted();
+        let escaped_from = if is_escaped { quoted.split_once('\\') } else { None };
+        let Some((plain, mut rest)) = escaped_from else {
             return Cow::Borrowed(quoted);
         };
         let mut text = String::with_capacity(quoted.len());
@@ -164,23 +168,20 @@ impl<'a> JsonReader<'a> {
 
     /// A whole number, as far as one is exact in JavaScript.
     pub(crate) fn whole(&mut self) -> i64 {
-        let number = self.number();
-        let (digits, negative) = match number.strip_prefix('-') {
-            Some(digits) => (digits, true),
-            None => (number, false),
-        };
-        if digits.is_empty() {
-            self.fail("a whole number");
-        }
-        let mut value = 0;
-        for digit in digits.bytes() {
-            if !digit.is_ascii_digit() || value >= 1 << 55 {
-                self.fail("a whole number");
-                return 0;
+        let negative = self.skip(b'-');
+        let bytes = self.text.as_bytes();
+        let (start, mut value) = (self.at, 0);
+        loop {
+            match bytes.get(self.at) {
+                Some(digit @ b'0'..=b'9') if value < 1 << 55 => value = value * 10 + i64::from(digit - b'0'),
+                Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') => break,
+                _ if self.at > start => return if negative { -value } else { value },
+                _ => break,
             }
-            value = value * 10 + i64::from(digit - b'0');
+            self.at += 1;
         }
-        if negative { -value } else { value }
+        self.fail("a whole number");
+        0
     }
 
     /// Passes over a value and gives its text.
@@ -188,7 +189,8 @@ impl<'a> JsonReader<'a> {
         self.peek();
         let start = self.at;
         // What closes each object and list that is open.
-        let mut open = Vec::new();
+        let mut open = std::mem::take(&mut self.open);
+        open.clear();
         while self.mistake.is_none() {
             match self.peek() {
                 Some(b'{') => {
@@ -223,6 +225,7 @@ impl<'a> JsonReader<'a> {
                 Some(_) => self.expect(b',', "a comma"),
             }
         }
+        self.open = open;
         RawJson(self.text.get(start..self.at).unwrap_or_default())
     }
 
@@ -230,10 +233,6 @@ impl<'a> JsonReader<'a> {
         let at = self.at;
         self.mistake.get_or_insert(InvalidJson { expected, at });
         self.at = self.text.len();
-    }
-
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// The next byte that is not white space.
@@ -249,7 +248,8 @@ impl<'a> JsonReader<'a> {
 
     /// Passes over `byte`, if it is next.
     fn skip(&mut self, byte: u8) -> bool {
-        let here = self.peek() == Some(byte);
+        // Mostly there is no white space.
+        let here = self.text.as_bytes().get(self.at) == Some(&byte) || self.peek() == Some(byte);
         self.at += usize::from(here);
         here
     }
@@ -262,11 +262,17 @@ impl<'a> JsonReader<'a> {
 
     fn more(&mut self, end: u8) -> bool {
         let first = std::mem::take(&mut self.first);
-        if self.mistake.is_some() || self.skip(end) {
+        if self.mistake.is_some() {
             return false;
         }
-        if !first {
-            self.expect(b',', "a comma");
+        match self.peek() {
+            Some(b',') if !first => self.at += 1,
+            Some(byte) if byte == end => {
+                self.at += 1;
+                return false;
+            }
+            _ if first => {}
+            _ => self.fail("a comma"),
         }
         self.mistake.is_none()
     }
@@ -277,43 +283,52 @@ impl<'a> JsonReader<'a> {
     }
 
     fn word(&mut self, word: &str) -> bool {
-        let here = self.peek() == word.bytes().next() && self.rest().starts_with(word);
+        let here = self.peek() == word.bytes().next()
+            && self
+                .text
+                .as_bytes()
+                .get(self.at..)
+                .is_some_and(|rest| rest.starts_with(word.as_bytes()));
         self.at += if here { word.len() } else { 0 };
         here
     }
 
-    /// What stands between the quotes of a text, with its escapes.
-    fn quoted(&mut self) -> &'a str {
+    /// What stands between the quotes of a text, with its escapes, and whether it has any.
+    fn quoted(&mut self) -> (&'a str, bool) {
         self.expect(b'"', "a text");
-        let rest = self.rest();
-        let mut bytes = rest.bytes();
-        while let Some(end) = bytes.find(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')) {
-            match end {
+        let bytes = self.text.as_bytes();
+        let (start, mut end, mut is_escaped) = (self.at, self.at, false);
+        // Most bytes of a document pass here: no iterators, which are calls when compiled for size.
+        while let Some(byte) = bytes.get(end) {
+            match byte {
                 b'"' => {
-                    let length = rest.len() - bytes.len() - 1;
-                    self.at += length + 1;
-                    return rest.get(..length).unwrap_or_default();
+                    self.at = end + 1;
+                    return (self.text.get(start..end).unwrap_or_default(), is_escaped);
                 }
-                b'\\' => drop(bytes.next()),
-                _ => break,
+                b'\\' => {
+                    is_escaped = true;
+                    end += 1;
+                }
+                0..b' ' => break,
+                _ => {}
             }
+            end += 1;
         }
         self.fail("the end of a text");
-        ""
+        ("", false)
     }
 
     fn number(&mut self) -> &'a str {
         self.peek();
-        let rest = self.rest();
-        let length = rest
-            .bytes()
-            .take_while(|byte| b"+-.0123456789eE".contains(byte))
-            .count();
-        if length == 0 {
-            self.fail("a number");
+        let start = self.at;
+        while let Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') = self.text.as_bytes().get(self.at) {
+            self.at += 1;
         }
-        self.at += length;
-        rest.get(..length).unwrap_or_default()
+        if self.at == start {
+            self.fail("a number");
+            return "";
+        }
+        self.text.get(start..self.at).unwrap_or_default()
     }
 }
 
