@@ -1,33 +1,43 @@
 //! Bytes as lower-case hexadecimal digits.
 
-/// Appends the digits of `bytes`.
-pub(crate) fn put_hex(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        out.extend([byte >> 4, byte & 15].map(|digit| char::from(digit + if digit < 10 { b'0' } else { b'a' - 10 })));
-    }
-}
-
 /// The digits of `bytes`.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 * bytes.len());
-    put_hex(&mut out, bytes);
-    out
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = vec![0; 2 * bytes.len()];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    // They are ASCII.
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 /// The bytes of such digits; none if they are not.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    fn digit(byte: u8) -> Option<u8> {
-        match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
+    let mut bytes = vec![0; text.len() / 2];
+    fill(&mut bytes, text).then_some(bytes)
+}
+
+/// Fills `bytes` with those of `digits`; false if these are not such digits, or not as many as needed.
+pub(crate) fn fill(bytes: &mut [u8], digits: &str) -> bool {
+    // Every value is below 16, so what is not a digit is seen at the end.
+    let mut all = 0;
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        if let &[high, low] = pair {
+            let (high, low) = (value(high), value(low));
+            all |= high | low;
+            *byte = high << 4 | low;
         }
     }
-    let pair = |pair: &[u8]| match pair {
-        &[high, low] => Some(digit(high)? << 4 | digit(low)?),
-        _ => None,
-    };
-    text.as_bytes().chunks(2).map(pair).collect()
+    digits.len() == 2 * bytes.len() && all < 16
+}
+
+/// What a digit stands for; 16 or more if it is none.
+fn value(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => 16,
+    }
 }
 
 #[cfg(test)]

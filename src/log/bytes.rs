@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn varint(&mut self) -> u64 {
         let mut read = 0;
-        match long_varint(self.rest, &mut read) {
+        match quick_varint(self.rest, &mut read) {
             Ok(value) => {
                 self.rest = self.rest.get(read..).unwrap_or_default();
                 value

@@ -8,6 +8,7 @@ use super::bytes::{FormatError, Reader, put_bytes, put_field, put_number, put_si
 use super::event::put_event;
 use crate::commit::{Mode, NewCommit};
 use crate::event::NewEvent;
+use crate::hex::{fill, hex};
 use crate::json::RawJson;
 use crate::stream::{ExpectedVersion, Version};
 
@@ -35,18 +36,12 @@ const STREAM: u64 = 32;
 
 /// Header fields that travel with every event of a segment, so that reading a stream needs no
 /// second block.
-const ENVELOPE: [u64; 10] = [
-    ID,
-    PACKED_ID,
-    ATTEMPT,
-    ACTOR,
-    REPLICA,
-    RECORDED_AT,
-    RECEIVED_AT,
-    CAUSATION,
-    CORRELATION,
-    KEY,
-];
+fn is_of_envelope(tag: u64) -> bool {
+    matches!(
+        tag,
+        ID | PACKED_ID | ATTEMPT | ACTOR | REPLICA | RECORDED_AT | RECEIVED_AT | CAUSATION | CORRELATION | KEY
+    )
+}
 
 /// Fields of a commit's header, or of its envelope. Absent fields have their default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +202,7 @@ pub(crate) fn read_commit(header: &[u8]) -> Result<CommitFields<'_>, FormatError
     while let Some(tag) = reader.next() {
         match tag {
             ID => commit.id = Cow::Borrowed(reader.all_text("id")),
-            PACKED_ID => commit.id = Cow::Owned(unpack_id(reader.all())),
+            PACKED_ID => commit.id = Cow::Owned(hex(reader.all())),
             ATTEMPT => commit.attempt = reader.varint(),
             MODE => commit.mode = if reader.varint() == 1 { Mode::Fact } else { Mode::Intent },
             COMMAND => commit.command = Some(reader.all_text("command")),
@@ -242,7 +237,7 @@ pub(crate) fn envelope_of(header: &[u8]) -> Result<Vec<u8>, FormatError> {
     let mut envelope = Vec::new();
     let mut reader = Reader::of_fields(header);
     while let Some(tag) = reader.next() {
-        if ENVELOPE.contains(&tag) {
+        if is_of_envelope(tag) {
             envelope.extend_from_slice(reader.raw());
         }
     }
@@ -261,6 +256,24 @@ pub(crate) fn read_recorded_at(header: &[u8]) -> Result<i64, FormatError> {
     reader.end().map(|()| 0)
 }
 
+/// The id of the commit of a header or envelope and the time at which it was recorded, and nothing else of it.
+pub(crate) fn read_id(header: &[u8]) -> Result<(Cow<'_, str>, i64), FormatError> {
+    let (mut id, mut recorded_at) = (Cow::Borrowed(""), 0);
+    let mut reader = Reader::of_fields(header);
+    while let Some(tag) = reader.next() {
+        match tag {
+            ID => id = Cow::Borrowed(reader.all_text("id")),
+            PACKED_ID => id = Cow::Owned(hex(reader.all())),
+            RECORDED_AT => {
+                recorded_at = reader.signed();
+                break;
+            }
+            _ => {}
+        }
+    }
+    reader.end().map(|()| (id, recorded_at))
+}
+
 /// The events that a commit writes to one stream.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamFields<'a> {
@@ -274,7 +287,7 @@ pub(crate) struct StreamFields<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct CommitParts<'a> {
     /// Every field but the streams, byte for byte.
-    pub(crate) header: Vec<u8>,
+    pub(crate) header: Cow<'a, [u8]>,
     /// Those of them that travel with each event.
     pub(crate) envelope: Vec<u8>,
     pub(crate) streams: Vec<StreamFields<'a>>,
@@ -283,8 +296,8 @@ pub(crate) struct CommitParts<'a> {
 /// Takes a commit apart.
 pub(crate) fn split_commit(bytes: &[u8]) -> Result<CommitParts<'_>, FormatError> {
     let mut parts = CommitParts {
-        header: Vec::new(),
-        envelope: Vec::new(),
+        header: Cow::Borrowed(&[]),
+        envelope: Vec::with_capacity(64),
         streams: Vec::new(),
     };
     let mut reader = Reader::of_fields(bytes);
@@ -299,12 +312,20 @@ pub(crate) fn split_commit(bytes: &[u8]) -> Result<CommitParts<'_>, FormatError>
                 events: reader.list(count, Reader::bytes),
             });
         } else {
-            parts.header.extend_from_slice(reader.raw());
+            let field = reader.raw();
+            match &mut parts.header {
+                // We write a header in one piece, before the streams.
+                Cow::Borrowed(header) if parts.streams.is_empty() => {
+                    *header = bytes.get(..header.len() + field.len()).unwrap_or_default();
+                }
+                header => header.to_mut().extend_from_slice(field),
+            }
+            if is_of_envelope(tag) {
+                parts.envelope.extend_from_slice(field);
+            }
         }
     }
-    reader.end()?;
-    parts.envelope = envelope_of(&parts.header)?;
-    Ok(parts)
+    reader.end().map(|()| parts)
 }
 
 /// Puts a commit together again: the reverse of [`split_commit`].
@@ -352,28 +373,8 @@ fn read_expected(reader: &mut Reader<'_>) -> ExpectedVersion {
 }
 
 fn pack_id(id: &str) -> Option<[u8; 16]> {
-    fn digit(byte: u8) -> Option<u8> {
-        match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        }
-    }
-    let digits: &[u8; 32] = id.as_bytes().try_into().ok()?;
     let mut packed = [0; 16];
-    for (byte, pair) in packed.iter_mut().zip(digits.chunks_exact(2)) {
-        let &[high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
-    }
-    Some(packed)
-}
-
-fn unpack_id(packed: &[u8]) -> String {
-    packed
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
+    fill(&mut packed, id).then_some(packed)
 }
 
 #[cfg(test)]
@@ -384,7 +385,7 @@ mod tests {
     fn an_id_of_ours_takes_half_the_bytes() {
         let id = "0123456789abcdef00ff10203040506f";
 
-        assert_eq!(unpack_id(&pack_id(id).unwrap()), id);
+        assert_eq!(hex(&pack_id(id).unwrap()), id);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::block::{BLOCK_BYTES, EventsWriter, Recorded, RecordedCommit, pack, put_recorded_commit, sort};
 use super::bytes::{FormatError, put_bytes};
-use super::commit::read_commit;
+use super::commit::read_id;
 use super::directory::{Directory, Fence, TimeRange};
 use super::event::read_event;
 use super::filter;
@@ -45,13 +45,13 @@ pub(crate) fn build(mut events: Vec<Recorded<'_>>, commits: &[RecordedCommit<'_>
     put_streams(&mut directory, &mut blocks, &events);
     let mut ids = Vec::with_capacity(commits.len());
     for commit in commits {
-        let fields = read_commit(commit.header)?;
-        directory.recorded.add(fields.recorded_at);
-        ids.push(fields.id.into_owned());
+        let (id, recorded_at) = read_id(commit.header)?;
+        directory.recorded.add(recorded_at);
+        ids.push(id);
     }
     blocks.push(pack(&filter::build(
         filter::COMMIT_BITS,
-        ids.iter().map(String::as_bytes),
+        ids.iter().map(|id| id.as_bytes()),
     )));
     directory.bytes = blocks.iter().map(|block| block.len() as u64).sum();
     Ok(Segment { directory, blocks })

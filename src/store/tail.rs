@@ -411,7 +411,7 @@ impl Tail {
         Ok(Draft {
             id,
             attempt,
-            header: parts.header.into(),
+            header: Rc::from(&*parts.header),
             envelope: parts.envelope.into(),
             reads,
             streams,

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::commit::{WireCommit, WireStream};
+use crate::hex::fill;
 use crate::json::RawJson;
 
 /// A SHA-256.
@@ -46,16 +47,14 @@ pub fn digest(commit: &WireCommit<'_>) -> Hash {
         hasher.text(&stream.stream_id);
         hasher.number(stream.events.len() as i64);
         for event in &stream.events {
-            let salt = unhex(event.salt.as_deref().unwrap_or_default());
-            let mut payload = Hasher::new(&salt);
-            payload.bytes(event.data.map_or("", RawJson::get).as_bytes());
             hasher.text(&event.event_type);
             hasher.number(event.schema_version.into());
             hasher.number(event.occurred_at);
             hasher.json(event.metadata);
-            hasher.number(salt.len() as i64);
-            hasher.bytes(&salt);
-            hasher.bytes(&payload.end().0);
+            let salt = hasher.salt(event.salt.as_deref().unwrap_or_default());
+            let data = event.data.map_or("", RawJson::get);
+            let payload = Sha256::new().chain_update(salt).chain_update(data).finalize();
+            hasher.bytes(&payload);
         }
     }
     hasher.end()
@@ -155,45 +154,22 @@ pub(super) fn write_hex(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt
 
 pub(super) fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHash> {
     let mut bytes = [0; N];
-    if text.len() != 2 * N {
-        return Err(InvalidHash(2 * N));
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = pair_of_digits(pair).ok_or(InvalidHash(2 * N))?;
-    }
-    Ok(bytes)
+    fill(&mut bytes, text).then_some(bytes).ok_or(InvalidHash(2 * N))
 }
 
-/// The bytes of a salt; what is not hexadecimal has none. The authority refuses such a salt.
-fn unhex(text: &str) -> Vec<u8> {
-    let pairs = text.as_bytes().chunks(2);
-    pairs.map(pair_of_digits).collect::<Option<_>>().unwrap_or_default()
-}
-
-fn pair_of_digits(pair: &[u8]) -> Option<u8> {
-    fn digit(byte: u8) -> Option<u8> {
-        match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        }
-    }
-    let &[high, low] = pair else { return None };
-    Some(digit(high)? << 4 | digit(low)?)
-}
-
-/// SHA-256 over numbers of 8 bytes and texts with their length before them.
-struct Hasher(Sha256);
+/// SHA-256 over numbers of 8 bytes and texts with their length before them. They are gathered and hashed at once:
+/// many short updates cost a quarter of the whole.
+struct Hasher(Vec<u8>);
 
 impl Hasher {
     fn new(beginning: &[u8]) -> Self {
-        let mut hasher = Self(Sha256::new());
+        let mut hasher = Self(Vec::with_capacity(512));
         hasher.bytes(beginning);
         hasher
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn number(&mut self, number: i64) {
@@ -213,8 +189,23 @@ impl Hasher {
         self.text(json.map_or("", RawJson::get));
     }
 
+    /// Gives its bytes. What is not hexadecimal is no salt; the authority refuses it.
+    fn salt(&mut self, digits: &str) -> &[u8] {
+        let mut length = digits.len() / 2;
+        let start = self.0.len() + 8;
+        self.0.resize(start + length, 0);
+        if !fill(self.0.get_mut(start..).unwrap_or_default(), digits) {
+            length = 0;
+            self.0.truncate(start);
+        }
+        if let Some(before) = self.0.get_mut(start - 8..start) {
+            before.copy_from_slice(&(length as u64).to_be_bytes());
+        }
+        self.0.get(start..).unwrap_or_default()
+    }
+
     fn end(self) -> Hash {
-        Hash(self.0.finalize().into())
+        Hash(Sha256::digest(&self.0).into())
     }
 }
 
