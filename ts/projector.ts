@@ -155,9 +155,12 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
-  function dropPending(): void {
-    pending?.fold.end();
-    pending = undefined;
+  /** Gives up what is folded over the rows, unless another fold has taken the place of this one. */
+  function dropPending(which = pending): void {
+    if (pending !== undefined && pending.fold === which?.fold) {
+      pending.fold.end();
+      pending = undefined;
+    }
   }
 
   /** The rows below end at `position` now. What is folded over them still holds, as far as it goes: no event has moved. */
@@ -205,7 +208,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     try {
       const changed = await folded.fold.advance(end);
       if (changed === null) {
-        dropPending();
+        dropPending(folded);
         return;
       }
       folded.rows.put(changed);
@@ -215,7 +218,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       }
     } catch (error) {
       if (!isFoldFailure(error)) {
-        dropPending();
+        dropPending(folded);
         throw error;
       }
       // It is pending: that may pass.

@@ -165,22 +165,26 @@ function liveFold(definitions: () => CoreDefinitions, engine: Engine, projection
     },
     pending(stored, after) {
       const over = folding(definitions, engine, projection, everything);
+      let ended = false;
       return {
         async advance(until) {
           if (!over.begun()) {
             const base = stored === null ? await inMemory.target() : { stored };
-            if (base === undefined) {
+            if (base === undefined || ended) {
               return null;
             }
             await over.begin({ ...base, stored: { ...base.stored, checkpoint: after } });
           }
           const rows = new Map<string, unknown>();
+          // It may be dropped whenever something is waited for.
           for (let done = false; !done; ) {
-            const { next } = await over.advance(until);
-            if (next === "gone") {
+            const next = ended ? "gone" : (await over.advance(until)).next;
+            const parts = ended || next === "gone" ? "" : await over.parts();
+            if (ended || next === "gone") {
+              over.end();
               return null;
             }
-            for (const part of (await over.parts()).split("\n").filter(Boolean)) {
+            for (const part of parts.split("\n").filter(Boolean)) {
               for (const [key, row] of JSON.parse(part) as CoreRowWrite["rows"]) {
                 rows.set(key, row ?? undefined);
               }
@@ -190,7 +194,10 @@ function liveFold(definitions: () => CoreDefinitions, engine: Engine, projection
           }
           return [...rows].map(([key, row]) => ({ key, row }));
         },
-        end: over.end,
+        end() {
+          ended = true;
+          over.end();
+        },
       };
     },
     forget,
