@@ -557,8 +557,12 @@ export interface Core {
   dismissRefusal(commitId: string): Promise<void>;
   /** The app has been told of it, and is not told again. */
   refusalTold(commitId: string): Promise<void>;
-  /** Keeps a snapshot (state as JSON text, `occurredAt` the latest that it covers) and the last `keep` of the stream. */
+  /**
+   * Keeps a snapshot (state as JSON text) and the last `keep` of the stream. Not one that was read when `merges` was not what
+   * it is now.
+   */
   putSnapshot(
+    merges: number,
     streamId: string,
     definition: string,
     version: number,

@@ -208,7 +208,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
       decisions.add(own);
       const release = [
         ...aggregates.map((aggregate) =>
-          share(statesByAggregate, aggregate, () => keepStates(bound(aggregate, runtime), connection, snapshots)),
+          share(statesByAggregate, aggregate, () =>
+            keepStates(bound(aggregate, runtime), connection, snapshots, log.merges),
+          ),
         ),
         ...projections.map((projection) =>
           share(

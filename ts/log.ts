@@ -49,6 +49,8 @@ export interface Log {
   confirmedPosition(): number;
   /** Commits that wait for the server. */
   pending(): number;
+  /** A state that was read when this said something else may be of events that are no more. */
+  merges(): number;
   /** How often pending events have moved or changed: what was folded from them before is worth nothing. */
   rebases(): number;
   /** Position up to which reads in this tab must see: what it wrote or pulled, and what was there when it opened. */
@@ -147,6 +149,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
     position: () => end,
     confirmedPosition: () => confirmed,
     pending: () => pending,
+    merges: () => merges,
     rebases: () => rebases,
     ownPosition: () => own,
     async append(group) {

@@ -17,8 +17,8 @@ import { foldStream } from "./states.js";
 import type { Loaded } from "./types.js";
 
 export interface SnapshotKeeper {
-  /** Keeps a snapshot of `to` if one has become due since version `from`. */
-  consider(aggregate: AnyAggregate, streamId: string, from: number, to: Loaded<unknown>): void;
+  /** Keeps a snapshot of `to`, read when the log said `merges`, if one has become due since version `from`. */
+  consider(aggregate: AnyAggregate, streamId: string, from: number, to: Loaded<unknown>, merges: number): void;
   /** A snapshot served: checks it now and then. */
   served(aggregate: AnyAggregate, streamId: string, snapshot: Loaded<unknown>): void;
   /** Snapshots did not verify and were dropped. */
@@ -57,7 +57,12 @@ export function keepSnapshots(
     }
   }
 
-  async function keep(aggregate: AnyAggregate, streamId: string, { state, version }: Loaded<unknown>): Promise<void> {
+  async function keep(
+    aggregate: AnyAggregate,
+    streamId: string,
+    { state, version }: Loaded<unknown>,
+    merges: number,
+  ): Promise<void> {
     const problem = state === undefined ? { path: "", message: "is undefined" } : jsonProblem(state);
     if (problem !== undefined) {
       if (!without.has(aggregate.name)) {
@@ -73,6 +78,7 @@ export function keepSnapshots(
     }
     await connection.call((core) =>
       core.putSnapshot(
+        merges,
         streamId,
         aggregate.name,
         aggregate.version,
@@ -93,10 +99,10 @@ export function keepSnapshots(
   }
 
   return {
-    consider(aggregate, streamId, from, to) {
+    consider(aggregate, streamId, from, to, merges) {
       const due = Math.floor(to.version / aggregate.snapshotEvery) > Math.floor(from / aggregate.snapshotEvery);
       if (due && !without.has(aggregate.name)) {
-        idle.later(`keep ${streamId}`, () => keep(aggregate, streamId, to).catch(reportFailure));
+        idle.later(`keep ${streamId}`, () => keep(aggregate, streamId, to, merges).catch(reportFailure));
       }
     },
     served(aggregate, streamId, snapshot) {

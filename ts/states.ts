@@ -59,7 +59,13 @@ export interface States {
 /** Streams whose states are kept; the longest unused goes first. */
 const slotsKept = 4_096;
 
-export function keepStates(aggregate: AnyAggregate, connection: Connection, snapshots: SnapshotKeeper): States {
+/** `merges` says what the log does of merges. */
+export function keepStates(
+  aggregate: AnyAggregate,
+  connection: Connection,
+  snapshots: SnapshotKeeper,
+  merges: () => number,
+): States {
   const slots = new Map<string, Slot>();
 
   function slotOf(streamId: string): Slot {
@@ -106,6 +112,7 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
   }
 
   async function fold(streamId: string, { atVersion, at, clock = "occurred" }: Past): Promise<Loaded<unknown>> {
+    const before = merges();
     const folded = await foldStream(connection, aggregate, streamId, aggregate.version, { atVersion, at, clock });
     const { snapshot, state, version, settled, dropped } = folded;
     if (dropped.length > 0) {
@@ -115,7 +122,7 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
       snapshots.served(aggregate, streamId, snapshot);
     }
     if (atVersion === undefined && at === undefined && settled !== undefined) {
-      snapshots.consider(aggregate, streamId, snapshot?.version ?? 0, settled);
+      snapshots.consider(aggregate, streamId, snapshot?.version ?? 0, settled, before);
     }
     return { state, version };
   }
@@ -141,7 +148,7 @@ export function keepStates(aggregate: AnyAggregate, connection: Connection, snap
         slot.state = to.state;
         slot.version = to.version;
         if (!pending) {
-          snapshots.consider(aggregate, slot.streamId, from, to);
+          snapshots.consider(aggregate, slot.streamId, from, to, merges());
         }
       } else {
         slot.stale = true;

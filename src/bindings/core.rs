@@ -346,9 +346,11 @@ impl Core {
     }
 
     /// Keeps a snapshot.
+    #[expect(clippy::too_many_arguments, reason = "JavaScript passes them one by one")]
     #[wasm_bindgen(js_name = putSnapshot)]
     pub fn put_snapshot(
         &self,
+        merges: f64,
         stream_id: String,
         definition: String,
         version: f64,
@@ -361,7 +363,14 @@ impl Core {
             let definition = (&*definition, version as u64);
             let stream_version = Version(stream_version as u64);
             store
-                .put_snapshot(&stream_id, definition, stream_version, &state, keep as usize)
+                .put_snapshot(
+                    merges as u64,
+                    &stream_id,
+                    definition,
+                    stream_version,
+                    &state,
+                    keep as usize,
+                )
                 .await?;
             Ok(JsValue::UNDEFINED)
         })

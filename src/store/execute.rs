@@ -147,12 +147,13 @@ impl<S: Storage> Store<S> {
             let texts = events.iter().map(text).collect::<Result<Vec<_>, _>>()?;
             let commit = commit_of::<D>(&stream, version, &texts, options)?;
             let progress = self.append_decided(merges, &[commit]).await?;
+            let merges = progress.merges;
             match progress.outcomes.into_iter().next() {
                 Some(Outcome::Appended(_)) => {
                     let state = D::fold(state, &events);
                     let after = Version(version.0 + events.len() as u64);
                     if after.0 / D::SNAPSHOT_EVERY > version.0 / D::SNAPSHOT_EVERY {
-                        self.put_snapshot(&stream, (D::NAME, D::VERSION.into()), after, &text(&state)?, 2)
+                        self.put_snapshot(merges, &stream, (D::NAME, D::VERSION.into()), after, &text(&state)?, 2)
                             .await?;
                     }
                     return Ok(Executed {

@@ -88,9 +88,11 @@ impl<S: Storage> Store<S> {
     /// Keeps the state that `definition` folded `stream` to at `version` and, of the older snapshots, the
     /// newest `keep - 1`. It may be lost in a power cut, whatever the store's durability: it can be folded
     /// again. Reads the events since the last snapshot, for the times that it covers. A state that rests on pending
-    /// events is not kept.
+    /// events is not kept, nor one that was read when [`Store::merges`] did not say `merges`: other events may have
+    /// taken the places of those that it was folded from.
     pub async fn put_snapshot(
         &self,
+        merges: u64,
         stream: &str,
         definition: (&str, u64),
         version: Version,
@@ -106,7 +108,8 @@ impl<S: Storage> Store<S> {
                 .find(|event| event.status() == CommitStatus::Pending && !is_planted(Plant::PendingSnapshot));
             // An unread tail may hold anything.
             let unknown = log.unread.is_some() && log.binding.is_some();
-            if unknown || first.is_some_and(|event| event.recorded().version <= version) {
+            let merged = log.merges != merges;
+            if unknown || merged || first.is_some_and(|event| event.recorded().version <= version) {
                 return Ok(());
             }
         }

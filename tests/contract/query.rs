@@ -233,7 +233,7 @@ pub(crate) async fn a_snapshot_serves_only_its_definition_and_only_what_it_cover
         appended(&store, &[commit]).await;
     }
     store
-        .put_snapshot("one", ("account", 1), Version(3), "{\"balance\":3}", 2)
+        .put_snapshot(store.merges(), "one", ("account", 1), Version(3), "{\"balance\":3}", 2)
         .await
         .expect("keeps");
 
@@ -273,7 +273,7 @@ pub(crate) async fn the_newest_snapshots_are_kept(tabs: &impl Tabs) {
 
     for version in 1..=5 {
         store
-            .put_snapshot("one", ("account", 1), Version(version), "{}", 2)
+            .put_snapshot(store.merges(), "one", ("account", 1), Version(version), "{}", 2)
             .await
             .expect("keeps");
     }

@@ -90,7 +90,7 @@ fn nothing_acknowledged_is_lost_or_doubled_whichever_call_of_a_store_fails() {
                 let _ = store.compact(2).await;
             }
             let _ = store
-                .put_snapshot("one", ("account", 1), Version(number + 1), "{}", 2)
+                .put_snapshot(store.merges(), "one", ("account", 1), Version(number + 1), "{}", 2)
                 .await;
             project(&store, number).await;
         }

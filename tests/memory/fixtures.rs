@@ -250,7 +250,7 @@ async fn example() -> MemoryDatabase {
     appended(&store, &[any("0123456789abcdef0123456789abcdef", "three ü")]).await;
     for (version, state) in [(1, "{\"balance\":1}"), (2, "{\"balance\":2}")] {
         store
-            .put_snapshot("one", ("account", 3), Version(version), state, 2)
+            .put_snapshot(store.merges(), "one", ("account", 3), Version(version), state, 2)
             .await
             .expect("keeps");
     }

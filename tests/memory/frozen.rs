@@ -265,7 +265,7 @@ frozen! {
     }
 
     a_frozen_snapshot_is_what_it_says, at least 1 calls: |tab| {
-        tab.put_snapshot("s-0", ("s", 1), Version(3), "{}", 2).await.expect("keeps");
+        tab.put_snapshot(tab.merges(), "s-0", ("s", 1), Version(3), "{}", 2).await.expect("keeps");
         let query = LoadQuery {
             definition: Some(("s", 1)),
             ..LoadQuery::default()

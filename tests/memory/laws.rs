@@ -80,7 +80,7 @@ proptest! {
             for stream in STREAMS {
                 let length = model.head(stream);
                 if at <= length {
-                    store.put_snapshot(stream, ("s", 1), Version(at), "{}", 2).await.expect("keeps");
+                    store.put_snapshot(store.merges(), stream, ("s", 1), Version(at), "{}", 2).await.expect("keeps");
                 }
                 let query = LoadQuery { definition: Some(("s", 1)), ..LoadQuery::default() };
                 let loaded = store.load(stream, query).await.expect("loads");

@@ -207,6 +207,31 @@ fn what_was_decided_before_a_merge_is_stale_even_if_its_version_fits() {
     });
 }
 
+/// Found by the simulation: between reading a state and keeping it, what was pending was refused, and a commit of another
+/// device confirmed in its place.
+#[test]
+fn a_state_that_was_read_before_a_merge_is_not_kept() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        space.foreign("fund", &[("a", 5)]).await;
+        let (database, store) = device(&space).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        done(&store, "mine", &take("a", 5)).await;
+        let merges = store.merges();
+        space.foreign("theirs", &[("a", -4)]).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!((version_of(&store, "a").await, store.pending()), (Version(2), 0));
+
+        for (merges, kept) in [(merges, 0), (store.merges(), 1)] {
+            store
+                .put_snapshot(merges, "a", ("s", 1), Version(2), "{}", 2)
+                .await
+                .expect("keeps or not");
+            assert_eq!(all(&MemoryStorage::open(&database), Table::Snapshots).await.len(), kept);
+        }
+    });
+}
+
 #[test]
 fn what_stands_on_a_refused_commit_is_decided_again() {
     pollster::block_on(async {
@@ -471,12 +496,12 @@ fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_
         appended(&store, &[any("c2", "s-0")]).await;
 
         store
-            .put_snapshot("s-0", ("s", 1), Version(2), "{}", 2)
+            .put_snapshot(store.merges(), "s-0", ("s", 1), Version(2), "{}", 2)
             .await
             .expect("passes over");
         assert_eq!(all(&MemoryStorage::open(&database), Table::Snapshots).await, []);
         store
-            .put_snapshot("s-0", ("s", 1), Version(1), "{}", 2)
+            .put_snapshot(store.merges(), "s-0", ("s", 1), Version(1), "{}", 2)
             .await
             .expect("keeps");
         assert_eq!(all(&MemoryStorage::open(&database), Table::Snapshots).await.len(), 1);

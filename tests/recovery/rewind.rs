@@ -186,7 +186,8 @@ fn a_snapshot_of_what_is_no_more_serves_nobody() {
     }
     sync(&store, &server, Recovery::Ask);
     let put = |store: &Store<MemoryStorage>, version| {
-        block_on(store.put_snapshot("s", ("thing", 1), Version(version), "{}", 2)).expect("is put or not");
+        block_on(store.put_snapshot(store.merges(), "s", ("thing", 1), Version(version), "{}", 2))
+            .expect("is put or not");
     };
     put(&store, 3);
     let late = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");

@@ -74,13 +74,16 @@ async fn load(store: &Store, stream: &str, at_version: Option<Version>) -> Resul
 
 /// Keeps the state of a stream, as it is or as the confirmed log leaves it. The store must not keep what is pending.
 pub(crate) async fn snapshot(store: &Store, stream: &str, pending: bool) -> Result<(), StoreError> {
+    let merges = store.merges();
     let loaded = store.load(stream, LoadQuery::default()).await?;
     let covered = |event: &&Recorded| event.confirmed || pending;
     let version = Version(recorded(&loaded.batch).iter().filter(covered).count() as u64);
     if version > Version(0) {
         let seen = load(store, stream, Some(version)).await?;
         let state = serde_json::to_string(&seen.state).expect("a state is JSON");
-        store.put_snapshot(stream, (NAME, 1), version, &state, 2).await?;
+        store
+            .put_snapshot(merges, stream, (NAME, 1), version, &state, 2)
+            .await?;
     }
     Ok(())
 }
