@@ -24,3 +24,4 @@ mod rules;
 mod space;
 #[path = "sync/tamper.rs"]
 mod tamper;
+mod troubled;

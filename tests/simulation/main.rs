@@ -14,7 +14,8 @@
 //! | I7 | nothing acknowledged disappears | when a tab opens, and at the end |
 //! | I8 | the chain of hashes verifies | in the server's log, commit by commit |
 //!
-//! `EVERFOLD_SEED=17` replays one seed and tells its story; `EVERFOLD_SEEDS=1000000` runs so many.
+//! `EVERFOLD_SEED=17` replays one seed and tells its story; `EVERFOLD_SEEDS=1000000` runs so many, from
+//! `EVERFOLD_FIRST` on.
 #![cfg(not(target_arch = "wasm32"))]
 #![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
@@ -31,6 +32,8 @@ mod shell;
 mod small_scope;
 mod story;
 mod tab;
+#[path = "../troubled/mod.rs"]
+mod troubled;
 mod truth;
 mod weather;
 mod world;
@@ -46,7 +49,8 @@ fn whatever_goes_wrong_everybody_ends_with_the_same_log() {
         return runs::replay(seed);
     }
     let seeds = runs::number("EVERFOLD_SEEDS").unwrap_or(SEEDS);
-    let outcome = runs::run(0..seeds);
+    let first = runs::number("EVERFOLD_FIRST").unwrap_or(0);
+    let outcome = runs::run(first..first + seeds);
 
     println!("{}", outcome.summary());
     if let Some((seed, why)) = outcome.failed {

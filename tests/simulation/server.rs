@@ -1,15 +1,15 @@
 //! The server: the real authority over a log in memory that may fail, with backups and tails.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use everfold::stream::Version;
 use everfold::sync::{
-    Appended, Authority, Claim, Cursor, Epoch, Hash, KnownCommit, Limits, LogError, MemoryLog, PageLimit, Problem,
-    ProblemKind, Rules, SpaceLog, SpaceState, StoredCommit, StoredText, read_push,
+    Appended, Authority, Cursor, Epoch, Hash, Limits, LogError, MemoryLog, PageLimit, Problem, ProblemKind, Rules,
+    SpaceLog, SpaceState, StoredText, read_push,
 };
 
 use crate::ledger;
 use crate::random::Random;
+use crate::troubled::{Append, Trouble, Troubled};
 
 /// The space of every simulation.
 pub(crate) const SPACE: &str = "acme";
@@ -40,7 +40,7 @@ pub(crate) struct Answer {
 /// The server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    authority: Authority<ShakyLog>,
+    authority: Authority<Troubled<Shaky>>,
     /// Until when it is away.
     pub(crate) away_until: i64,
     /// It takes at most so many commits in a push.
@@ -54,7 +54,7 @@ impl Server {
             page_commits,
             ..Limits::default()
         };
-        let authority = Authority::new(ShakyLog::default(), limits);
+        let authority = Authority::new(Troubled::<Shaky>::default(), limits);
         pollster::block_on(authority.create(SPACE, epoch)).expect("makes a space");
         Self {
             authority,
@@ -113,7 +113,7 @@ impl Server {
 
     /// The next append fails, before or after it took effect.
     pub(crate) fn fail_append(&self, after: bool) {
-        *self.authority.log().fails.lock().expect("nobody panicked") = Some(after);
+        *self.authority.log().trouble.fails.lock().expect("nobody panicked") = Some(after);
     }
 
     pub(crate) fn state(&self) -> SpaceState {
@@ -156,61 +156,20 @@ impl Rules for NoCurses {
 
 /// A log whose appends fail when told to.
 #[derive(Debug, Default)]
-struct ShakyLog {
-    log: MemoryLog,
+struct Shaky {
     /// Whether the next append fails, and if so whether after it took effect.
     fails: Mutex<Option<bool>>,
 }
 
-impl SpaceLog for ShakyLog {
-    async fn space(&self, space: &str) -> Result<Option<SpaceState>, LogError> {
-        self.log.space(space).await
-    }
-
-    async fn create(&self, space: &str, epoch: Epoch) -> Result<SpaceState, LogError> {
-        self.log.create(space, epoch).await
-    }
-
-    async fn find(&self, space: &str, ids: &[&str]) -> Result<Vec<Option<KnownCommit>>, LogError> {
-        self.log.find(space, ids).await
-    }
-
-    async fn versions(&self, space: &str, streams: &[&str]) -> Result<Vec<Version>, LogError> {
-        self.log.versions(space, streams).await
-    }
-
-    async fn append(
-        &self,
-        space: &str,
-        expected: &SpaceState,
-        commits: &[StoredCommit],
-        claim: Option<&Claim>,
-    ) -> Result<Appended, LogError> {
+impl Trouble for Shaky {
+    async fn append(&self, log: &Arc<MemoryLog>, append: Append<'_>) -> Result<Appended, LogError> {
         let fails = self.fails.lock().expect("nobody panicked").take();
         if fails != Some(false) {
-            let appended = self.log.append(space, expected, commits, claim).await?;
+            let appended = append.to(log).await?;
             if fails.is_none() {
                 return Ok(appended);
             }
         }
         Err(LogError::Unavailable("the disk is away".to_owned()))
-    }
-
-    async fn read(&self, space: &str, after: u64, limit: PageLimit) -> Result<Vec<StoredText>, LogError> {
-        self.log.read(space, after, limit).await
-    }
-
-    async fn read_stream(
-        &self,
-        space: &str,
-        stream_id: &str,
-        after: Version,
-        limit: PageLimit,
-    ) -> Result<Vec<StoredText>, LogError> {
-        self.log.read_stream(space, stream_id, after, limit).await
-    }
-
-    async fn hash_at(&self, space: &str, number: u64) -> Result<Option<Hash>, LogError> {
-        self.log.hash_at(space, number).await
     }
 }

@@ -3,15 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use everfold::stream::Version;
 use everfold::sync::{
-    Appended, Authority, Claim, Epoch, Hash, KnownCommit, Limits, LogError, MemoryLog, PageLimit, Problem, ProblemKind,
-    SpaceLog, SpaceState, StoredCommit, StoredText, read_push,
+    Appended, Authority, Epoch, Limits, LogError, MemoryLog, Problem, ProblemKind, SpaceLog, read_push,
 };
 use pollster::block_on;
 use serde_json::Value;
 
 use crate::space::{EPOCH, Everything, body, commit, statuses};
+use crate::troubled::{Append, Trouble, Troubled};
 
 /// What happens to the next append.
 #[derive(Debug, Clone, Copy)]
@@ -26,47 +25,24 @@ enum Mishap {
     Restored,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Unlucky {
-    log: Arc<MemoryLog>,
     /// A commit that has been lost.
     hole: Option<u64>,
     mishaps: Mutex<VecDeque<Mishap>>,
 }
 
-impl Unlucky {
-    fn next(&self) -> Option<Mishap> {
-        self.mishaps.lock().expect("is not poisoned").pop_front()
-    }
-}
-
-impl SpaceLog for Unlucky {
-    async fn space(&self, space: &str) -> Result<Option<SpaceState>, LogError> {
-        self.log.space(space).await
-    }
-    async fn create(&self, space: &str, epoch: Epoch) -> Result<SpaceState, LogError> {
-        self.log.create(space, epoch).await
-    }
-    async fn find(&self, space: &str, ids: &[&str]) -> Result<Vec<Option<KnownCommit>>, LogError> {
-        self.log.find(space, ids).await
-    }
-    async fn versions(&self, space: &str, streams: &[&str]) -> Result<Vec<Version>, LogError> {
-        self.log.versions(space, streams).await
-    }
-    async fn append(
-        &self,
-        space: &str,
-        expected: &SpaceState,
-        commits: &[StoredCommit],
-        claim: Option<&Claim>,
-    ) -> Result<Appended, LogError> {
+impl Trouble for Unlucky {
+    async fn append(&self, log: &Arc<MemoryLog>, append: Append<'_>) -> Result<Appended, LogError> {
+        let Append { space, expected, .. } = append;
+        let mishap = self.mishaps.lock().expect("is not poisoned").pop_front();
         let failure = Err(LogError::Unavailable("unplugged".to_owned()));
-        match self.next() {
+        match mishap {
             None => {}
             Some(Mishap::Raced(stream)) => {
-                let authority = Authority::new(Arc::clone(&self.log), Limits::default());
+                let authority = Authority::new(Arc::clone(log), Limits::default());
                 let id = format!("first {}", expected.head.number);
-                let version = self.log.versions(space, &[stream]).await?[0].0;
+                let version = log.versions(space, &[stream]).await?[0].0;
                 let text = body(
                     &expected.head.cursor(EPOCH).to_string(),
                     &[commit(&id, stream, version)],
@@ -79,45 +55,34 @@ impl SpaceLog for Unlucky {
                     .expect("is judged");
             }
             Some(Mishap::AnswerLost) => {
-                self.log.append(space, expected, commits, claim).await?;
+                append.to(log).await?;
                 return failure;
             }
             Some(Mishap::Failed) => return failure,
-            Some(Mishap::Restored) => self.log.restore(space, 0, Epoch([0xe1; 16])),
+            Some(Mishap::Restored) => log.restore(space, 0, Epoch([0xe1; 16])),
         }
-        self.log.append(space, expected, commits, claim).await
+        append.to(log).await
     }
-    async fn read(&self, space: &str, after: u64, limit: PageLimit) -> Result<Vec<StoredText>, LogError> {
-        let mut page = self.log.read(space, after, limit).await?;
-        page.retain(|commit| Some(commit.number) != self.hole);
-        Ok(page)
-    }
-    async fn read_stream(
-        &self,
-        space: &str,
-        stream_id: &str,
-        after: Version,
-        limit: PageLimit,
-    ) -> Result<Vec<StoredText>, LogError> {
-        self.log.read_stream(space, stream_id, after, limit).await
-    }
-    async fn hash_at(&self, space: &str, number: u64) -> Result<Option<Hash>, LogError> {
-        self.log.hash_at(space, number).await
+
+    fn has_lost(&self, number: u64) -> bool {
+        self.hole == Some(number)
     }
 }
 
-fn unlucky(mishaps: impl IntoIterator<Item = Mishap>) -> Authority<Unlucky> {
-    let log = Unlucky {
+fn unlucky(mishaps: impl IntoIterator<Item = Mishap>) -> Authority<Troubled<Unlucky>> {
+    let log = Troubled {
         log: Arc::default(),
-        hole: None,
-        mishaps: Mutex::new(mishaps.into_iter().collect()),
+        trouble: Unlucky {
+            hole: None,
+            mishaps: Mutex::new(mishaps.into_iter().collect()),
+        },
     };
     let authority = Authority::new(log, Limits::default());
     block_on(authority.create("acme", EPOCH)).expect("is made");
     authority
 }
 
-fn push(authority: &Authority<Unlucky>, commits: &[Value]) -> Result<Value, Problem> {
+fn push(authority: &Authority<Troubled<Unlucky>>, commits: &[Value]) -> Result<Value, Problem> {
     let base = everfold::sync::Head::first("acme").cursor(EPOCH).to_string();
     let text = body(&base, commits).to_string();
     let request = read_push(text.as_bytes(), authority.limits())?;
@@ -193,10 +158,12 @@ fn nobody_is_taken_past_a_hole() {
         let commits = [commit("a", "s", 0), commit("b", "s", 1), commit("c", "s", 2)];
         push(&authority, &commits).expect("is judged");
         authority = Authority::new(
-            Unlucky {
+            Troubled {
                 log: Arc::clone(&authority.log().log),
-                hole: Some(hole),
-                mishaps: Mutex::default(),
+                trouble: Unlucky {
+                    hole: Some(hole),
+                    ..Unlucky::default()
+                },
             },
             Limits::default(),
         );
