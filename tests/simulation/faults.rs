@@ -1,4 +1,4 @@
-//! What goes wrong, and how often it did.
+//! What goes wrong or happens seldom, and how often it did.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -77,6 +77,20 @@ faults! {
     Overloaded = "overloaded",
     /// The server is restored from an older backup.
     Restored = "server restored",
+    /// Sync is turned on on a device that has a history.
+    LateSync = "sync turned on later",
+    /// The space has taken over a history.
+    HistoryAdopted = "history adopted",
+    /// A history is put on top of what the space has.
+    HistoryOnTop = "history put on top",
+    /// A tab ends, or gives up, while the space takes over a history.
+    AdoptionBroken = "adoption broken off",
+    /// A device gives back by itself what the server has lost of others.
+    OrphansGivenBack = "orphans given back",
+    /// A device drops what the server has lost of others.
+    OrphansDiscarded = "orphans discarded",
+    /// Somebody gives back what the server has lost.
+    OrphanRetried = "orphan retried",
 }
 
 /// How often each kind struck. Clones are the same one.

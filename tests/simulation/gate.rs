@@ -111,6 +111,16 @@ impl Control {
         });
     }
 
+    /// An app takes its time to decide: other tabs, and other commands of this one, go on.
+    pub(crate) async fn think(&self) {
+        let thinks = !self.weather.is_calm() && self.random.borrow_mut().chance(0.1);
+        if thinks {
+            let slow = self.random.borrow_mut().between(1, 1_500) as i64;
+            self.slow.set(Some(slow));
+            OneBreath::default().await;
+        }
+    }
+
     fn strikes(&self, random: &mut Random, fault: Fault, probability: f64) -> bool {
         let strikes = self.weather.allows(fault) && random.chance(probability * self.weather.strength());
         if strikes {

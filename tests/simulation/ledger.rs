@@ -1,7 +1,7 @@
 //! The app of the simulation: a small ledger whose rules sync must not break.
 //!
 //! A withdrawal needs cover and keeps to a limit, which stands in a stream of its own and is only read. A transfer is a decision
-//! over two accounts. Emptying an account leads to other events on another state. A charge is a fact: it happened, covered
+//! over two accounts. Emptying or sweeping an account leads to other events on another state. A charge is a fact: it happened, covered
 //! or not. The server takes no curses.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Deposit { account: u8, amount: u64 },
     Withdraw { account: u8, amount: u64 },
     Empty { account: u8 },
+    Sweep { from: u8, to: u8 },
     Transfer { from: u8, to: u8, amount: u64 },
     SetLimit { limit: u64 },
     Charge { account: u8, amount: u64 },
@@ -77,7 +78,7 @@ impl Command {
     /// A name by which its definition is known.
     pub(crate) fn definition(&self) -> &'static str {
         match self {
-            Self::Transfer { .. } => "transfer",
+            Self::Transfer { .. } | Self::Sweep { .. } => "transfer",
             Self::SetLimit { .. } => "limit",
             _ => "account",
         }
@@ -98,6 +99,7 @@ impl Command {
             | Self::Charge { account: number, .. }
             | Self::Curse { account: number } => vec![account(number)],
             Self::Withdraw { account: number, .. } => vec![account(number), LIMIT.to_owned()],
+            Self::Sweep { from, to } => vec![account(from), account(to)],
             Self::Transfer { from, to, .. } => vec![account(from), account(to), LIMIT.to_owned()],
             Self::SetLimit { .. } => vec![LIMIT.to_owned()],
         }
@@ -141,6 +143,13 @@ pub(crate) fn decide(version: u32, command: &Command, states: &BTreeMap<String, 
             };
             vec![(account(number), events)]
         }
+        Command::Sweep { from, to } => match amount_of(&account(from)).max(0) as u64 {
+            0 => vec![(account(from), vec![]), (account(to), vec![])],
+            amount => vec![
+                (account(from), vec![Event::Withdrawn { amount }]),
+                (account(to), vec![Event::Deposited { amount }]),
+            ],
+        },
         Command::Transfer { from, to, amount } => {
             covered(from, amount)?;
             vec![

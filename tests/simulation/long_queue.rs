@@ -26,10 +26,10 @@ const MOST_BYTES: usize = 4 << 20;
 fn a_long_queue_drains_on_a_bad_link() {
     let mut random = Random::new(15);
     let server = Server::new(1_000, random_epoch(&mut random));
-    let store = device();
+    let (store, app) = device();
     let space = server.state();
-    block_on(shell::bind(&store, Some(space.head.cursor(space.epoch)))).expect("binds");
-    fill(&store);
+    block_on(shell::bind(&store, Some(space.head.cursor(space.epoch)), None)).expect("binds");
+    fill(&store, &app);
     block_on(store.lead()).expect("leads");
 
     let drained = drain(&store, &server, &mut random);
@@ -46,24 +46,25 @@ fn a_long_queue_drains_on_a_bad_link() {
     assert!(drained.most_bytes <= MOST_BYTES, "{} bytes", drained.most_bytes);
 }
 
-fn device() -> Store {
+fn device() -> (Store, App) {
     let weather = Rc::new(Weather::of(&mut Random::new(0)));
     weather.calm_down();
-    let (gate, _) = Gate::open(&MemoryDatabase::new(), 0, &weather, &Tally::default());
+    let (gate, control) = Gate::open(&MemoryDatabase::new(), 0, &weather, &Tally::default());
     let options = OpenOptions {
         replica: "replica-a".to_owned(),
         now: 0,
         durability: Durability::Strict,
     };
-    block_on(Store::open(gate, options)).expect("opens")
-}
-
-/// What was done offline, for days.
-fn fill(store: &Store) {
     let app = App {
         version: 1,
         broken: false,
+        control,
     };
+    (block_on(Store::open(gate, options)).expect("opens"), app)
+}
+
+/// What was done offline, for days.
+fn fill(store: &Store, app: &App) {
     for number in 1..=PENDING {
         let command = Command::Deposit {
             account: (number % 50) as u8,

@@ -69,6 +69,10 @@ pub(crate) fn run_with(seeds: Range<u64>, begin: impl Fn() + Sync) -> Outcome {
                     if seed >= seeds.end || is_some(&failed) {
                         break;
                     }
+                    let done = seed - seeds.start;
+                    if done > 0 && done.is_multiple_of(1_000) {
+                        println!("{done} seeds, {} s", started.elapsed().as_secs());
+                    }
                     if let Err(why) = run_one(seed, &tally, &Story::default()) {
                         let mut failed = failed.lock().expect("nobody panicked");
                         if failed.as_ref().is_none_or(|(before, _)| *before > seed) {

@@ -7,12 +7,13 @@ use everfold::commit::{Definition, Mode, NewCommit, StreamRead, StreamWrite};
 use everfold::event::NewEvent;
 use everfold::json::RawJson;
 use everfold::store::{
-    BindOptions, Decide, Decision, LoadQuery, Outcome, Pulled, Query, RebaseStep, Rebased, StoreError, SyncState,
+    Adoption, BindOptions, Decide, Decision, LoadQuery, Outcome, Pulled, Query, RebaseStep, Rebased, Recovery,
+    StoreError, SyncState,
 };
 use everfold::stream::{ExpectedVersion, Version};
-use everfold::sync::{Cursor, PullPage, PushAnswer, Request};
+use everfold::sync::{Cursor, EpochChanged, PullPage, PushAnswer, Request};
 
-use crate::gate::Gate;
+use crate::gate::{Control, Gate};
 use crate::ledger::{Command, Decided, Event, Refusal, State, decide, evolve, initial};
 use crate::recorded::{Recorded, recorded};
 use crate::server::SPACE;
@@ -21,11 +22,13 @@ use crate::tab::Body;
 pub(crate) type Store = everfold::store::Store<Gate>;
 
 /// The app that is open in a tab.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct App {
     pub(crate) version: u32,
     /// A bug: it decides no transfers.
     pub(crate) broken: bool,
+    /// How long it takes to decide.
+    pub(crate) control: Rc<Control>,
 }
 
 /// How a command ended.
@@ -89,14 +92,25 @@ pub(crate) async fn snapshot(store: &Store, stream: &str, pending: bool) -> Resu
 }
 
 /// Binds a store to the space; first to what nobody has heard of yet.
-pub(crate) async fn bind(store: &Store, cursor: Option<Cursor>) -> Result<(), StoreError> {
+pub(crate) async fn bind(store: &Store, cursor: Option<Cursor>, adopt: Option<Adoption>) -> Result<Bound, StoreError> {
     let options = BindOptions {
         space: SPACE.to_owned(),
         subject: "ann".to_owned(),
         cursor,
-        adopt: None,
+        adopt,
     };
-    store.bind(&options).await.map(drop)
+    let before = store.sync_state().await?;
+    let state = store.bind(&options).await?.expect("it is bound");
+    let put_on_top = before.is_some_and(|before| before.adopting) && !state.adopting;
+    Ok(Bound { put_on_top, state })
+}
+
+/// What a store is bound to.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// The history that was here before is pending now.
+    pub(crate) put_on_top: bool,
+    pub(crate) state: SyncState,
 }
 
 /// The cursor of a page, or of what the server says of itself.
@@ -108,6 +122,30 @@ pub(crate) fn cursor_of(text: &str) -> Option<Cursor> {
 /// How a store stands.
 pub(crate) async fn state(store: &Store) -> Result<SyncState, StoreError> {
     Ok(store.sync_state().await?.expect("it is bound"))
+}
+
+/// How many commits are pending.
+pub(crate) async fn pending(store: &Store) -> Result<u64, StoreError> {
+    let state = store.sync_state().await?;
+    Ok(state.map_or(0, |state| state.pending))
+}
+
+/// Kinds of refusals, by the ids of their commits.
+pub(crate) async fn refusals(store: &Store) -> Result<BTreeMap<String, String>, StoreError> {
+    let text = store.refusals().await?;
+    let list: Vec<serde_json::Value> = serde_json::from_str(&text).expect("a list");
+    let word = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let ids = list
+        .iter()
+        .map(|refusal| (word(&refusal["commitId"]), word(&refusal["kind"])));
+    Ok(ids.collect())
+}
+
+/// Goes back to where the log of the server parts from the one here.
+pub(crate) async fn recover(store: &Store, problem: &str, recovery: Recovery) -> Result<SyncState, StoreError> {
+    let changed: EpochChanged = everfold::json::parse(problem).expect("a problem can be read");
+    store.recover(&changed, recovery).await?;
+    state(store).await
 }
 
 /// What a request says.
@@ -148,7 +186,7 @@ pub(crate) async fn state_of(store: &Store, stream: &str) -> Result<State, Store
 /// Loads, decides and appends, again if another tab was faster.
 pub(crate) async fn execute(
     store: &Store,
-    app: App,
+    app: &App,
     command: &Command,
     id: &str,
     now: i64,
@@ -170,6 +208,7 @@ pub(crate) async fn execute(
         if decided.iter().all(|(_, events)| events.is_empty()) {
             return Ok(Executed::Nothing);
         }
+        app.control.think().await;
         let text = serde_json::to_string(command).expect("a command is JSON");
         let parts = parts_of(&decided);
         let version_of = |stream: &str| seen.get(stream).map_or(Version(0), |seen| seen.version);
@@ -271,8 +310,14 @@ pub(crate) async fn apply(store: &Store, push: bool, text: &str) -> Result<Pulle
     Ok(store.pulled(&[answer]).await?)
 }
 
+/// Stores how far the space has taken over the history.
+pub(crate) async fn adopted(store: &Store, text: &str) -> Result<SyncState, Unusable> {
+    let answer = everfold::json::parse::<PushAnswer<'_>>(text).map_err(|_| Unusable::Torn)?;
+    Ok(store.adopted(&answer).await?.expect("it is bound"))
+}
+
 /// Walks through what is pending and decides what is asked for.
-pub(crate) async fn walk(store: &Rc<Store>, app: App) -> Result<Rebased, StoreError> {
+pub(crate) async fn walk(store: &Rc<Store>, app: &App) -> Result<Rebased, StoreError> {
     let mut streams: BTreeMap<String, State> = BTreeMap::new();
     let mut step = store.rebase_next(None).await?;
     loop {
@@ -300,13 +345,14 @@ pub(crate) async fn walk(store: &Rc<Store>, app: App) -> Result<Rebased, StoreEr
                 .fold(base, |state, recorded| evolve(state, &recorded.event));
             streams.insert(stream.stream_id.clone(), state);
         }
+        app.control.think().await;
         step = answer(store, app, &asked, &streams).await?;
     }
 }
 
 async fn answer(
     store: &Rc<Store>,
-    app: App,
+    app: &App,
     asked: &Decide,
     states: &BTreeMap<String, State>,
 ) -> Result<RebaseStep, StoreError> {

@@ -10,7 +10,8 @@ use everfold::sync::{Cursor, Replica, Request, Status};
 
 use crate::gate::Control;
 use crate::ledger::Command;
-use crate::shell::{App, Executed, Store, Unusable};
+use crate::recorded::Recorded;
+use crate::shell::{App, Bound, Executed, Store, Unusable};
 
 /// The number of a tab, never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +23,8 @@ pub(crate) struct TabId {
 pub(crate) struct Tab {
     pub(crate) id: TabId,
     pub(crate) app: App,
+    /// Whether its app knows of the space.
+    pub(crate) synced: bool,
     pub(crate) store: Option<Rc<Store>>,
     pub(crate) control: Rc<Control>,
     pub(crate) replica: Replica,
@@ -33,6 +36,8 @@ pub(crate) struct Tab {
     pub(crate) busy: bool,
     /// The request that is under way, besides the tail.
     pub(crate) request: Option<u64>,
+    /// The request in which the space takes over the history.
+    pub(crate) adoption: Option<u64>,
     /// The tail that is open.
     pub(crate) tail: Option<u64>,
     /// The last problem that the server told.
@@ -57,6 +62,10 @@ pub(crate) enum Job {
     },
     /// Put an answer into the store.
     Apply { request: u64, kind: Request, text: String },
+    /// Look up what of the history is to be taken over next.
+    Adopt { request: u64 },
+    /// Store how far it is taken over.
+    Adopted { request: u64, text: String },
     /// Decide again.
     Walk,
     /// Take the log back, as this problem says.
@@ -69,7 +78,10 @@ impl Job {
     /// The request that it is about.
     pub(crate) fn request(&self) -> Option<u64> {
         match self {
-            Self::Prepare { request, .. } | Self::Apply { request, .. } => Some(*request),
+            Self::Prepare { request, .. }
+            | Self::Apply { request, .. }
+            | Self::Adopt { request }
+            | Self::Adopted { request, .. } => Some(*request),
             _ => None,
         }
     }
@@ -92,15 +104,31 @@ pub(crate) enum Done {
     },
     Bound {
         request: u64,
-        bound: Result<SyncState, Unusable>,
+        bound: Result<Bound, Unusable>,
     },
-    Recovered(Result<SyncState, StoreError>),
+    Recovered {
+        before: Vec<Recorded>,
+        recovered: Result<SyncState, StoreError>,
+    },
+    /// The next part of the history, or how it stands if there is none.
+    AdoptionPrepared {
+        request: u64,
+        body: Result<(Option<String>, SyncState), StoreError>,
+    },
+    Adopted {
+        request: u64,
+        adopted: Result<SyncState, Unusable>,
+    },
+    Retried {
+        id: String,
+        retried: Result<u64, StoreError>,
+    },
     Walked(Result<(Rebased, SyncState), StoreError>),
-    CaughtUp(Result<SyncState, StoreError>),
+    CaughtUp(Result<u64, StoreError>),
     Executed {
         id: String,
         command: Command,
-        executed: Result<(Executed, SyncState), StoreError>,
+        executed: Result<(Executed, u64), StoreError>,
     },
     /// Something whose end nobody waits for.
     Tidied,

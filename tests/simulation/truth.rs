@@ -1,6 +1,6 @@
 //! The log that everybody should have: what the server holds, read commit by commit, and judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use everfold::commit::Mode;
 use everfold::json::{RawJson, parse};
@@ -15,12 +15,15 @@ use crate::server::{SPACE, Server};
 pub(crate) struct Truth {
     pub(crate) events: Vec<Recorded>,
     commits: Vec<Confirmed>,
+    /// The number of each commit.
+    numbers: HashMap<String, u64>,
+    versions: HashMap<String, u64>,
+    states: BTreeMap<String, State>,
     hash: Hash,
 }
 
 #[derive(Debug)]
 struct Confirmed {
-    id: String,
     hash: Hash,
     /// How many events there are up to its last one.
     events: usize,
@@ -31,6 +34,9 @@ impl Truth {
         Self {
             events: Vec::new(),
             commits: Vec::new(),
+            numbers: HashMap::new(),
+            versions: HashMap::new(),
+            states: BTreeMap::new(),
             hash: first_hash(SPACE),
         }
     }
@@ -40,7 +46,7 @@ impl Truth {
     }
 
     pub(crate) fn contains(&self, id: &str) -> bool {
-        self.commits.iter().any(|commit| commit.id == id)
+        self.numbers.contains_key(id)
     }
 
     /// How many events the first `number` commits have.
@@ -52,7 +58,12 @@ impl Truth {
     /// Forgets what the server has lost.
     pub(crate) fn go_back(&mut self, number: u64) {
         self.commits.truncate(number as usize);
+        self.numbers.retain(|_, known| *known <= number);
         self.events.truncate(self.events_up_to(number));
+        self.states = states(self.events.iter());
+        self.versions.clear();
+        let versions = self.events.iter().map(|event| (event.stream.clone(), event.version));
+        self.versions.extend(versions);
         self.hash = self.commits.last().map_or(first_hash(SPACE), |commit| commit.hash);
     }
 
@@ -68,35 +79,35 @@ impl Truth {
             assert_eq!(self.hash, stored.hash, "I8: the chain verifies at {}", stored.number);
             self.check_intent(&commit);
             for stream in commit.streams.iter().flatten() {
-                let before = self.version(&stream.stream_id);
+                let version = self.versions.entry(stream.stream_id.to_string()).or_default();
+                let state = self.states.entry(stream.stream_id.to_string());
+                let state = state.or_insert_with(|| initial(&stream.stream_id));
                 assert_eq!(
                     stream.before.map(|version| version.0),
-                    Some(before),
+                    Some(*version),
                     "I4: versions are dense"
                 );
-                for (version, event) in (before + 1..).zip(&stream.events) {
+                for event in &stream.events {
+                    let event = event_of(event);
+                    *version += 1;
+                    *state = evolve(*state, &event);
                     self.events.push(Recorded {
                         stream: stream.stream_id.to_string(),
-                        version,
+                        version: *version,
                         position: self.events.len() as u64 + 1,
                         commit: commit.id.to_string(),
                         attempt: commit.attempt,
                         confirmed: true,
-                        event: event_of(event),
+                        event,
                     });
                 }
             }
+            self.numbers.insert(commit.id.to_string(), stored.number);
             self.commits.push(Confirmed {
-                id: commit.id.to_string(),
                 hash: stored.hash,
                 events: self.events.len(),
             });
         }
-    }
-
-    fn version(&self, stream: &str) -> u64 {
-        let last = self.events.iter().rfind(|event| event.stream == stream);
-        last.map_or(0, |event| event.version)
     }
 
     fn check_intent(&self, commit: &WireCommit<'_>) {
@@ -104,8 +115,7 @@ impl Truth {
             return;
         };
         let command: Command = serde_json::from_str(command.get()).expect("a command is JSON");
-        let read = command.reads();
-        let states = states(self.events.iter().filter(|event| read.contains(&event.stream)));
+        let states = &self.states;
         let stated: Decided = commit
             .streams
             .iter()
@@ -118,7 +128,7 @@ impl Truth {
             })
             .collect();
         // Events that stay as they are when a newer version of the app decides again keep the older version's name.
-        let stands = (1..=2).any(|version| decide(version, &command, &states).as_ref() == Ok(&stated));
+        let stands = (1..=2).any(|version| decide(version, &command, states).as_ref() == Ok(&stated));
         assert!(
             stands,
             "I4: #{} {} attempt {} {command:?} led to {stated:?} on {states:?}",
@@ -126,11 +136,6 @@ impl Truth {
             commit.id,
             commit.attempt
         );
-    }
-
-    /// Ids of all commits.
-    pub(crate) fn ids(&self) -> BTreeSet<&str> {
-        self.commits.iter().map(|commit| commit.id.as_str()).collect()
     }
 }
 

@@ -12,7 +12,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
-use everfold::store::MemoryDatabase;
+use everfold::store::{Adoption, MemoryDatabase, Recovery};
 use everfold::sync::{Cursor, Input, Request};
 
 use crate::faults::{Fault, Tally};
@@ -31,8 +31,6 @@ const MINUTE: i64 = 60 * SECOND;
 const PATIENCE: i64 = 60 * MINUTE;
 /// How many events that may take.
 const STEPS: u64 = 60_000;
-/// The accounts of the ledger. Few, so that commits meet.
-const ACCOUNTS: u8 = 5;
 
 enum Event {
     /// Somebody does something on a device.
@@ -72,6 +70,8 @@ enum Event {
     /// A tab is opened on a device.
     Open(usize),
     Online(usize, bool),
+    /// Somebody turns sync on.
+    TurnOn(usize),
 }
 
 struct Queued {
@@ -82,6 +82,14 @@ struct Queued {
 
 struct Device {
     name: String,
+    /// The device that it is a copy of, or itself: it has the same name to the server.
+    origin: usize,
+    /// Whether sync is turned on.
+    synced: bool,
+    /// What becomes of the history that was made before it was.
+    adopt: Option<Adoption>,
+    /// What becomes of commits of others that the server has lost.
+    recovery: Recovery,
     database: MemoryDatabase,
     tabs: Vec<Tab>,
     leader: Option<TabId>,
@@ -104,6 +112,8 @@ struct Device {
     checked: i64,
     /// Refusals that were dismissed here.
     dismissed: BTreeSet<String>,
+    /// Orphans that somebody wants given back.
+    retried: BTreeSet<String>,
 }
 
 /// A tail at the server.
@@ -122,6 +132,8 @@ pub(crate) struct World {
     order: u64,
     numbers: u64,
     devices: Vec<Device>,
+    /// The accounts of the ledger. Few, so that commits meet.
+    accounts: u8,
     server: Server,
     truth: Truth,
     tails: BTreeMap<u64, Tail>,
@@ -140,6 +152,7 @@ impl World {
         let weather = Rc::new(Weather::of(&mut random));
         let page_commits = *random.one_of(&[1, 3, 10, 1_000]);
         let server = Server::new(page_commits, random_epoch(&mut random));
+        let accounts = *random.one_of(&[2, 4, 6]);
         let mut world = Self {
             random,
             now: BEGINNING,
@@ -147,6 +160,7 @@ impl World {
             order: 0,
             numbers: 0,
             devices: Vec::new(),
+            accounts,
             server,
             truth: Truth::new(),
             tails: BTreeMap::new(),
@@ -162,14 +176,54 @@ impl World {
             let name = char::from(b'a' + number as u8).to_string();
             world.add_device(name, MemoryDatabase::new(), operations / devices);
         }
+        world.begin();
         world.after(20 * SECOND, Event::Mishap);
         world
     }
 
+    /// Some devices may have a history when sync is turned on; or only the first one, and the others come then.
+    fn begin(&mut self) {
+        let late = self.weather.allows(Fault::LateSync);
+        let alone = late && self.random.chance(0.5);
+        let mut beginning = 0;
+        for device in 0..self.devices.len() {
+            let begins = beginning
+                + if alone {
+                    self.random.between(0, 20_000) as i64
+                } else {
+                    0
+                };
+            self.begin_device(device, begins);
+            if late && self.random.chance(if alone { 1.0 } else { 0.4 }) && beginning == 0 {
+                let on = self.random.between(5_000, 120_000) as i64;
+                self.devices[device].synced = false;
+                self.devices[device].adopt =
+                    *self
+                        .random
+                        .one_of(&[None, Some(Adoption::Empty), Some(Adoption::Rebase)]);
+                self.after(on, Event::TurnOn(device));
+                beginning = if alone { on } else { 0 };
+            }
+        }
+    }
+
+    fn begin_device(&mut self, device: usize, after: i64) {
+        for _ in 0..self.random.between(1, 3) {
+            self.after(after, Event::Open(device));
+        }
+        self.after(after + SECOND, Event::Act(device));
+    }
+
     fn add_device(&mut self, name: String, database: MemoryDatabase, operations: u64) {
-        let device = self.devices.len();
+        let origin = self.devices.len();
+        let recoveries = [Recovery::Ask, Recovery::Ask, Recovery::Auto, Recovery::Discard];
+        let recovery = *self.random.one_of(&recoveries);
         self.devices.push(Device {
             name,
+            origin,
+            synced: true,
+            adopt: None,
+            recovery,
             database,
             tabs: Vec::new(),
             leader: None,
@@ -184,11 +238,8 @@ impl World {
             acknowledged: BTreeSet::new(),
             checked: 0,
             dismissed: BTreeSet::new(),
+            retried: BTreeSet::new(),
         });
-        for _ in 0..self.random.between(1, 3) {
-            self.after(0, Event::Open(device));
-        }
-        self.after(SECOND, Event::Act(device));
     }
 
     /// Lives through everything, lets it calm down, and checks what is left.
@@ -206,15 +257,14 @@ impl World {
                 continue;
             }
             look = self.now + 5 * SECOND;
-            let unsettled = self.unsettled();
-            if unsettled.is_empty() {
+            if self.unsettled().next().is_none() {
                 break;
             }
             assert!(
                 self.now < patience && steps < STEPS,
                 "I6: after {steps} steps and {} s without faults: {}",
                 (self.now + PATIENCE - patience) / SECOND,
-                unsettled.join("; ")
+                self.unsettled().collect::<Vec<_>>().join("; ")
             );
         }
         self.check_end();
@@ -277,6 +327,7 @@ impl World {
             Event::Thaw(tab) => self.thaw(tab),
             Event::Open(device) => self.open(device),
             Event::Online(device, online) => self.online(device, online),
+            Event::TurnOn(device) => self.turn_on(device),
         }
     }
 

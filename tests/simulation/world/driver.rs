@@ -45,6 +45,10 @@ impl World {
             Output::Cancel { request } => {
                 tab.request.take_if(|under_way| *under_way == request);
                 tab.tail.take_if(|under_way| *under_way == request);
+                if tab.adoption.take_if(|under_way| *under_way == request).is_some() {
+                    self.tally.struck(Fault::AdoptionBroken);
+                }
+                let Some(tab) = self.tab(id) else { return };
                 // What it brought and is not stored yet may not follow on what is.
                 tab.jobs.retain(|job| job.request() != Some(request));
                 self.tails.retain(|_, tail| tail.tab != id || tail.request != request);
@@ -103,6 +107,11 @@ impl World {
     }
 
     pub(super) fn fail(&mut self, id: TabId, request: u64, status: u32, problem: Option<String>) {
+        if let Some(tab) = self.tab(id)
+            && tab.adoption.take_if(|under_way| *under_way == request).is_some()
+        {
+            self.tally.struck(Fault::AdoptionBroken);
+        }
         self.tell(
             id,
             Input::Failed {

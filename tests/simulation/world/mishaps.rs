@@ -49,16 +49,11 @@ impl World {
         if self.strikes(Fault::TabDuplicated, 0.05) {
             self.after(0, Event::Open(device));
         }
-        if self.devices.len() < 6 && self.strikes(Fault::ProfileCloned, 0.01) {
-            let name = char::from(b'a' + self.devices.len() as u8).to_string();
-            self.say(|| format!("the profile of {} is cloned: {name}", self.devices[device].name));
-            let database = self.devices[device].database.copy();
-            let (version, dismissed) = (self.devices[device].version, self.devices[device].dismissed.clone());
-            self.ambiguous = true;
-            self.add_device(name, database, 20);
-            if let Some(clone) = self.devices.last_mut() {
-                (clone.version, clone.dismissed) = (version, dismissed);
-            }
+        let can_be_cloned = self.devices.len() < 6 && self.devices[device].commands > 0;
+        // Of a device with work that nobody has heard of, it is more of a mishap.
+        let chance = if self.devices[device].online { 0.01 } else { 0.08 };
+        if can_be_cloned && self.strikes(Fault::ProfileCloned, chance) {
+            self.clone_profile(device);
         }
         if self.strikes(Fault::TooLarge, 0.05) {
             self.server.push_commits = self.random.between(1, 3) as usize;
@@ -78,6 +73,23 @@ impl World {
             self.say(|| format!("the server is restored to #{number} from a backup"));
             self.server_dies();
         }
+    }
+
+    fn clone_profile(&mut self, device: usize) {
+        let clone = self.devices.len();
+        let name = char::from(b'a' + clone as u8).to_string();
+        self.say(|| format!("the profile of {} is cloned: {name}", self.devices[device].name));
+        let database = self.devices[device].database.copy();
+        self.ambiguous = true;
+        self.add_device(name, database, 20);
+        let (before, after) = self.devices.split_at_mut(clone);
+        let (original, copy) = (&before[device], &mut after[0]);
+        copy.origin = original.origin;
+        (copy.version, copy.dismissed) = (original.version, original.dismissed.clone());
+        copy.retried.clone_from(&original.retried);
+        (copy.synced, copy.adopt) = (original.synced, original.adopt);
+        copy.recovery = original.recovery;
+        self.begin_device(clone, 0);
     }
 
     pub(super) fn reload(&mut self, device: usize, why: &str) {
@@ -100,6 +112,12 @@ impl World {
             }
             if !self.devices[device].online {
                 self.online(device, true);
+            }
+            self.turn_on(device);
+            for tab in self.tabs_of(device) {
+                if self.tab(tab).is_some_and(|tab| !tab.synced) {
+                    self.close(tab, "gets an app with sync");
+                }
             }
             if std::mem::take(&mut self.devices[device].broken) {
                 self.reload(device, "gets an app without the bug");

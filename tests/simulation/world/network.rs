@@ -178,7 +178,16 @@ impl World {
             tab.problem = answer.text;
             tab.request.take_if(|under_way| *under_way == request);
             tab.tail.take_if(|under_way| *under_way == request);
-            return self.fail(id, request, answer.status, problem);
+            let not_empty = problem.as_deref() == Some("space-not-empty");
+            self.fail(id, request, answer.status, problem);
+            if not_empty {
+                self.put_on_top(id.device);
+            }
+            return;
+        }
+        if tab.adoption == Some(request) {
+            let text = answer.text;
+            return self.job(id, Job::Adopted { request, text });
         }
         match kind {
             Request::Tail => {

@@ -3,10 +3,10 @@
 use std::pin::Pin;
 use std::rc::Rc;
 
-use everfold::store::{StoreError, SyncState};
+use everfold::store::{RefusalKind, StoreError};
 use everfold::sync::Input;
 
-use super::{ACCOUNTS, Event, World};
+use super::{Event, World};
 use crate::faults::Fault;
 use crate::ledger::{Command, account};
 use crate::shell::{self, Executed, Store};
@@ -46,13 +46,13 @@ impl World {
             5 => self.tidy(id, |store| Box::pin(async move { store.seal().await.map(drop) })),
             6 => self.tidy(id, |store| Box::pin(async move { store.compact(2).await.map(drop) })),
             7..=9 => {
-                let number = self.random.below(ACCOUNTS.into()) as u8;
+                let number = self.random.below(self.accounts.into()) as u8;
                 let (stream, pending) = (account(number), self.random.chance(0.5));
                 self.tidy(id, |store| {
                     Box::pin(async move { shell::snapshot(&store, &stream, pending).await })
                 });
             }
-            10 => self.dismiss(device),
+            10 => self.see_refusals(device, id),
             _ => self.command(id),
         }
     }
@@ -83,15 +83,15 @@ impl World {
         device.commands += 1;
         let commit = format!("{}:c{}", device.name, device.commands);
         let Some(tab) = self.tab(id) else { return };
-        let (app, Some(store)) = (tab.app, tab.store.clone()) else {
+        let (app, Some(store)) = (tab.app.clone(), tab.store.clone()) else {
             return;
         };
         self.spawn(
             id,
             Box::pin(async move {
                 let executed = async {
-                    let executed = shell::execute(&store, app, &command, &commit, now).await?;
-                    Ok((executed, shell::state(&store).await?))
+                    let executed = shell::execute(&store, &app, &command, &commit, now).await?;
+                    Ok((executed, shell::pending(&store).await?))
                 };
                 let executed = executed.await;
                 Done::Executed {
@@ -104,21 +104,26 @@ impl World {
     }
 
     pub(super) fn random_command(&mut self, poison: bool) -> Command {
-        let account = self.random.below(ACCOUNTS.into()) as u8;
-        let other = (account + 1 + self.random.below(u64::from(ACCOUNTS) - 1) as u8) % ACCOUNTS;
+        let accounts = self.accounts;
+        let account = self.random.below(accounts.into()) as u8;
+        let other = (account + 1 + self.random.below(u64::from(accounts) - 1) as u8) % accounts;
         let amount = self.random.between(1, 40);
         if poison {
             return Command::Curse { account };
         }
         match self.random.below(20) {
-            0..=6 => Command::Deposit { account, amount },
-            7..=10 => Command::Withdraw { account, amount },
-            11..=14 => Command::Transfer {
+            0..=5 => Command::Deposit { account, amount },
+            6..=9 => Command::Withdraw { account, amount },
+            10..=13 => Command::Transfer {
                 from: account,
                 to: other,
                 amount,
             },
-            15..=16 => Command::Empty { account },
+            14 => Command::Empty { account },
+            15..=16 => Command::Sweep {
+                from: account,
+                to: other,
+            },
             17 => Command::SetLimit {
                 limit: self.random.between(5, 50),
             },
@@ -131,13 +136,13 @@ impl World {
         id: TabId,
         commit: String,
         command: &Command,
-        executed: Result<(Executed, SyncState), StoreError>,
+        executed: Result<(Executed, u64), StoreError>,
     ) {
         match executed {
-            Ok((Executed::Appended, state)) => {
+            Ok((Executed::Appended, pending)) => {
                 self.say(|| format!("{} {commit}? {command:?}", self.name(id)));
                 self.devices[id.device].acknowledged.insert(commit);
-                self.tell(id, Input::Committed { pending: state.pending });
+                self.tell(id, Input::Committed { pending });
                 self.notify_others(id);
             }
             Ok((ended, _)) => self.say(|| format!("{} {commit} {command:?} is {ended:?}", self.name(id))),
@@ -145,11 +150,45 @@ impl World {
         }
     }
 
-    pub(super) fn dismiss(&mut self, device: usize) {
-        let (ids, store) = self.refusals(device);
-        if let Some(id) = ids.into_keys().next() {
-            pollster::block_on(store.dismiss_refusal(&id)).expect("memory does not fail");
-            self.devices[device].dismissed.insert(id);
+    /// Looks at what was refused or lost: gives it back, or does not want to see it any more.
+    fn see_refusals(&mut self, device: usize, id: TabId) {
+        let (refusals, store) = self.refusals(device);
+        let orphaned = |kind: &String| kind == RefusalKind::Orphaned.name();
+        let orphan = refusals.iter().find(|(_, kind)| orphaned(kind));
+        let Some((commit, kind)) = orphan.or(refusals.iter().next()) else {
+            return;
+        };
+        let commit = commit.clone();
+        if !orphaned(kind) || self.random.chance(0.3) {
+            pollster::block_on(store.dismiss_refusal(&commit)).expect("memory does not fail");
+            self.devices[device].dismissed.insert(commit);
+            return;
+        }
+        let Some(store) = self.tab(id).and_then(|tab| tab.store.clone()) else {
+            return;
+        };
+        self.devices[device].retried.insert(commit.clone());
+        let task = async move {
+            let retried = async {
+                store.retry_orphan(&commit).await?;
+                shell::pending(&store).await
+            };
+            let retried = retried.await;
+            Done::Retried { id: commit, retried }
+        };
+        self.spawn(id, Box::pin(task));
+    }
+
+    pub(super) fn retried(&mut self, id: TabId, commit: String, retried: Result<u64, StoreError>) {
+        match retried {
+            Ok(pending) => {
+                self.tally.struck(Fault::OrphanRetried);
+                self.say(|| format!("{} gives back {commit}", self.name(id)));
+                self.devices[id.device].acknowledged.insert(commit);
+                self.tell(id, Input::Committed { pending });
+                self.notify_others(id);
+            }
+            Err(error) => self.say(|| format!("{} gives back {commit}, which fails: {error}", self.name(id))),
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use everfold::store::{Durability, OpenOptions};
+use everfold::store::{Adoption, Durability, OpenOptions};
 use everfold::sync::{Input, Replica, Status};
 
 use super::{Event, SECOND, World};
+use crate::faults::Fault;
 use crate::gate::Gate;
 use crate::shell::{self, App, Store};
 use crate::tab::{Done, Job, Tab, TabId};
@@ -39,10 +40,13 @@ impl World {
         let app = App {
             version: self.devices[device].version,
             broken: self.devices[device].broken,
+            control: Rc::clone(&control),
         };
+        let (synced, adopt) = (self.devices[device].synced, self.devices[device].adopt);
         self.devices[device].tabs.push(Tab {
             id,
             app,
+            synced,
             store: None,
             control,
             replica: Replica::new(),
@@ -51,6 +55,7 @@ impl World {
             jobs: VecDeque::new(),
             busy: true,
             request: None,
+            adoption: None,
             tail: None,
             problem: String::new(),
             frozen_until: None,
@@ -66,7 +71,9 @@ impl World {
             Box::pin(async move {
                 let opened = async {
                     let store = Store::open(gate, options).await?;
-                    shell::bind(&store, None).await?;
+                    if synced {
+                        shell::bind(&store, None, adopt).await?;
+                    }
                     Ok(Rc::new(store))
                 };
                 Done::Opened(opened.await)
@@ -77,6 +84,9 @@ impl World {
     /// A tab is gone, with everything that it had not stored.
     pub(super) fn close(&mut self, id: TabId, why: &str) {
         self.say(|| format!("{} {why}", self.name(id)));
+        if self.tab(id).is_some_and(|tab| tab.adoption.is_some()) {
+            self.tally.struck(Fault::AdoptionBroken);
+        }
         let device = &mut self.devices[id.device];
         device.tabs.retain(|tab| tab.id != id);
         if device.leader == Some(id) {
@@ -92,13 +102,13 @@ impl World {
 
     pub(super) fn elect(&mut self, device: usize) {
         let found = &self.devices[device];
-        if found.leader.is_some() {
+        if found.leader.is_some() || !found.synced {
             return;
         }
         let able: Vec<_> = found
             .tabs
             .iter()
-            .filter(|tab| tab.store.is_some() && tab.frozen_until.is_none())
+            .filter(|tab| tab.synced && tab.store.is_some() && tab.frozen_until.is_none())
             .map(|tab| tab.id)
             .collect();
         if able.is_empty() {
@@ -165,6 +175,26 @@ impl World {
                 self.tell(tab, Input::Online(online));
             }
         }
+    }
+
+    /// One tab gets an app with sync. The others do not know of it until they are closed.
+    pub(super) fn turn_on(&mut self, device: usize) {
+        if std::mem::replace(&mut self.devices[device].synced, true) {
+            return;
+        }
+        self.tally.struck(Fault::LateSync);
+        self.say(|| format!("sync is turned on at {}", self.devices[device].name));
+        let tabs = self.tabs_of(device);
+        if let [first, _, _, ..] = tabs[..] {
+            self.close(first, "gets an app with sync");
+        }
+        self.after(0, Event::Open(device));
+    }
+
+    /// Both have a history: somebody says that the one here goes on top.
+    pub(super) fn put_on_top(&mut self, device: usize) {
+        self.devices[device].adopt = Some(Adoption::Rebase);
+        self.reload(device, "gets an app that puts its history on top");
     }
 
     pub(super) fn tabs_of(&self, device: usize) -> Vec<TabId> {

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use everfold::json::parse;
-use everfold::store::{Recovery, StoreError, StoreErrorKind, SyncState};
-use everfold::sync::{EpochChanged, Input, Request};
+use everfold::store::{StoreError, StoreErrorKind, SyncState};
+use everfold::sync::{Input, Request};
 
 use super::{Event, SECOND, World};
+use crate::faults::Fault;
 use crate::shell::{self, Store, Unusable};
-use crate::tab::{Done, Job, TabId, Task};
+use crate::tab::{Body, Done, Job, TabId, Task};
 
 impl World {
     pub(super) fn spawn(&mut self, id: TabId, task: Task) {
@@ -71,7 +71,8 @@ impl World {
         let Some(store) = tab.store.clone() else { return };
         let Some(job) = tab.jobs.pop_front() else { return };
         tab.busy = true;
-        let app = tab.app;
+        let app = tab.app.clone();
+        let (adopt, recovery) = (self.devices[id.device].adopt, self.devices[id.device].recovery);
         let task: Task = match job {
             Job::Lead => Box::pin(async move {
                 let led = async {
@@ -83,7 +84,7 @@ impl World {
             Job::CatchUp => Box::pin(async move {
                 let caught_up = async {
                     store.catch_up().await?;
-                    shell::state(&store).await
+                    shell::pending(&store).await
                 };
                 Done::CaughtUp(caught_up.await)
             }),
@@ -108,8 +109,7 @@ impl World {
             } => Box::pin(async move {
                 let bound = async {
                     let cursor = shell::cursor_of(&text).ok_or(Unusable::Torn)?;
-                    shell::bind(&store, Some(cursor)).await?;
-                    Ok(shell::state(&store).await?)
+                    Ok(shell::bind(&store, Some(cursor), adopt).await?)
                 };
                 let bound = bound.await;
                 Done::Bound { request, bound }
@@ -122,17 +122,29 @@ impl World {
                 let applied = applied.await;
                 Done::Applied { request, kind, applied }
             }),
-            Job::Recover(problem) => Box::pin(async move {
-                let recovered = async {
-                    let changed: EpochChanged = parse(&problem).expect("a problem can be read");
-                    store.recover(&changed, Recovery::Ask).await?;
-                    shell::state(&store).await
+            Job::Recover(problem) => {
+                let before = self.events(id.device);
+                Box::pin(async move {
+                    let recovered = shell::recover(&store, &problem, recovery).await;
+                    Done::Recovered { before, recovered }
+                })
+            }
+            Job::Adopt { request } => Box::pin(async move {
+                let body = async {
+                    // Few, so that something may happen in between.
+                    let body = store.adopt_request(5, 1 << 20).await?;
+                    Ok((body.map(|body| body.text), shell::state(&store).await?))
                 };
-                Done::Recovered(recovered.await)
+                let body = body.await;
+                Done::AdoptionPrepared { request, body }
+            }),
+            Job::Adopted { request, text } => Box::pin(async move {
+                let adopted = shell::adopted(&store, &text).await;
+                Done::Adopted { request, adopted }
             }),
             Job::Walk => Box::pin(async move {
                 let walked = async {
-                    let rebased = shell::walk(&store, app).await?;
+                    let rebased = shell::walk(&store, &app).await?;
                     Ok((rebased, shell::state(&store).await?))
                 };
                 Done::Walked(walked.await)
@@ -142,7 +154,7 @@ impl World {
     }
 
     pub(super) fn done(&mut self, id: TabId, done: Done) {
-        if !matches!(done, Done::Executed { .. } | Done::Tidied)
+        if !matches!(done, Done::Executed { .. } | Done::Retried { .. } | Done::Tidied)
             && let Some(tab) = self.tab(id)
         {
             tab.busy = false;
@@ -152,7 +164,7 @@ impl World {
             Done::Opened(Ok(store)) => self.opened(id, store),
             Done::Opened(Err(error)) => self.close(id, &format!("does not open: {error}")),
             Done::Led(Ok(state)) => self.led(id, &state),
-            Done::CaughtUp(Ok(state)) => self.tell(id, Input::Committed { pending: state.pending }),
+            Done::CaughtUp(Ok(pending)) => self.tell(id, Input::Committed { pending }),
             // The next look brings it.
             Done::CaughtUp(Err(_)) | Done::Tidied => {}
             Done::Prepared {
@@ -170,23 +182,33 @@ impl World {
                 Err(Unusable::Store(error)) => self.stuck(id, error),
             },
             Done::Bound { request, bound } => match bound {
-                Ok(state) => {
-                    let (pending, rebase) = (state.pending, state.rebase);
-                    let (more, stopped) = (false, false);
-                    self.tell(
-                        id,
-                        Input::Applied {
-                            request,
-                            pending,
-                            rebase,
-                            more,
-                            stopped,
-                        },
-                    );
+                Ok(bound) => {
+                    if bound.put_on_top {
+                        self.tally.struck(Fault::HistoryOnTop);
+                        self.say(|| format!("{} puts its history on top", self.name(id)));
+                        self.notify_others(id);
+                    }
+                    self.adopt(id, request, &bound.state);
                 }
                 Err(Unusable::Torn) => self.fail(id, request, 0, None),
                 Err(Unusable::Store(error)) => self.stuck(id, error),
             },
+            Done::AdoptionPrepared { request, body } => match body {
+                Ok((Some(text), _)) => self.send(id, request, Request::Capabilities, 0, Body::Push(text)),
+                Ok((None, state)) => self.end_adoption(id, request, &state),
+                Err(error) => self.stuck(id, error),
+            },
+            Done::Adopted { request, adopted } => match adopted {
+                Ok(state) => {
+                    if !state.adopting {
+                        self.tally.struck(Fault::HistoryAdopted);
+                    }
+                    self.adopt(id, request, &state);
+                }
+                Err(Unusable::Torn) => self.fail(id, request, 0, None),
+                Err(Unusable::Store(error)) => self.stuck(id, error),
+            },
+            Done::Retried { id: commit, retried } => self.retried(id, commit, retried),
             Done::Walked(Ok((rebased, state))) => {
                 self.say(|| {
                     let (changed, refused) = (rebased.changed.join(" "), rebased.refused.join("! "));
@@ -208,13 +230,20 @@ impl World {
                 self.say(|| format!("{} cannot lead: {error}", self.name(id)));
                 self.step_down(id);
             }
-            Done::Recovered(Ok(state)) => {
+            Done::Recovered {
+                before,
+                recovered: Ok(state),
+            } => {
+                self.check_recovered(id.device, &before);
                 self.say(|| format!("{} has gone back to #{}", self.name(id), state.head.number));
                 self.notify_others(id);
                 let (pending, rebase) = (state.pending, state.rebase);
                 self.tell(id, Input::Recovered { pending, rebase });
             }
-            Done::Walked(Err(error)) | Done::Recovered(Err(error)) => self.stuck(id, error),
+            Done::Walked(Err(error))
+            | Done::Recovered {
+                recovered: Err(error), ..
+            } => self.stuck(id, error),
             Done::Executed {
                 id: commit,
                 command,
@@ -224,6 +253,37 @@ impl World {
         self.next_job(id);
     }
 
+    /// Goes on with taking over the history, if there is one.
+    fn adopt(&mut self, id: TabId, request: u64, state: &SyncState) {
+        if !state.adopting {
+            return self.end_adoption(id, request, state);
+        }
+        let Some(tab) = self.tab(id).filter(|tab| tab.request == Some(request)) else {
+            return;
+        };
+        tab.adoption = Some(request);
+        self.say(|| format!("{} is adopted up to #{}", self.name(id), state.head.number));
+        self.job(id, Job::Adopt { request });
+    }
+
+    fn end_adoption(&mut self, id: TabId, request: u64, state: &SyncState) {
+        if let Some(tab) = self.tab(id) {
+            tab.adoption = None;
+        }
+        let (pending, rebase) = (state.pending, state.rebase);
+        let (more, stopped) = (false, false);
+        self.tell(
+            id,
+            Input::Applied {
+                request,
+                pending,
+                rebase,
+                more,
+                stopped,
+            },
+        );
+    }
+
     pub(super) fn stuck(&mut self, id: TabId, error: StoreError) {
         let text = error.to_string();
         let code = match error.into_kind() {
@@ -231,6 +291,10 @@ impl World {
                 self.say(|| format!("{} is fenced off", self.name(id)));
                 self.step_down(id);
                 return;
+            }
+            StoreErrorKind::Diverged(_) if self.is_adopting(id.device) => {
+                self.say(|| format!("{} cannot be adopted: {text}", self.name(id)));
+                return self.put_on_top(id.device);
             }
             StoreErrorKind::Diverged(_) => "sync-diverged",
             StoreErrorKind::Protocol(_) => "sync-protocol",
@@ -253,7 +317,9 @@ impl World {
         }
         let online = self.devices[device].online;
         self.tell(id, Input::Online(online));
-        self.after(10, Event::Elect(device));
+        if self.tab(id).is_some_and(|tab| tab.synced) {
+            self.after(10, Event::Elect(device));
+        }
     }
 
     pub(super) fn led(&mut self, id: TabId, state: &SyncState) {
@@ -277,7 +343,7 @@ impl World {
             Input::Start {
                 pending: state.pending,
                 rebase: state.rebase,
-                bound: state.cursor.is_some(),
+                bound: state.cursor.is_some() && !state.adopting,
                 live,
                 batch: 0,
             },
