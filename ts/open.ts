@@ -10,6 +10,7 @@ import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
 import { EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
+import { fetchTools } from "./parts.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
 import { checkId } from "./stream-id.js";
@@ -167,7 +168,10 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
   const opened: Opened = { engine, storage, durability, sync, runtime, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
-    await engine;
+    const { idle } = await engine;
+    if (runtime === publishedRuntime) {
+      idle.later("parts", fetchTools);
+    }
   } catch (error) {
     openedByName.delete(name);
     throw error;

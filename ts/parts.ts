@@ -41,6 +41,14 @@ export function withPartFailure(error: EverfoldError): EverfoldError {
   return new EverfoldError("wasm-failed", `${error.message}: ${reason}`, { reason }, { cause: failure });
 }
 
+/**
+ * Fetches the part of the seldom calls before somebody needs it: a page that has lost its network since it was opened
+ * must not miss it. Never fails, as whoever needs it asks again.
+ */
+export async function fetchTools(): Promise<void> {
+  await (host && compile("tools", host.source).catch(() => undefined));
+}
+
 // What the engine calls, with the function of its table that is to hear how it went.
 
 export function loadSync(callback: number, data: number): void {

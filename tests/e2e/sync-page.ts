@@ -22,10 +22,10 @@ interface OpenOptions {
 const problems: Problem["code"][] = [];
 
 /** Opens a device under a name, on the server that the page is from. */
-function open(name: string, options: OpenOptions = {}) {
+async function open(name: string, options: OpenOptions = {}) {
   const { subject = "anna", space = "bank", token = () => askToken(subject, space), batchSize, adopt } = options;
   const sync = { url: location.origin, space, subject, token, batchSize, adopt };
-  return openStore({
+  const store = await openStore({
     name,
     aggregates: [account],
     decisions: [transfer],
@@ -33,6 +33,9 @@ function open(name: string, options: OpenOptions = {}) {
     onProblem: ({ code }) => void problems.push(code),
     sync: options.sync === false ? undefined : sync,
   });
+  // What is seldom needed is fetched when the page is idle: a test that cuts the network does not wait for that.
+  await store.stats();
+  return store;
 }
 
 async function askToken(subject: string, space: string, ttl = 3_600): Promise<string> {

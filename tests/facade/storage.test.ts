@@ -36,6 +36,15 @@ test("what was written is there after a reload, with rows and snapshots", async 
   });
 });
 
+test("a page that has lost its network since it was opened has the seldom calls", async ({ page, context }) => {
+  const fetched = page.waitForResponse(/everfold-tools\.wasm$/);
+  await page.evaluate(async () => void (await window.bank.open("offline")));
+  await (await fetched).finished();
+  await context.setOffline(true);
+
+  expect(await page.evaluate(async () => (await (await window.bank.open("offline")).stats()).events)).toBe(0);
+});
+
 test("a killed browser loses nothing that was acknowledged", async ({ profile, serverUrl }) => {
   test.setTimeout(180_000);
   let acknowledged = 0;
