@@ -531,8 +531,11 @@ export interface Core {
   lead(): Promise<void>;
   /** The body of a push and how many commits it has; null if there is nothing, or something is to be decided first. */
   pushBody(maxCommits: number, maxBytes: number): Promise<readonly [text: string, commits: number] | null>;
-  /** Stores answers to pulls and pushes, in their order: `CorePulled`. "sync-protocol", "sync-diverged": nothing is changed. */
-  pulled(answers: readonly string[]): Promise<string>;
+  /**
+   * Stores the answer to a pull or a push: `CorePulled`. "sync-protocol", "sync-diverged": nothing is changed. What can be
+   * done of it while an earlier one is stored is done at once; `turn` waits for a task of its own for the rest of a long one.
+   */
+  pulled(answer: Uint8Array, turn: () => Promise<void>): Promise<string>;
   /**
    * One step of the walk through what is pending: "" first, then the `CoreDecision` on the commit asked for last.
    * `CoreDecide`, or `CoreRebased` at the end. When the log changes meanwhile it begins again with the first commit.

@@ -291,9 +291,9 @@ impl Core {
         self.sync(SyncCall::PushBody { max_commits, max_bytes })
     }
 
-    /// Stores answers of the server.
-    pub fn pulled(&self, texts: Vec<String>) -> Promise {
-        self.sync(SyncCall::Pulled(texts))
+    /// Stores an answer of the server. A long one is read in one task and stored in another, which `turn` waits for.
+    pub fn pulled(&self, answer: Vec<u8>, turn: Function) -> Promise {
+        self.sync(SyncCall::Pulled { answer, turn })
     }
 
     /// The next step of a walk through what is pending.

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::futures::JsFuture;
+use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;
 #[cfg(feature = "parts")]
 use wasm_split_helpers::wasm_split;
@@ -11,8 +13,11 @@ use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
 use super::text;
 use crate::json::{self, FromJson};
-use crate::store::{BindOptions, Decision, Recovery, Store, StoreError};
-use crate::sync::{Input, PushAnswer, Replica};
+use crate::store::{Answers, BindOptions, Decision, Recovery, Store, StoreError};
+use crate::sync::{Input, Replica};
+
+/// Bytes of an answer that takes milliseconds.
+const LONG_ANSWER: usize = 1 << 16;
 
 /// A call of sync, with what it takes. See `ts/core.ts` for each.
 pub(super) enum SyncCall {
@@ -20,7 +25,7 @@ pub(super) enum SyncCall {
     Bind(String),
     Lead,
     PushBody { max_commits: u32, max_bytes: u32 },
-    Pulled(Vec<String>),
+    Pulled { answer: Vec<u8>, turn: Function },
     RebaseNext(String),
     AdoptBody { max_commits: u32, max_bytes: u32 },
     Adopted(String),
@@ -55,8 +60,15 @@ async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, cal
             let body = store.push_body(max_commits as usize, max_bytes as usize).await?;
             text::push_body(body)
         }
-        SyncCall::Pulled(texts) => {
-            let answers: Vec<PushAnswer<'_>> = texts.iter().map(|text| of_server(text)).collect::<Result<_, _>>()?;
+        SyncCall::Pulled { answer, turn } => {
+            let text = str::from_utf8(&answer).map_err(|error| StoreError::protocol(error.to_string()))?;
+            let answers = Answers::from(vec![of_server(text)?]);
+            if answer.len() > LONG_ANSWER
+                && let Ok(next) = turn.call0(&JsValue::UNDEFINED)
+            {
+                // A page that cannot wait for its next task stores it in this one.
+                let _ = JsFuture::from(Promise::resolve(&next)).await;
+            }
             text::pulled(&store.pulled(&answers).await?)?.into()
         }
         SyncCall::RebaseNext(decision) => {

@@ -58,7 +58,7 @@ pub(crate) fn raise(
         segments.push(segment::build(events, &commits).map_err(damaged)?);
     }
     let parts: Result<Vec<_>, FormatError> = commits.iter().map(|commit| split_commit(commit)).collect();
-    segments.extend(place(&parts.map_err(damaged)?, tail.confirmed(), HashMap::new()).map_err(damaged)?);
+    segments.extend(place(&parts.map_err(damaged)?, tail.confirmed(), None).map_err(damaged)?);
     let confirmed = segments
         .last()
         .map_or(tail.confirmed(), |segment| segment.directory.last());

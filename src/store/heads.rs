@@ -24,11 +24,11 @@ impl<S: Storage> Store<S> {
     /// The versions of `streams` in the confirmed log. For whoever holds `writing`.
     pub(crate) async fn confirmed_heads(
         &self,
-        streams: &HashSet<String>,
+        streams: HashSet<String>,
     ) -> Result<HashMap<String, Version>, BlocksError> {
         let names: Vec<&str> = streams.iter().map(String::as_str).collect();
         let heads = self.heads_by(&names, Log::confirmed_head).await?;
-        Ok(names.into_iter().map(str::to_owned).zip(heads).collect())
+        Ok(streams.into_iter().zip(heads).collect())
     }
 
     /// The version of each of `streams`, in their order, none of them twice. For whoever holds `writing`.

@@ -78,7 +78,7 @@ pub use outbox::{PushBody, SyncState};
 pub use pack::{Counts, OnRefused};
 pub use plan::{InvalidCommit, Outcome, Receipt};
 pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneration};
-pub use pull::Pulled;
+pub use pull::{Answers, Pulled};
 pub use query::{Clock, Direction, Query};
 pub use read::Page;
 pub use rebase::{Decide, DecideStream, Decision, RebaseStep, Rebased};

@@ -22,7 +22,7 @@ use crate::log::record::{RecordKind, SyncRecord};
 use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::stream::Version;
-use crate::sync::{PushAnswer, PushResult, WireCommit, WireStream, digest, next_hash};
+use crate::sync::{Hash, PushAnswer, PushResult, WireCommit, digest, next_hash};
 
 /// Pending commits that are carried together with segments that a pull writes.
 const CARRIED_WITH_SEGMENTS: usize = 1_000;
@@ -40,6 +40,27 @@ pub struct Pulled {
     pub stopped: bool,
     /// Pending commits that the server refused: they are among the refusals.
     pub refused: Vec<String>,
+}
+
+/// Answers of the server, in their order, with the digests of their commits: what judging them takes beside the log, so
+/// that it can be done while earlier ones are stored.
+#[derive(Debug)]
+pub struct Answers<'a> {
+    answers: Vec<PushAnswer<'a>>,
+    /// Of every commit, one answer after the other; none of one in short form, which says too little.
+    digests: Vec<Option<Hash>>,
+}
+
+impl<'a> From<Vec<PushAnswer<'a>>> for Answers<'a> {
+    fn from(answers: Vec<PushAnswer<'a>>) -> Self {
+        let commits = answers.iter().flat_map(|answer| &answer.page.commits);
+        Self {
+            digests: commits
+                .map(|commit| commit.streams.is_some().then(|| digest(commit)))
+                .collect(),
+            answers,
+        }
+    }
 }
 
 /// Answers that are right, and what they make of the log.
@@ -64,7 +85,7 @@ struct Judged {
 
 impl<S: Storage> Store<S> {
     /// Stores what the answers, in their order, say that is new.
-    pub async fn pulled(&self, answers: &[PushAnswer<'_>]) -> Result<Pulled, StoreError> {
+    pub async fn pulled(&self, answers: &Answers<'_>) -> Result<Pulled, StoreError> {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_TRIES {
             self.check_open()?;
@@ -90,12 +111,12 @@ impl<S: Storage> Store<S> {
             let nothing = judged.is_nothing(&self.log.borrow());
             if nothing || self.write_pulled(judged).await? {
                 let rebase = self.log.borrow().tail.undecided().contains(&true);
-                let results = || answers.iter().flat_map(|answer| &answer.results);
+                let mut results = answers.results();
                 return Ok(Pulled {
                     rebase,
                     progress: self.progress(Vec::new()),
-                    more: answers.last().is_some_and(|answer| answer.page.more),
-                    stopped: results()
+                    more: answers.answers.last().is_some_and(|answer| answer.page.more),
+                    stopped: results
                         .any(|result| !matches!(result, PushResult::Accepted { .. } | PushResult::Duplicate { .. })),
                     refused,
                 });
@@ -105,30 +126,24 @@ impl<S: Storage> Store<S> {
         Err(StoreError::contended(MAX_TRIES))
     }
 
-    async fn judge(&self, answers: &[PushAnswer<'_>]) -> Result<Judged, BlocksError> {
-        let streams: HashSet<String> = {
+    async fn judge(&self, answers: &Answers<'_>) -> Result<Judged, BlocksError> {
+        let mut streams = HashSet::new();
+        {
             let log = self.log.borrow();
-            let known = log.bound()?.head.number;
-            let commits = answers.iter().flat_map(|answer| &answer.page.commits);
-            let commits = commits.filter(|commit| commit.number.is_some_and(|number| number > known));
-            commits
-                .flat_map(|commit| match (&commit.streams, log.tail.commit(&commit.id)) {
-                    (Some(streams), _) => streams.iter().map(|stream| stream.stream_id.to_string()).collect(),
-                    (None, Some(own)) => own.streams.iter().map(|(stream, ..)| stream.to_string()).collect(),
-                    (None, None) => Vec::new(),
-                })
-                .collect()
-        };
-        let heads = self.confirmed_heads(&streams).await?;
+            for commit in answers.commits_after(log.bound()?.head.number) {
+                if let Some(whole) = &commit.streams {
+                    add_streams(&mut streams, whole.iter().map(|stream| &*stream.stream_id));
+                } else if let Some(own) = log.tail.commit(&commit.id) {
+                    add_streams(&mut streams, own.streams.iter().map(|(stream, ..)| &**stream));
+                }
+            }
+        }
+        let heads = self.confirmed_heads(streams).await?;
         let log = self.log.borrow();
         let mut judged = judge(&log, answers, heads, &self.pushed.borrow())?;
-        let commits = answers.iter().flat_map(|answer| &answer.page.commits);
-        let own = commits.filter(|commit| {
-            let is_new = commit
-                .number
-                .is_some_and(|number| number > log.binding.as_ref().map_or(0, |known| known.head.number));
-            is_new && commit.replica == self.identity.replica && log.tail.commit(&commit.id).is_none()
-        });
+        let own = answers
+            .commits_after(log.bound()?.head.number)
+            .filter(|commit| commit.replica == self.identity.replica && log.tail.commit(&commit.id).is_none());
         judged.others.extend(own.map(|commit| commit.id.to_string()));
         Ok(judged)
     }
@@ -200,6 +215,27 @@ impl<S: Storage> Store<S> {
     }
 }
 
+impl<'a> Answers<'a> {
+    fn results(&self) -> impl Iterator<Item = &PushResult<'a>> {
+        self.answers.iter().flat_map(|answer| &answer.results)
+    }
+
+    /// The commits with higher numbers than `known`.
+    fn commits_after(&self, known: u64) -> impl Iterator<Item = &WireCommit<'a>> {
+        let commits = self.answers.iter().flat_map(|answer| &answer.page.commits);
+        commits.filter(move |commit| commit.number.is_some_and(|number| number > known))
+    }
+}
+
+/// Many commits write to few streams.
+fn add_streams<'s>(set: &mut HashSet<String>, streams: impl Iterator<Item = &'s str>) {
+    for stream in streams {
+        if !set.contains(stream) {
+            set.insert(stream.to_owned());
+        }
+    }
+}
+
 impl Judged {
     fn is_nothing(&self, log: &Log) -> bool {
         self.refused.is_empty() && log.binding.as_ref() == Some(&self.binding)
@@ -209,7 +245,7 @@ impl Judged {
 /// What `answers` make of `log`. `heads` holds the versions in the confirmed log of all streams that they write to.
 fn judge(
     log: &Log,
-    answers: &[PushAnswer<'_>],
+    answers: &Answers<'_>,
     heads: HashMap<String, Version>,
     pushed: &HashMap<String, u64>,
 ) -> Result<Judged, StoreError> {
@@ -227,9 +263,10 @@ fn judge(
     };
     let mut gone = vec![false; judged.left.len()];
     let mut first = 0;
-    for answer in answers {
+    let mut digests = answers.digests.iter();
+    for answer in &answers.answers {
         let before = judged.binding.head.number;
-        for commit in &answer.page.commits {
+        for (commit, digest) in answer.page.commits.iter().zip(digests.by_ref()) {
             let number = commit
                 .number
                 .ok_or_else(|| StoreError::protocol("a commit has no number".to_owned()))?;
@@ -249,7 +286,7 @@ fn judge(
             let own = place
                 .and_then(|place| judged.left.get(place))
                 .map(|(own, _)| Rc::clone(own));
-            let stood = judged.confirm(log, commit, own.as_deref(), place == Some(first))?;
+            let stood = judged.confirm(log, (commit, *digest), own.as_deref(), place == Some(first))?;
             if let (Some(place), Some(own)) = (place, own) {
                 if let Some(gone) = gone.get_mut(place) {
                     *gone = !is_planted(Plant::ConfirmedStaysPending)
@@ -273,7 +310,7 @@ fn judge(
             judged.binding.epoch = Some(answer.page.cursor.epoch);
         }
     }
-    for result in answers.iter().flat_map(|answer| &answer.results) {
+    for result in answers.results() {
         let PushResult::Refused { id, problem } = result else {
             continue;
         };
@@ -297,6 +334,9 @@ fn judge(
             judged.refused.push((own, problem.get().to_owned()));
         }
     }
+    if gone.is_empty() {
+        judged.dirty = judged.heads.keys().cloned().collect();
+    }
     let mut gone = gone.into_iter();
     judged.left.retain(|_| gone.next() == Some(false));
     for (commit, undecided) in &mut judged.left {
@@ -306,48 +346,45 @@ fn judge(
 }
 
 impl Judged {
-    /// Takes the next commit of the confirmed log. Whether it is `own`, the `first` pending one, as it stands.
+    /// Takes the next commit of the confirmed log, with its digest. Whether it is `own`, the `first` pending one, as it stands.
     fn confirm(
         &mut self,
         log: &Log,
-        commit: &WireCommit<'_>,
+        (commit, known_digest): (&WireCommit<'_>, Option<Hash>),
         own: Option<&TailCommit>,
         first: bool,
     ) -> Result<bool, StoreError> {
         let damaged = |reason| StoreError::format("a pending commit", reason);
         let stored = own.map(|own| wire_of(&log.tail, own)).transpose().map_err(damaged)?;
-        let mut whole = match (&commit.streams, &stored) {
-            (Some(_), _) => commit.clone(),
-            (None, Some(own)) if own.attempt == commit.attempt => WireCommit {
-                actor: commit.actor.clone(),
-                received_at: commit.received_at,
-                ..own.clone()
-            },
+        let completed;
+        let whole = match (&commit.streams, &stored) {
+            (Some(_), _) => commit,
+            (None, Some(own)) if own.attempt == commit.attempt => {
+                completed = self.complete(commit, own.clone());
+                &completed
+            }
             _ => return Err(StoreError::protocol(format!("commit {} is not here", commit.id))),
         };
-        whole.number = commit.number;
         let mut stands = first && stored.is_some();
         let stored_streams = stored.as_ref().and_then(|own| own.streams.as_deref());
         let mut stored_streams = stored_streams.unwrap_or_default().iter();
         stands &= own.is_some_and(|own| own.attempt == commit.attempt);
-        for stream in whole.streams.iter_mut().flatten() {
-            let head = self.heads.entry(stream.stream_id.to_string()).or_default();
-            if commit.streams.is_some() {
-                let before = stream
-                    .before
-                    .ok_or_else(|| StoreError::protocol("a commit has no firstVersion".to_owned()))?;
-                if before != *head {
-                    let number = commit.number.unwrap_or_default();
-                    return Err(StoreError::diverged(format!(
-                        "commit {number} finds stream {} at {before}, here it is at {head}",
-                        stream.stream_id
-                    )));
-                }
+        for stream in whole.streams.iter().flatten() {
+            let Some(before) = stream.before else {
+                return Err(StoreError::protocol("a commit has no firstVersion".to_owned()));
+            };
+            let head = match self.heads.get_mut(&*stream.stream_id) {
+                Some(head) => head,
+                None => self.heads.entry(stream.stream_id.to_string()).or_default(),
+            };
+            if before != *head {
+                let number = commit.number.unwrap_or_default();
+                return Err(StoreError::diverged(format!(
+                    "commit {number} finds stream {} at {before}, here it is at {head}",
+                    stream.stream_id
+                )));
             }
-            stream.before = Some(*head);
-            stands &= stored_streams
-                .next()
-                .is_some_and(|own: &WireStream<'_>| own == &*stream);
+            stands &= stored_streams.next().is_some_and(|own| own == stream);
             if stream.events.is_empty() {
                 return Err(StoreError::protocol("a commit has no events".to_owned()));
             }
@@ -357,18 +394,33 @@ impl Judged {
         }
         stands &= stored_streams.next().is_none();
         stands |= is_planted(Plant::WinnerNotDirty) && stored.is_some();
-        let digest = digest(&whole);
-        self.binding.head.hash = next_hash(&self.binding.head.hash, &whole, &digest);
+        let digest = known_digest.unwrap_or_else(|| digest(whole));
+        self.binding.head.hash = next_hash(&self.binding.head.hash, whole, &digest);
         self.binding.head.number += 1;
         let mut bytes = Vec::with_capacity(256);
-        put_wire(&mut bytes, &whole).map_err(|reason| StoreError::protocol(reason.to_string()))?;
+        put_wire(&mut bytes, whole).map_err(|reason| StoreError::protocol(reason.to_string()))?;
         self.bytes += bytes.len();
         self.commits.push(bytes);
-        if !stands {
+        // Where nothing is pending, nothing stands on them: who wants to know them all finds them at the end.
+        if !stands && log.tail.pending() > 0 {
             let streams = whole.streams.iter().flatten();
-            self.dirty.extend(streams.map(|stream| stream.stream_id.to_string()));
+            add_streams(&mut self.dirty, streams.map(|stream| &*stream.stream_id));
         }
         Ok(stands)
+    }
+
+    /// What `own` became by the short form of an answer: its streams are where they are now.
+    fn complete<'c>(&self, short: &WireCommit<'c>, own: WireCommit<'c>) -> WireCommit<'c> {
+        let mut whole = WireCommit {
+            number: short.number,
+            actor: short.actor.clone(),
+            received_at: short.received_at,
+            ..own
+        };
+        for stream in whole.streams.iter_mut().flatten() {
+            stream.before = Some(self.heads.get(&*stream.stream_id).copied().unwrap_or_default());
+        }
+        whole
     }
 
     /// Whether an answer ends where it says, and says what the log here says. Before it this was at number `before`.

@@ -309,7 +309,7 @@ impl<S: Storage> Store<S> {
 
     async fn find_confirmed(&self, walk: &mut Walk, mut streams: HashSet<String>) -> Result<(), BlocksError> {
         streams.retain(|stream| !walk.confirmed.contains_key(&**stream));
-        let found = self.confirmed_heads(&streams).await?;
+        let found = self.confirmed_heads(streams).await?;
         walk.confirmed
             .extend(found.into_iter().map(|(stream, version)| (Rc::from(stream), version)));
         Ok(())

@@ -221,7 +221,7 @@ impl<S: Storage> Store<S> {
             }
             let (mut write, floor) = self.floor_above_tail()?;
             write.changes.extend(refusals.changes);
-            let segments = place(&commits, position, heads).map_err(damaged)?;
+            let segments = place(&commits, position, Some(heads)).map_err(damaged)?;
             let last = segments.last().map_or(position, |segment| segment.directory.last());
             for segment in segments {
                 put_segment(&mut write, &segment.directory, segment.blocks);
@@ -517,11 +517,11 @@ pub(crate) fn read_segment<'a>(
 }
 
 /// Gives commits their place after `position` and seals them into segments. A stream that `heads` does not know is
-/// where its first commit expects it.
+/// where its first commit expects it; without `heads` every commit expects what is.
 pub(crate) fn place(
     commits: &[CommitParts<'_>],
     position: Position,
-    mut heads: HashMap<String, Version>,
+    mut heads: Option<HashMap<String, Version>>,
 ) -> Result<Vec<Segment>, FormatError> {
     let mut segments = Vec::new();
     let (mut events, mut placed) = (Vec::new(), Vec::new());
@@ -531,10 +531,14 @@ pub(crate) fn place(
         let first = Position(last.0 + 1);
         let mut index = 0;
         for stream in &commit.streams {
-            let head = heads.entry(stream.stream.to_owned()).or_insert(match stream.expected {
+            let mut expected = match stream.expected {
                 ExpectedVersion::Exact(version) => version,
                 _ => Version(0),
-            });
+            };
+            let head = match &mut heads {
+                Some(heads) => heads.entry(stream.stream.to_owned()).or_insert(expected),
+                None => &mut expected,
+            };
             let span = StreamSpan {
                 stream: stream.stream,
                 first: head.next(),

@@ -22,8 +22,9 @@ use crate::plant::{Plant, is_planted};
 /// What a push brings unless the shell says otherwise.
 const PUSH_COMMITS: u64 = 500;
 const PUSH_BYTES: u64 = 4 << 20;
-/// What a pull asks for.
-const PULL_COMMITS: u64 = 4_000;
+/// What a pull asks for: a page is read in one task of the browser and packed in another, and neither should take 50 ms,
+/// nor when the engine is still warming up.
+const PULL_COMMITS: u64 = 2_000;
 const PULL_BYTES: u64 = 1 << 20;
 /// A request that is not answered for so long is given up: some networks swallow requests, some browsers wait for ever.
 const REQUEST_TIMEOUT: i64 = 120_000;

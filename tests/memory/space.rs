@@ -280,7 +280,7 @@ pub(crate) async fn store_answers<S: Storage>(store: &Store<S>, texts: &[String]
         .iter()
         .map(|text| everfold::json::parse(text).expect("is an answer"))
         .collect();
-    store.pulled(&answers).await
+    store.pulled(&answers.into()).await
 }
 
 /// Pushes, pulls and decides again until there is nothing left to do.

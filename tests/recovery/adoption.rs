@@ -259,7 +259,7 @@ fn nothing_is_pulled_before_the_history_is_adopted() {
         let answer = server.push(&body.text).expect("is judged");
         let answer: PushAnswer<'_> = everfold::json::parse(&answer).expect("is one");
 
-        let error = store.pulled(&[answer]).await.expect_err("is not taken");
+        let error = store.pulled(&vec![answer].into()).await.expect_err("is not taken");
 
         assert!(matches!(error.kind(), StoreErrorKind::Bound(_)), "{error}");
     });

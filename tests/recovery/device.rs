@@ -203,7 +203,7 @@ pub(crate) async fn try_sync<S: Storage>(
             store.adopted(&answer).await?;
             continue;
         }
-        let pulled = store.pulled(&[answer]).await?;
+        let pulled = store.pulled(&vec![answer].into()).await?;
         if pulled.progress.pending == 0 && !pulled.more && !pulled.rebase {
             return Ok(());
         }

@@ -307,7 +307,7 @@ pub(crate) async fn apply(store: &Store, push: bool, text: &str) -> Result<Pulle
         })
     };
     let answer = answer.map_err(|_| Unusable::Torn)?;
-    Ok(store.pulled(&[answer]).await?)
+    Ok(store.pulled(&vec![answer].into()).await?)
 }
 
 /// Stores how far the space has taken over the history.

@@ -25,7 +25,7 @@ const failure = async (call: Promise<unknown>) => {
 test("a request goes to the space with the token of now", async () => {
   const { ask, sent, renew } = transport(() => new Response("{}"));
 
-  expect(await ask("/pull?after=x", signal)).toBe("{}");
+  expect(await ask("/pull?after=x", signal)).toEqual(new TextEncoder().encode("{}"));
   renew();
   await ask("", signal);
 

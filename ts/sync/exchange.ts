@@ -3,6 +3,7 @@
  */
 import type { CoreBindOptions, CorePulled, CoreSyncState } from "../core.js";
 import type { Engine } from "../engine.js";
+import { nextTask } from "../turn.js";
 import { readEvents } from "./event-stream.js";
 import type { CheckedSync } from "./options.js";
 import type { Transport } from "./transport.js";
@@ -39,6 +40,15 @@ export interface Heard {
   refused(): void;
 }
 
+interface Ahead {
+  readonly page: Promise<Uint8Array>;
+  /** What became of it in the store; undefined if it is not there. */
+  readonly applied: Promise<Applied | undefined>;
+  readonly stop: () => void;
+}
+
+/** More than the first and the last fields of a page take. */
+const edgeBytes = 512;
 /** The server says something every 15 s. */
 const silenceMs = 45_000;
 const pollSeconds = 25;
@@ -46,31 +56,27 @@ const soonMs = 1_000;
 
 export function exchangeWith(engine: Engine, options: CheckedSync, transport: Transport, heard: Heard): Exchange {
   const { connection, log, environment } = engine;
-  let storing: Promise<unknown> = Promise.resolve();
-  let next: { readonly after: string | null; readonly text: Promise<string>; stop(): void } | undefined;
+  /** The page after the one that is being stored. */
+  let next: Ahead | undefined;
   /** Something between here and the server keeps events back until there are many. */
   let polls = false;
 
   const state = () => connection.ask<CoreSyncState>((core) => core.syncState());
 
-  /** One answer after the other. */
-  function store(text: string): Promise<Applied> {
-    const head = headOf(text);
+  /** The core stores one answer after the other, in the order of the calls. */
+  async function store(answer: Uint8Array): Promise<Applied> {
+    const head = headOf(answer);
     if (head !== undefined) {
       heard.head(head);
     }
-    const stored = storing.then(async () => {
-      const { rebase, more, stopped, refused } = await log.synced<CorePulled>(
-        (core) => core.pulled([text]),
-        ({ progress }) => progress,
-      );
-      if (refused.length > 0) {
-        heard.refused();
-      }
-      return { rebase, more, stopped };
-    });
-    storing = stored.catch(() => undefined);
-    return stored;
+    const { rebase, more, stopped, refused } = await log.synced<CorePulled>(
+      (core) => core.pulled(answer, nextTask),
+      ({ progress }) => progress,
+    );
+    if (refused.length > 0) {
+      heard.refused();
+    }
+    return { rebase, more, stopped };
   }
 
   function pagePath(after: string | null, { maxCommits, maxBytes }: Limits): string {
@@ -83,20 +89,34 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   }
 
   async function pull(limits: Limits, signal: AbortSignal): Promise<Applied> {
-    const { cursor } = await state();
-    const fetched = next?.after === cursor ? next : undefined;
+    const ahead = next;
     next = undefined;
-    signal.addEventListener("abort", () => fetched?.stop());
-    const text = await (fetched?.text ?? transport.ask(pagePath(cursor, limits), signal));
-    const end = endOf(text);
+    if (ahead !== undefined) {
+      signal.addEventListener("abort", ahead.stop);
+      fetchNext(await ahead.page, limits);
+      const applied = await ahead.applied;
+      if (applied !== undefined) {
+        return applied;
+      }
+      drop();
+    }
+    const { cursor } = await state();
+    const page = await transport.ask(pagePath(cursor, limits), signal);
+    fetchNext(page, limits);
+    return store(page);
+  }
+
+  /** Fetches the page after `page`, and reads it while that is stored. */
+  function fetchNext(page: Uint8Array, limits: Limits): void {
+    const end = endOf(page);
     if (end?.more) {
-      // While this one is stored.
       const stop = new AbortController();
       const rest = transport.ask(pagePath(end.cursor, limits), stop.signal);
+      // A page that the log did not come to is asked for again. What is pending is decided again between two pages.
+      const applied = rest.then((answer) => (stop.signal.aborted || log.pending() > 0 ? undefined : store(answer)));
+      next = { page: rest, applied: applied.catch(() => undefined), stop: () => stop.abort() };
       rest.catch(() => undefined);
-      next = { after: end.cursor, text: rest, stop: () => stop.abort() };
     }
-    return store(text);
   }
 
   /** Brings a history that was made before there was sync into an empty space. */
@@ -106,15 +126,14 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       if (body === null) {
         return;
       }
-      const text = await transport.ask("/push", signal, body[0]);
-      await connection.call((core) => core.adopted(text));
+      const answer = await transport.ask("/push", signal, body[0]);
+      await connection.call((core) => core.adopted(textOf(answer)));
     }
   }
 
   return {
     async capabilities(limits, signal) {
-      const text = await transport.ask("", signal);
-      const { cursor, head } = JSON.parse(text) as {
+      const { cursor, head } = JSON.parse(textOf(await transport.ask("", signal))) as {
         readonly cursor: string;
         readonly head: { readonly number: number };
       };
@@ -177,7 +196,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
             return;
           }
           if (event === "commits") {
-            applied(await store(data));
+            applied(await store(new TextEncoder().encode(data)));
           }
         }
       } finally {
@@ -189,12 +208,18 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
 }
 
 /** The end of a page tells where the next one begins. Where it does not, that is learned when the page is stored. */
-function endOf(page: string): { readonly cursor: string; readonly more: boolean } | undefined {
-  const [, cursor, more] = /"cursor"\s*:\s*"([\w.-]+)"\s*,\s*"more"\s*:\s*(true|false)\s*\}\s*$/.exec(page) ?? [];
+function endOf(page: Uint8Array): { readonly cursor: string; readonly more: boolean } | undefined {
+  const end = /"cursor"\s*:\s*"([\w.-]+)"\s*,\s*"more"\s*:\s*(true|false)\s*\}\s*$/;
+  const [, cursor, more] = end.exec(textOf(page.subarray(-edgeBytes))) ?? [];
   return cursor === undefined ? undefined : { cursor, more: more === "true" };
 }
 
-function headOf(page: string): number | undefined {
-  const [, number] = /^\s*\{\s*"head"\s*:\s*\{\s*"number"\s*:\s*(\d+)/.exec(page) ?? [];
+function headOf(page: Uint8Array): number | undefined {
+  const begin = /^\s*\{\s*"head"\s*:\s*\{\s*"number"\s*:\s*(\d+)/;
+  const [, number] = begin.exec(textOf(page.subarray(0, edgeBytes))) ?? [];
   return number === undefined ? undefined : Number(number);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }

@@ -23,8 +23,8 @@ export class RequestFailed {
 }
 
 export interface Transport {
-  /** Asks for a document. `signal` gives up. Rejects with `RequestFailed`. */
-  ask(path: string, signal: AbortSignal, body?: string): Promise<string>;
+  /** Asks for a document, its bytes: the core reads them as they are. `signal` gives up. Rejects with `RequestFailed`. */
+  ask(path: string, signal: AbortSignal, body?: string): Promise<Uint8Array>;
   /** Opens the tail: its events as they come. Rejects as `ask` does. */
   open(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
 }
@@ -70,9 +70,11 @@ export function transportTo(
   return {
     async ask(path, signal, body) {
       const answer = await send(path, signal, body);
-      return answer.text().catch((cause) => {
+      try {
+        return new Uint8Array(await answer.arrayBuffer());
+      } catch (cause) {
         throw noAnswer(cause);
-      });
+      }
     },
     async open(path, signal) {
       const { body } = await send(path, signal);
