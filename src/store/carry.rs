@@ -3,6 +3,7 @@
 //! One transaction adds a record with all pending commits, puts the segments, deletes the records below and
 //! moves the floor. Without pending commits the record is gone again at its end, as in bulk.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -40,7 +41,7 @@ pub(crate) struct Raised {
 /// in segments. `heads` holds the versions of their streams after them.
 pub(crate) fn raise(
     log: &Log,
-    commits: &[Vec<u8>],
+    commits: &[Cow<'_, [u8]>],
     heads: HashMap<String, Version>,
     left: &Left,
     write: &mut Write,

@@ -4,6 +4,7 @@
 //! transaction writes the commits and how far the store has come, or nothing. What is pending on streams that others
 //! wrote to is to be decided again; nothing is decided here.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -18,6 +19,7 @@ use super::storage::{Change, KeyRange, Storage, Table, Write};
 use super::tail::{Settled, TailCommit};
 use super::wire::{put_wire, wire_of};
 use super::{Progress, Store, StoreError};
+use crate::log::FormatError;
 use crate::log::record::{RecordKind, SyncRecord};
 use crate::plant::{Plant, is_planted};
 use crate::position::Position;
@@ -42,21 +44,40 @@ pub struct Pulled {
     pub refused: Vec<String>,
 }
 
-/// Answers of the server, in their order, with the digests of their commits: what judging them takes beside the log, so
-/// that it can be done while earlier ones are stored.
+/// Answers of the server, in their order, with what becomes of their commits whatever the log holds: it can be worked out
+/// while earlier ones are stored.
 #[derive(Debug)]
 pub struct Answers<'a> {
     answers: Vec<PushAnswer<'a>>,
     /// Of every commit, one answer after the other; none of one in short form, which says too little.
-    digests: Vec<Option<Hash>>,
+    prepared: Vec<Option<Prepared>>,
+}
+
+/// A commit that was said as a whole.
+#[derive(Debug)]
+struct Prepared {
+    digest: Hash,
+    /// As it is stored, or why it cannot be.
+    bytes: Result<Vec<u8>, FormatError>,
+}
+
+impl Prepared {
+    fn new(commit: &WireCommit<'_>) -> Self {
+        let mut bytes = Vec::with_capacity(320);
+        let put = put_wire(&mut bytes, commit);
+        Self {
+            digest: digest(commit),
+            bytes: put.map(|()| bytes),
+        }
+    }
 }
 
 impl<'a> From<Vec<PushAnswer<'a>>> for Answers<'a> {
     fn from(answers: Vec<PushAnswer<'a>>) -> Self {
         let commits = answers.iter().flat_map(|answer| &answer.page.commits);
         Self {
-            digests: commits
-                .map(|commit| commit.streams.is_some().then(|| digest(commit)))
+            prepared: commits
+                .map(|commit| commit.streams.is_some().then(|| Prepared::new(commit)))
                 .collect(),
             answers,
         }
@@ -64,9 +85,9 @@ impl<'a> From<Vec<PushAnswer<'a>>> for Answers<'a> {
 }
 
 /// Answers that are right, and what they make of the log.
-struct Judged {
+struct Judged<'a> {
     /// New confirmed commits, as they are stored.
-    commits: Vec<Vec<u8>>,
+    commits: Vec<Cow<'a, [u8]>>,
     /// How many bytes and events they have.
     bytes: usize,
     events: u64,
@@ -126,7 +147,7 @@ impl<S: Storage> Store<S> {
         Err(StoreError::contended(MAX_TRIES))
     }
 
-    async fn judge(&self, answers: &Answers<'_>) -> Result<Judged, BlocksError> {
+    async fn judge<'a>(&self, answers: &'a Answers<'_>) -> Result<Judged<'a>, BlocksError> {
         let mut streams = HashSet::new();
         {
             let log = self.log.borrow();
@@ -149,7 +170,7 @@ impl<S: Storage> Store<S> {
     }
 
     /// False if another tab was first.
-    async fn write_pulled(&self, judged: Judged) -> Result<bool, StoreError> {
+    async fn write_pulled(&self, judged: Judged<'_>) -> Result<bool, StoreError> {
         let mut write = Write {
             durability: self.durability,
             ..Write::default()
@@ -177,7 +198,7 @@ impl<S: Storage> Store<S> {
                     kind: RecordKind::Pulled,
                     number,
                     end: Position(judged.binding.confirmed.0 + pending as u64),
-                    commits: &judged.commits.iter().map(Vec::as_slice).collect::<Vec<_>>(),
+                    commits: &judged.commits.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
                     dropped: &dropped,
                     undecided: &judged.left.iter().map(|(_, undecided)| *undecided).collect::<Vec<_>>(),
                     pending: judged.left.len() as u64,
@@ -236,19 +257,19 @@ fn add_streams<'s>(set: &mut HashSet<String>, streams: impl Iterator<Item = &'s 
     }
 }
 
-impl Judged {
+impl Judged<'_> {
     fn is_nothing(&self, log: &Log) -> bool {
         self.refused.is_empty() && log.binding.as_ref() == Some(&self.binding)
     }
 }
 
 /// What `answers` make of `log`. `heads` holds the versions in the confirmed log of all streams that they write to.
-fn judge(
+fn judge<'a>(
     log: &Log,
-    answers: &Answers<'_>,
+    answers: &'a Answers<'_>,
     heads: HashMap<String, Version>,
     pushed: &HashMap<String, u64>,
-) -> Result<Judged, StoreError> {
+) -> Result<Judged<'a>, StoreError> {
     let mut judged = Judged {
         commits: Vec::new(),
         bytes: 0,
@@ -263,10 +284,10 @@ fn judge(
     };
     let mut gone = vec![false; judged.left.len()];
     let mut first = 0;
-    let mut digests = answers.digests.iter();
+    let mut prepared = answers.prepared.iter();
     for answer in &answers.answers {
         let before = judged.binding.head.number;
-        for (commit, digest) in answer.page.commits.iter().zip(digests.by_ref()) {
+        for (commit, prepared) in answer.page.commits.iter().zip(prepared.by_ref()) {
             let number = commit
                 .number
                 .ok_or_else(|| StoreError::protocol("a commit has no number".to_owned()))?;
@@ -286,7 +307,7 @@ fn judge(
             let own = place
                 .and_then(|place| judged.left.get(place))
                 .map(|(own, _)| Rc::clone(own));
-            let stood = judged.confirm(log, (commit, *digest), own.as_deref(), place == Some(first))?;
+            let stood = judged.confirm(log, (commit, prepared.as_ref()), own.as_deref(), place == Some(first))?;
             if let (Some(place), Some(own)) = (place, own) {
                 if let Some(gone) = gone.get_mut(place) {
                     *gone = !is_planted(Plant::ConfirmedStaysPending)
@@ -345,12 +366,12 @@ fn judge(
     Ok(judged)
 }
 
-impl Judged {
-    /// Takes the next commit of the confirmed log, with its digest. Whether it is `own`, the `first` pending one, as it stands.
+impl<'a> Judged<'a> {
+    /// Takes the next commit of the confirmed log. Whether it is `own`, the `first` pending one, as it stands.
     fn confirm(
         &mut self,
         log: &Log,
-        (commit, known_digest): (&WireCommit<'_>, Option<Hash>),
+        (commit, prepared): (&WireCommit<'_>, Option<&'a Prepared>),
         own: Option<&TailCommit>,
         first: bool,
     ) -> Result<bool, StoreError> {
@@ -394,11 +415,15 @@ impl Judged {
         }
         stands &= stored_streams.next().is_none();
         stands |= is_planted(Plant::WinnerNotDirty) && stored.is_some();
-        let digest = known_digest.unwrap_or_else(|| digest(whole));
+        let unfit = |reason: &FormatError| StoreError::protocol(reason.to_string());
+        let (digest, bytes) = if let Some(Prepared { digest, bytes }) = prepared {
+            (*digest, Cow::Borrowed(&**bytes.as_ref().map_err(unfit)?))
+        } else {
+            let Prepared { digest, bytes } = Prepared::new(whole);
+            (digest, Cow::Owned(bytes.map_err(|reason| unfit(&reason))?))
+        };
         self.binding.head.hash = next_hash(&self.binding.head.hash, whole, &digest);
         self.binding.head.number += 1;
-        let mut bytes = Vec::with_capacity(256);
-        put_wire(&mut bytes, whole).map_err(|reason| StoreError::protocol(reason.to_string()))?;
         self.bytes += bytes.len();
         self.commits.push(bytes);
         // Where nothing is pending, nothing stands on them: who wants to know them all finds them at the end.

@@ -40,11 +40,15 @@ export interface Heard {
   refused(): void;
 }
 
-interface Ahead {
+interface Fetched {
+  readonly after: string;
   readonly page: Promise<Uint8Array>;
+  readonly stop: () => void;
+}
+
+interface Ahead extends Fetched {
   /** What became of it in the store; undefined if it is not there. */
   readonly applied: Promise<Applied | undefined>;
-  readonly stop: () => void;
 }
 
 /** More than the first and the last fields of a page take. */
@@ -56,8 +60,9 @@ const soonMs = 1_000;
 
 export function exchangeWith(engine: Engine, options: CheckedSync, transport: Transport, heard: Heard): Exchange {
   const { connection, log, environment } = engine;
-  /** The page after the one that is being stored. */
+  /** The page after the one that was asked for last, and the one after that. */
   let next: Ahead | undefined;
+  let later: Fetched | undefined;
   /** Something between here and the server keeps events back until there are many. */
   let polls = false;
 
@@ -85,38 +90,64 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
 
   function drop(): void {
     next?.stop();
+    later?.stop();
     next = undefined;
+    later = undefined;
   }
 
   async function pull(limits: Limits, signal: AbortSignal): Promise<Applied> {
     const ahead = next;
-    next = undefined;
     if (ahead !== undefined) {
-      signal.addEventListener("abort", ahead.stop);
-      fetchNext(await ahead.page, limits);
+      signal.addEventListener("abort", drop);
+      await ahead.page.catch((error) => {
+        drop();
+        throw error;
+      });
+      storeAhead(later, limits);
       const applied = await ahead.applied;
       if (applied !== undefined) {
         return applied;
       }
-      drop();
     }
     const { cursor } = await state();
+    if (ahead?.after === cursor) {
+      return store(await ahead.page);
+    }
+    drop();
     const page = await transport.ask(pagePath(cursor, limits), signal);
-    fetchNext(page, limits);
+    storeAhead(fetchAfter(page, limits), limits);
     return store(page);
   }
 
-  /** Fetches the page after `page`, and reads it while that is stored. */
-  function fetchNext(page: Uint8Array, limits: Limits): void {
+  function fetchAfter(page: Uint8Array, limits: Limits): Fetched | undefined {
     const end = endOf(page);
-    if (end?.more) {
-      const stop = new AbortController();
-      const rest = transport.ask(pagePath(end.cursor, limits), stop.signal);
-      // A page that the log did not come to is asked for again. What is pending is decided again between two pages.
-      const applied = rest.then((answer) => (stop.signal.aborted || log.pending() > 0 ? undefined : store(answer)));
-      next = { page: rest, applied: applied.catch(() => undefined), stop: () => stop.abort() };
-      rest.catch(() => undefined);
+    if (!end?.more) {
+      return undefined;
     }
+    const stop = new AbortController();
+    const fetched = transport.ask(pagePath(end.cursor, limits), stop.signal);
+    fetched.catch(() => undefined);
+    return { after: end.cursor, page: fetched, stop: () => stop.abort() };
+  }
+
+  /**
+   * Has the core read a page while the one before is stored, and fetches the one after. What is pending is decided again
+   * between two pages.
+   */
+  function storeAhead(fetched: Fetched | undefined, limits: Limits): void {
+    later = undefined;
+    next = fetched && {
+      ...fetched,
+      applied: fetched.page
+        .then((page) => {
+          if (next?.page !== fetched.page) {
+            return undefined;
+          }
+          later = fetchAfter(page, limits);
+          return log.pending() > 0 ? undefined : store(page);
+        })
+        .catch(() => undefined),
+    };
   }
 
   /** Brings a history that was made before there was sync into an empty space. */
