@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { findDriver } from "./browser.mjs";
 import { build, buildExample } from "./build.mjs";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
+import { fuzz } from "./fuzz.mjs";
 import { buildServer, startServer } from "./server.mjs";
 import { setUp } from "./setup.mjs";
 import { buildDemo } from "./start.mjs";
@@ -164,6 +165,7 @@ await main(async () => {
     for (const part of ["native", "simulation", "facade", "e2e"]) {
       await step(`test:${part}, slow`, () => parts[part](words, true));
     }
+    await fuzz(60);
   } else if (name === undefined) {
     await all();
   } else if (name in parts) {
