@@ -27,6 +27,8 @@ use crate::weather::Weather;
 pub(crate) const BEGINNING: i64 = 1_790_000_000_000;
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
+/// A tab that hears nothing looks for itself after so long.
+const LOOK: i64 = 2 * SECOND;
 /// How long after the last fault everything must be confirmed.
 const PATIENCE: i64 = 60 * MINUTE;
 /// How many events that may take.

@@ -3,7 +3,7 @@
 use everfold::store::{Pulled, SyncState};
 use everfold::sync::{Input, Output, Request, TailEvent};
 
-use super::{Event, World};
+use super::{Event, LOOK, World};
 use crate::faults::Fault;
 use crate::tab::{Job, TabId};
 
@@ -128,9 +128,8 @@ impl World {
             if other == id {
                 continue;
             }
-            // A tab that does not hear looks for itself every two seconds.
             let lost = self.strikes(Fault::NoticeLost, 0.1);
-            let delay = self.random.between(0, if lost { 2_000 } else { 20 }) as i64;
+            let delay = self.random.between(0, if lost { LOOK as u64 } else { 20 }) as i64;
             self.after(delay, Event::Notice(other));
         }
     }

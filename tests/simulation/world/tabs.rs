@@ -6,7 +6,7 @@ use std::rc::Rc;
 use everfold::store::{Adoption, Durability, OpenOptions};
 use everfold::sync::{Input, Replica, Status};
 
-use super::{Event, SECOND, World};
+use super::{Event, LOOK, SECOND, World};
 use crate::faults::Fault;
 use crate::gate::Gate;
 use crate::shell::{self, App, Store};
@@ -94,6 +94,10 @@ impl World {
             self.after(500, Event::Elect(id.device));
         }
         self.tails.retain(|_, tail| tail.tab != id);
+        // What it did last it may have told nobody.
+        for other in self.tabs_of(id.device) {
+            self.after(LOOK, Event::Notice(other));
+        }
         if self.devices[id.device].tabs.is_empty() {
             let delay = self.random.between(100, 20_000) as i64;
             self.after(delay, Event::Open(id.device));

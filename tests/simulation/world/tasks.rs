@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use everfold::store::{StoreError, StoreErrorKind, SyncState};
 use everfold::sync::{Input, Request};
 
-use super::{Event, SECOND, World};
+use super::{Event, LOOK, SECOND, World};
 use crate::faults::Fault;
 use crate::shell::{self, Store, Unusable};
 use crate::tab::{Body, Done, Job, TabId, Task};
@@ -165,8 +165,8 @@ impl World {
             Done::Opened(Err(error)) => self.close(id, &format!("does not open: {error}")),
             Done::Led(Ok(state)) => self.led(id, &state),
             Done::CaughtUp(Ok(pending)) => self.tell(id, Input::Committed { pending }),
-            // The next look brings it.
-            Done::CaughtUp(Err(_)) | Done::Tidied => {}
+            Done::CaughtUp(Err(_)) => self.after(LOOK, Event::Notice(id)),
+            Done::Tidied => {}
             Done::Prepared {
                 request,
                 kind,
