@@ -11,7 +11,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
-import { filesOf, joinGlue, jointModule, parts } from "./parts.mjs";
+import { buildOf, filesOf, joinGlue, jointModule, parts, stamp } from "./parts.mjs";
 import { setUp } from "./setup.mjs";
 import { renameInGlue, shortNames } from "./short-names.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
@@ -94,11 +94,13 @@ async function buildEngine() {
     ...[bound, jointModule, ...shared.flatMap((file, number) => [file, `shared${number}`])],
     ...["--skip-export-conflicts", ...features, "-o", bound],
   ]);
-  joinGlue(join(glue, "everfold.js"));
+  const build = buildOf(built);
+  joinGlue(join(glue, "everfold.js"), build);
   const names = ask(binaryen("wasm-opt"), [bound, ...forSize, shortNames, "-o", bound]);
   renameInGlue(join(glue, "everfold.js"), names);
   for (const [part, file] of files) {
     await run(binaryen("wasm-opt"), [file, ...forSize, "-o", join(glue, `everfold-${part}.wasm`)], { quiet: true });
+    stamp(join(glue, `everfold-${part}.wasm`), build);
   }
   rmSync(cut, { recursive: true });
 }

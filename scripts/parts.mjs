@@ -3,7 +3,8 @@
 // wasm-split follows what the linker noted (`--emit-relocs`): what only the functions of a part reach goes into its file.
 // Parts import the memory, the function table and the stack of the core, and call it through the table.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stop } from "./command.mjs";
 
@@ -28,8 +29,20 @@ export function filesOf(folder) {
   };
 }
 
+/** What tells one build from another: a part that joined the core of another build would write over what is not its own. */
+export function buildOf(file) {
+  return createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16);
+}
+
+/** Writes into a part of which build it is, as a section that engines pass over. */
+export function stamp(file, build) {
+  const [name, content] = ["everfold-build", build].map((text) => Buffer.from(text));
+  const body = Buffer.concat([Buffer.of(name.length), name, content]);
+  appendFileSync(file, Buffer.concat([Buffer.of(0, body.length), body]));
+}
+
 /** Lets the glue of wasm-bindgen hand the core to ts/parts.ts, and ts/parts.ts to the core. */
-export function joinGlue(file) {
+export function joinGlue(file, build) {
   const glue = readFileSync(file, "utf8");
   const imported = /^import \* as \w+ from "\.\/__wasm_split\.js"\n/gm;
   const given = /^ {8}"\.\/__wasm_split\.js": \w+,\n/gm;
@@ -47,6 +60,7 @@ export function joinGlue(file) {
       .replace(imported, "")
       .replace(given, "")
       .replace(own, (found) => found + loaders.join(""))}
+export const partBuild = "${build}";
 export function partImports() {
     return { ${jointModule}: { ${joint.map((name) => `${name}: wasm.${name}`).join(", ")} } };
 }
@@ -54,5 +68,8 @@ export function partImports() {
   );
   // The types beside it.
   const types = file.replace(/js$/, "d.ts");
-  writeFileSync(types, `${readFileSync(types, "utf8")}\nexport function partImports(): WebAssembly.Imports;\n`);
+  writeFileSync(
+    types,
+    `${readFileSync(types, "utf8")}\nexport const partBuild: string;\nexport function partImports(): WebAssembly.Imports;\n`,
+  );
 }

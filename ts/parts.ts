@@ -12,6 +12,8 @@ export type PartName = Exclude<keyof WasmFiles, "core">;
 
 /** The instance that parts join. */
 export interface Host {
+  /** Of which build it is. */
+  readonly build: string;
   /** What a part imports of the instance that runs now. */
   imports(): PartImports;
   source(name: PartName): WasmFile;
@@ -46,7 +48,7 @@ export function withPartFailure(error: EverfoldError): EverfoldError {
  * must not miss it. Never fails, as whoever needs it asks again.
  */
 export async function fetchTools(): Promise<void> {
-  await (host && compile("tools", host.source).catch(() => undefined));
+  await (host && compile("tools", host).catch(() => undefined));
 }
 
 // What the engine calls, with the function of its table that is to hear how it went.
@@ -80,13 +82,13 @@ async function load(name: PartName, callback: number, data: number): Promise<voi
 }
 
 /** One part joins an instance once: its variables begin anew when it does. */
-function joined(name: PartName, imports: PartImports, { source }: Host): Promise<void> {
+function joined(name: PartName, imports: PartImports, instance: Host): Promise<void> {
   const { memory } = imports.__wasm_split;
   const parts = joinedParts.get(memory) ?? new Map<PartName, Promise<void>>();
   joinedParts.set(memory, parts);
   let part = parts.get(name);
   if (part === undefined) {
-    part = compile(name, source).then(async (module) => {
+    part = compile(name, instance).then(async (module) => {
       if (isRunning(memory)) {
         await WebAssembly.instantiate(module, imports);
       }
@@ -101,12 +103,21 @@ function isRunning(memory: WebAssembly.Memory): boolean {
   return host?.imports().__wasm_split.memory === memory;
 }
 
-function compile(name: PartName, source: Host["source"]): Promise<WebAssembly.Module> {
+function compile(name: PartName, { build, source }: Host): Promise<WebAssembly.Module> {
   let module = compiled.get(name);
   if (module === undefined) {
-    module = compileFile(source(name));
+    module = compileFile(source(name)).then((found) => ofBuild(build, found));
     module.catch(() => compiled.delete(name));
     compiled.set(name, module);
+  }
+  return module;
+}
+
+/** A page that was loaded before a release must not join what came with that release. */
+function ofBuild(build: string, module: WebAssembly.Module): WebAssembly.Module {
+  const [section] = WebAssembly.Module.customSections(module, "everfold-build");
+  if (section === undefined || new TextDecoder().decode(section) !== build) {
+    throw new Error("it is of another release than the page: reload the page");
   }
   return module;
 }

@@ -9,7 +9,7 @@
  *
  * The only file that knows the generated glue.
  */
-import init, { __wbg_reset_state, Core, partImports } from "../pkg/everfold.js";
+import init, { __wbg_reset_state, Core, partBuild, partImports } from "../pkg/everfold.js";
 import type { CoreModule } from "./core.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
 import { hostParts, type PartImports } from "./parts.js";
@@ -82,6 +82,7 @@ function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFi
     }
     if (place !== undefined) {
       hostParts({
+        build: partBuild,
         imports: partImports as () => PartImports,
         source: (name) => (areFiles(source) ? source[name] : place(name)),
       });

@@ -43,3 +43,16 @@ test("a part joins once, whichever of its calls comes first", async () => {
   const parts = instantiate.mock.calls.filter(([, imports]) => imports !== undefined && "__wasm_split" in imports);
   expect(parts).toHaveLength(1);
 });
+
+test("a part of another release does not join", async () => {
+  const other = Buffer.from(wasm.tools);
+  // The last letter of the name of its build, which ends the file.
+  other[other.length - 1] = other.at(-1) === 48 ? 49 : 48;
+  vi.resetModules();
+  const fresh = await import("../../ts/testing.js");
+
+  await expect(fresh.openTestStore({ wasm: { ...wasm, tools: other } })).rejects.toMatchObject({
+    code: "wasm-failed",
+    details: { reason: "it is of another release than the page: reload the page" },
+  });
+});
