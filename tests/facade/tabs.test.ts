@@ -99,22 +99,24 @@ test("one tab ingests in bulk while the other appends, and all of it is there", 
   expect(appended.rounds).toBeGreaterThan(1);
   expect(told).toBe(40_000);
   for (const tab of [bulk, other]) {
-    const found = await tab.evaluate(async () => {
-      const { account } = window.bank;
-      const shared = await window.store.load(account, "shared", { fresh: true });
-      const own = await window.store.load(account, "own");
-      const { streams, events } = await window.store.stats();
-      const row = await window.store.view(window.bank.balances).get("account-shared");
-      return {
-        shared: [shared.version, shared.state.balance, row?.balance],
-        own: [own.version, own.state.balance],
-        streams,
-        events,
-        verified: await window.store.verify(),
-      };
-    });
     const shared = 20_000 + appended.deposits;
-    expect(found).toEqual({
+    // Rows may lag behind what another tab wrote last.
+    const look = () =>
+      tab.evaluate(async () => {
+        const { account } = window.bank;
+        const shared = await window.store.load(account, "shared", { fresh: true });
+        const own = await window.store.load(account, "own");
+        const { streams, events } = await window.store.stats();
+        const row = await window.store.view(window.bank.balances).get("account-shared");
+        return {
+          shared: [shared.version, shared.state.balance, row?.balance],
+          own: [own.version, own.state.balance],
+          streams,
+          events,
+          verified: await window.store.verify(),
+        };
+      });
+    await expect.poll(look).toEqual({
       shared: [shared + 1, shared, shared],
       own: [appended.rounds, appended.rounds],
       streams: 52,
