@@ -22,7 +22,8 @@ test("a browser killed ten times in mid-import has lost nothing and doubles noth
     if (kill > 1) expect(await rowsHeld(demo)).toBeGreaterThanOrEqual(acknowledged);
     await demo.choose(bankFile);
     await demo.begin();
-    acknowledged = await acknowledgedAfter(demo, (49_102 * kill) / (KILLS + 1));
+    // In the first half of the file: a kill that comes late is still in the middle of it.
+    acknowledged = await acknowledgedAfter(demo, (49_102 * kill) / (2 * KILLS));
     await killBrowser(context, profile);
   }
 
