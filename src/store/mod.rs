@@ -15,6 +15,7 @@ mod closing;
 mod compact;
 mod confirmed;
 mod cut;
+mod decision;
 mod error;
 mod execute;
 mod faulty;
@@ -51,6 +52,7 @@ mod tail;
 mod transfer;
 mod verify;
 mod view;
+mod walk;
 mod wire;
 
 use std::cell::{Cell, RefCell};
@@ -64,6 +66,7 @@ pub use adoption::{Adoption, BindOptions};
 pub use append::Progress;
 pub use batch::Batch;
 pub use closing::{Closed, ClosedBy};
+pub use decision::{Decide, DecideStream, Decision, RebaseStep, Rebased};
 pub use error::{StoreError, StoreErrorKind};
 pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
 pub use faulty::{Fault, Faults, Faulty, When};
@@ -81,7 +84,6 @@ pub use projections::{ProjectionReport, ProjectionState, Rebuild, StaleGeneratio
 pub use pull::{Answers, Pulled};
 pub use query::{Clock, Direction, Query};
 pub use read::Page;
-pub use rebase::{Decide, DecideStream, Decision, RebaseStep, Rebased};
 pub use refusals::RefusalKind;
 pub use rewind::Recovery;
 pub use rows::{After, RowChange, RowQuery, RowWrite};
@@ -124,7 +126,7 @@ pub struct Store<S> {
     /// The fence that this instance raised when it began to lead, if it did.
     fence: Cell<Option<u64>>,
     /// The walk through what is pending that is under way.
-    walk: RefCell<Option<Box<rebase::Walk>>>,
+    walk: RefCell<Option<Box<walk::Walk>>>,
     /// The commits that were pushed last, with their attempts.
     pushed: RefCell<HashMap<String, u64>>,
     /// Where the commits of a history that were pushed last end.
