@@ -74,4 +74,4 @@ contract::projection::projection_sentences!(on_memory);
 contract::query::query_sentences!(on_memory);
 contract::rows::rows_sentences!(on_memory);
 contract::sealing::sealing_sentences!(on_memory);
-storage_sentences!(on_memory);
+contract::storage::storage_sentences!(on_memory);

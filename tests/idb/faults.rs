@@ -124,10 +124,10 @@ async fn the_last_few_are_found_with_a_cursor_where_there_is_nothing_better() {
     let original = Reflect::get(&stores, &name).unwrap();
     Reflect::delete_property(&stores, &name).unwrap();
 
-    contract::storage::a_limit_cuts_either_order_and_zero_means_nothing(&tabs("limit")).await;
-    contract::storage::indexed_reads_return_rows_in_the_order_of_the_index(&tabs("indexed")).await;
-    contract::storage::a_long_descending_scan_comes_back_in_order(&tabs("descending")).await;
-    contract::storage::an_empty_database_answers_with_nothing(&tabs("empty")).await;
+    contract::ranges::a_limit_cuts_either_order_and_zero_means_nothing(&tabs("limit")).await;
+    contract::ranges::indexed_reads_return_rows_in_the_order_of_the_index(&tabs("indexed")).await;
+    contract::ranges::a_long_descending_scan_comes_back_in_order(&tabs("descending")).await;
+    contract::writes::an_empty_database_answers_with_nothing(&tabs("empty")).await;
 
     if !original.is_undefined() {
         Reflect::set(&stores, &name, &original).unwrap();

@@ -59,4 +59,4 @@ crate::contract::projection::projection_sentences!(on_idb);
 crate::contract::query::query_sentences!(on_idb);
 crate::contract::rows::rows_sentences!(on_idb);
 crate::contract::sealing::sealing_sentences!(on_idb);
-crate::storage_sentences!(on_idb);
+crate::contract::storage::storage_sentences!(on_idb);
