@@ -193,16 +193,8 @@ impl<S: Storage> Store<S> {
             };
             (write, sealed)
         };
-        let mut write = write;
-        let _ = bend(&mut write);
-        match self.storage.write(write).await {
-            Ok(Written::Done) => {}
-            Ok(Written::Raced | Written::CheckFailed { .. }) => return Ok(false),
-            // It may have been applied: the log is read again before anything else is written.
-            Err(error) => {
-                self.doubtful.set(true);
-                return Err(error.into());
-            }
+        if !self.write_log(write).await? {
+            return Ok(false);
         }
         let mut log = self.log.borrow_mut();
         if let Some((directory, floor)) = sealed {
@@ -210,6 +202,23 @@ impl<S: Storage> Store<S> {
         }
         log.push(number, record)?;
         Ok(true)
+    }
+
+    /// Runs a transaction that changes the log. False if another tab was first, and nothing is written.
+    pub(crate) async fn write_log(&self, mut write: Write) -> Result<bool, StoreError> {
+        if let Some(first) = bend(&mut write)
+            && self.storage.write(first).await? != Written::Done
+        {
+            return Ok(false);
+        }
+        match self.storage.write(write).await {
+            Ok(written) => Ok(written == Written::Done),
+            // It may have been applied: the log is read again before anything else is written.
+            Err(error) => {
+                self.doubtful.set(true);
+                Err(error.into())
+            }
+        }
     }
 
     /// Seals the tail now, whatever its length. False if there was nothing to seal.
@@ -391,19 +400,23 @@ pub(crate) fn seal(log: &Log, more: Option<&Packed<'_>>, write: &mut Write) -> R
     }
     let Segment { directory, blocks } =
         segment::build(events, &commits).map_err(|reason| StoreError::format("the tail", reason))?;
+    put_segment(write, &directory, blocks);
+    move_floor(log, &floor, write);
+    Ok((directory, floor))
+}
+
+/// Adds to `write` what moves the floor, from where `log` has it: the journal below goes.
+pub(crate) fn move_floor(log: &Log, floor: &Floor, write: &mut Write) {
     write.checks.push(Check {
         table: Table::Meta,
         key: Floor::key(),
         expected: Some(log.stored_floor.clone()),
     });
-    put_segment(write, &directory, blocks);
-    write
-        .changes
-        .push(Change::Put(Table::Meta, Floor::key(), floor.encode()));
-    write
-        .changes
-        .push(Change::Delete(Table::Journal, KeyRange::up_to(Key::from(floor.number))));
-    Ok((directory, floor))
+    let below = KeyRange::up_to(Key::from(floor.number));
+    write.changes.extend([
+        Change::Put(Table::Meta, Floor::key(), floor.encode()),
+        Change::Delete(Table::Journal, below),
+    ]);
 }
 
 /// Adds to `write` what stores a segment.

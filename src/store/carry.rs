@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::append::{MAX_TRIES, SEAL_BYTES, SEAL_EVENTS, SEAL_RECORDS, put_segment};
+use super::append::{MAX_TRIES, SEAL_BYTES, SEAL_EVENTS, SEAL_RECORDS, move_floor, put_segment};
 use super::log::Log;
 use super::meta::Floor;
-use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
+use super::storage::{Change, Storage, Write};
 use super::tail::{Tail, TailCommit};
 use super::transfer::place;
 use super::{Store, StoreError};
@@ -19,7 +19,6 @@ use crate::log::commit::split_commit;
 use crate::log::directory::Directory;
 use crate::log::record::{RecordKind, SyncRecord};
 use crate::log::segment;
-use crate::plant::bend;
 use crate::position::Position;
 use crate::stream::Version;
 
@@ -73,11 +72,6 @@ pub(crate) fn raise(
         position: confirmed,
         changes: log.floor.changes + u64::from(!segments.is_empty()),
     };
-    write.checks.push(Check {
-        table: Table::Meta,
-        key: Floor::key(),
-        expected: Some(log.stored_floor.clone()),
-    });
     write.changes.push(Change::Append {
         value: carried.clone().unwrap_or_default(),
         expected: number,
@@ -87,12 +81,7 @@ pub(crate) fn raise(
         put_segment(write, &segment.directory, segment.blocks);
         directories.push(segment.directory);
     }
-    write
-        .changes
-        .push(Change::Put(Table::Meta, Floor::key(), floor.encode()));
-    write
-        .changes
-        .push(Change::Delete(Table::Journal, KeyRange::up_to(Key::from(floor.number))));
+    move_floor(log, &floor, write);
     Ok(Raised {
         directories,
         floor,
@@ -204,22 +193,5 @@ impl<S: Storage> Store<S> {
             self.refresh().await?;
         }
         Err(StoreError::contended(MAX_TRIES))
-    }
-
-    /// Runs a transaction that changes the log. False if another tab was first, and nothing is written.
-    pub(crate) async fn write_log(&self, mut write: Write) -> Result<bool, StoreError> {
-        if let Some(first) = bend(&mut write)
-            && self.storage.write(first).await? != Written::Done
-        {
-            return Ok(false);
-        }
-        match self.storage.write(write).await {
-            Ok(written) => Ok(written == Written::Done),
-            // It may have been applied: the log is read again before anything else is written.
-            Err(error) => {
-                self.doubtful.set(true);
-                Err(error.into())
-            }
-        }
     }
 }

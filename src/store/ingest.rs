@@ -11,7 +11,7 @@ use super::append::{MAX_TRIES, Progress, seal};
 use super::blocks::BlocksError;
 use super::log::Log;
 use super::pack::{Counts, OnRefused, Packed, Part, pack};
-use super::storage::{Change, Storage, Write, Written};
+use super::storage::{Change, Storage, Write};
 use super::{Outcome, Store, StoreError};
 use crate::bulk::Bulk;
 
@@ -106,14 +106,8 @@ impl<S: Storage> Store<S> {
             });
             seal(&log, Some(packed), &mut write)?
         };
-        match self.storage.write(write).await {
-            Ok(Written::Done) => {}
-            Ok(Written::Raced | Written::CheckFailed { .. }) => return Ok(false),
-            // As in an append: it may have been applied.
-            Err(error) => {
-                self.doubtful.set(true);
-                return Err(error.into());
-            }
+        if !self.write_log(write).await? {
+            return Ok(false);
         }
         let mut log = self.log.borrow_mut();
         log.seal_tail(vec![directory], floor);

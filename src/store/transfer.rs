@@ -15,7 +15,7 @@ use super::append::{MAX_TRIES, put_segment, seal};
 use super::blocks::{BlockId, BlocksError, Content};
 use super::compact::SEGMENT_EVENTS;
 use super::meta::Floor;
-use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
+use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write};
 use super::tail::TailEvent;
 use super::{Store, StoreError, StoreErrorKind};
 use crate::commit::Mode;
@@ -234,22 +234,15 @@ impl<S: Storage> Store<S> {
             write
                 .changes
                 .push(Change::Put(Table::Meta, Floor::key(), floor.encode()));
-            match self.storage.write(write).await {
-                Ok(Written::Done) => {
-                    self.refresh().await?;
-                    return Ok(Imported {
-                        position: last,
-                        added: ExportContent {
-                            events: last.0 - position.0,
-                            commits: commits.len() as u64,
-                        },
-                    });
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    self.doubtful.set(true);
-                    return Err(error.into());
-                }
+            if self.write_log(write).await? {
+                self.refresh().await?;
+                return Ok(Imported {
+                    position: last,
+                    added: ExportContent {
+                        events: last.0 - position.0,
+                        commits: commits.len() as u64,
+                    },
+                });
             }
         }
         Err(StoreError::contended(MAX_TRIES))
