@@ -4,6 +4,7 @@
 #[path = "memory/contention.rs"]
 mod contention;
 mod contract;
+mod failing_calls;
 #[path = "memory/faults.rs"]
 mod faults;
 #[path = "memory/filter.rs"]

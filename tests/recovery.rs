@@ -6,6 +6,7 @@
 mod adoption;
 #[path = "recovery/device.rs"]
 mod device;
+mod failing_calls;
 #[path = "recovery/faults.rs"]
 mod faults;
 #[path = "recovery/laws.rs"]

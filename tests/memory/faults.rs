@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use everfold::position::Position;
 use everfold::projection::Projection;
 use everfold::store::{
-    Change, Fault, Faults, Faulty, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read,
-    RowWrite, Storage, StorageError, Store, Table, When, Write, Written, check_export,
+    Change, Fault, Faulty, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read, RowWrite,
+    Storage, Store, Table, Write, Written, check_export,
 };
 use everfold::stream::Version;
 use serde_json::json;
@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::contract::ingest::{BulkCommit, try_ingest};
 use crate::contract::log::{any, append, commit, events_of, over, read_all, try_append, try_open};
 use crate::contract::{all, keys};
+use crate::failing_calls::fail_each_call;
 use crate::history::assert_sound;
 use crate::rebuilding::{drop_rows, try_rebuild};
 use crate::tally::{ByStream, assert_replayed};
@@ -361,42 +362,4 @@ async fn records(storage: &impl Storage) -> u64 {
     };
     let answers = storage.read(vec![all]).await.expect("reads");
     answers.iter().flatten().count() as u64
-}
-
-/// What a real browser may answer, and when.
-fn failures() -> [(When, StorageError); 6] {
-    let text = String::from;
-    [
-        (When::Before, StorageError::QuotaExceeded),
-        (When::Before, StorageError::Failed(text("UnknownError"))),
-        (When::Before, StorageError::Closed(text("the connection was lost"))),
-        (When::Before, StorageError::Aborted(text("AbortError"))),
-        (When::Before, StorageError::Blocked(text("not finished in time"))),
-        (When::After, StorageError::Closed(text("the answer was lost"))),
-    ]
-}
-
-/// Runs `scenario` once for each call that it makes and each way in which that may fail, and returns
-/// how many runs that were. The scenario builds its own [`Faulty`] storage from the
-/// faults it is handed, and asserts what must hold; it says which failure it was given if it panics.
-pub(crate) async fn fail_each_call(scenario: impl AsyncFn(Faults, &Fault)) -> u64 {
-    let mut runs = 0;
-    for (when, error) in failures() {
-        for call in 1.. {
-            assert!(call <= 10_000, "a scenario that never ends: {error}");
-            let faults = Faults::new();
-            let fault = Fault {
-                call,
-                when,
-                error: error.clone(),
-            };
-            faults.plan(fault.clone());
-            scenario(faults.clone(), &fault).await;
-            if faults.is_waiting() {
-                break;
-            }
-            runs += 1;
-        }
-    }
-    runs
 }

@@ -12,7 +12,7 @@ use everfold::store::{
 use serde_json::Value;
 
 use crate::contract::log::{over, read_all, try_open};
-use crate::faults::fail_each_call;
+use crate::failing_calls::fail_each_call;
 use crate::history::assert_sound;
 use crate::meddling::Meddling;
 use crate::space::{Order, Space, assert_decided, bind, decision, execute, store_answers, sync};

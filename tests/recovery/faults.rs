@@ -2,47 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use everfold::store::{
-    Adoption, Fault, Faults, Faulty, MemoryDatabase, MemoryStorage, Recovery, StorageError, Store, StoreErrorKind, When,
-};
+use everfold::store::{Adoption, Faults, Faulty, MemoryDatabase, MemoryStorage, Recovery, Store, StoreErrorKind};
 use pollster::block_on;
 
 use crate::device::{
     Server, Trouble, append, binding, bytes, device, events, loner, open, refusals, state, sync, try_sync,
 };
-
-/// What a real browser may answer, and when.
-fn failures() -> [(When, StorageError); 6] {
-    let text = String::from;
-    [
-        (When::Before, StorageError::QuotaExceeded),
-        (When::Before, StorageError::Failed(text("UnknownError"))),
-        (When::Before, StorageError::Closed(text("the connection was lost"))),
-        (When::Before, StorageError::Aborted(text("AbortError"))),
-        (When::Before, StorageError::Blocked(text("not finished in time"))),
-        (When::After, StorageError::Closed(text("the answer was lost"))),
-    ]
-}
-
-/// Runs `scenario` with its first storage call failing, then its second and so on, in each way.
-fn fail_each_call(scenario: impl Fn(Faults, &Fault)) {
-    for (when, error) in failures() {
-        for call in 1.. {
-            assert!(call <= 1_000, "a scenario that never ends: {error}");
-            let faults = Faults::new();
-            let fault = Fault {
-                call,
-                when,
-                error: error.clone(),
-            };
-            faults.plan(fault.clone());
-            scenario(faults.clone(), &fault);
-            if faults.is_waiting() {
-                break;
-            }
-        }
-    }
-}
+use crate::failing_calls::fail_each_call;
 
 /// Works on a store whose calls fail: goes on with the same instance, or, `killed`, with a new one.
 fn until_done(
@@ -72,7 +38,7 @@ fn until_done(
 #[test]
 fn a_recovery_is_whole_whichever_call_fails() {
     for killed in [false, true] {
-        fail_each_call(|faults, fault| {
+        block_on(fail_each_call(async |faults, fault| {
             let server = Server::new();
             let ((database, store), (_, other)) = (device("a"), device("b"));
             for id in ["1", "2", "3"] {
@@ -100,7 +66,7 @@ fn a_recovery_is_whole_whichever_call_fails() {
             assert_eq!(events(&store), events(&other), "{fault:?}");
             assert_eq!(events(&store).len(), 10, "{fault:?}");
             assert_eq!(refusals(&store), [], "{fault:?}");
-        });
+        }));
     }
 }
 
@@ -112,7 +78,7 @@ fn an_adoption_goes_on_whichever_call_fails() {
         (false, Adoption::Rebase),
         (true, Adoption::Rebase),
     ] {
-        fail_each_call(|faults, fault| {
+        block_on(fail_each_call(async |faults, fault| {
             let server = Server::new();
             let (database, store) = loner("a");
             for id in 1..=7 {
@@ -143,13 +109,13 @@ fn an_adoption_goes_on_whichever_call_fails() {
                 .collect();
             assert_eq!(commits.len() as u64, server.head(), "{fault:?}");
             assert_eq!((state(&store).adopting, state(&store).pending), (false, 0));
-        });
+        }));
     }
 }
 
 #[test]
 fn an_orphan_is_pending_once_whichever_call_fails() {
-    fail_each_call(|faults, fault| {
+    block_on(fail_each_call(async |faults, fault| {
         let server = Server::new();
         let ((database, store), (_, other)) = (device("a"), device("b"));
         append(&other, "other", &["s"]);
@@ -167,5 +133,5 @@ fn an_orphan_is_pending_once_whichever_call_fails() {
         let store = block_on(open(MemoryStorage::open(&database), "a")).expect("opens");
         assert_eq!(events(&store), ["other s 1?"], "{fault:?}");
         assert_eq!(refusals(&store), [], "{fault:?}");
-    });
+    }));
 }
