@@ -90,20 +90,13 @@ impl World {
             );
         }
         self.notify_others(id);
-        let (pending, rebase, more, stopped) = (state.pending, state.rebase, pulled.more, pulled.stopped);
-        let input = if kind == Request::Tail {
+        if kind == Request::Tail {
+            let (pending, rebase) = (state.pending, state.rebase);
             let event = TailEvent::Applied { pending, rebase };
-            Input::Tail { request, event }
+            self.tell(id, Input::Tail { request, event });
         } else {
-            Input::Applied {
-                request,
-                pending,
-                rebase,
-                more,
-                stopped,
-            }
-        };
-        self.tell(id, input);
+            self.tell(id, applied(request, state, pulled.more, pulled.stopped));
+        }
     }
 
     pub(super) fn fail(&mut self, id: TabId, request: u64, status: u32, problem: Option<String>) {
@@ -132,5 +125,16 @@ impl World {
             let delay = self.random.between(0, if lost { LOOK as u64 } else { 20 }) as i64;
             self.after(delay, Event::Notice(other));
         }
+    }
+}
+
+/// What a tab hears once the answer to a request is stored.
+pub(super) fn applied(request: u64, state: &SyncState, more: bool, stopped: bool) -> Input<'static> {
+    Input::Applied {
+        request,
+        pending: state.pending,
+        rebase: state.rebase,
+        more,
+        stopped,
     }
 }

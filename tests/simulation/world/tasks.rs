@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use everfold::store::{StoreError, StoreErrorKind, SyncState};
 use everfold::sync::{Input, Request};
 
+use super::driver::applied;
 use super::{Event, LOOK, SECOND, World};
 use crate::faults::Fault;
 use crate::shell::{self, Store, Unusable};
@@ -270,18 +271,7 @@ impl World {
         if let Some(tab) = self.tab(id) {
             tab.adoption = None;
         }
-        let (pending, rebase) = (state.pending, state.rebase);
-        let (more, stopped) = (false, false);
-        self.tell(
-            id,
-            Input::Applied {
-                request,
-                pending,
-                rebase,
-                more,
-                stopped,
-            },
-        );
+        self.tell(id, applied(request, state, false, false));
     }
 
     pub(super) fn stuck(&mut self, id: TabId, error: StoreError) {
