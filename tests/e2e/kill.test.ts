@@ -1,8 +1,7 @@
 // The browser killed in the middle of an import, as by a power switch, again and again on one profile.
 
-import { readlink } from "node:fs/promises";
-import { join } from "node:path";
 import type { BrowserContext } from "@playwright/test";
+import { killBrowser } from "../chromium.ts";
 import { bankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
 import { Demo, expect, launch, test } from "./demo.ts";
 
@@ -102,12 +101,4 @@ async function acknowledgedAfter(demo: Demo, rows: number): Promise<number> {
     { polling: 5, timeout: 60_000 },
   );
   return (await shown.jsonValue()) || 0;
-}
-
-/** Chromium names the process that holds a profile in a link inside it. */
-async function killBrowser(context: BrowserContext, profile: string): Promise<void> {
-  const holder = await readlink(join(profile, "SingletonLock"));
-  const closed = context.waitForEvent("close");
-  process.kill(Number(holder.slice(holder.lastIndexOf("-") + 1)), "SIGKILL");
-  await closed;
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "@playwright/test";
 import { build } from "esbuild";
-import { test as base, expect, launch } from "../chromium.ts";
+import { test as base, expect, killBrowser, launch } from "../chromium.ts";
 import { CuttingProxy } from "./proxy.ts";
 import { SyncServer } from "./sync-server.ts";
 
@@ -105,6 +105,28 @@ export const test = base.extend<Fixtures, { site: string }>({
     await use(page);
   },
 });
+
+/** Begins something in the browser of a profile and kills it in the middle, at each of some moments. The page of one that lives. */
+export async function killedAt<Moment>(
+  moments: Iterable<Moment>,
+  {
+    context,
+    profile,
+    serverUrl,
+    network,
+  }: { context: BrowserContext; profile: string; serverUrl: string; network: CuttingProxy },
+  begin: (page: Page, moment: Moment) => Promise<void>,
+): Promise<Page> {
+  let running = context;
+  const page = async () => running.pages()[0] ?? (await running.newPage());
+  for (const moment of moments) {
+    await begin(await page(), moment);
+    await killBrowser(running, profile);
+    network.fate = () => ({});
+    running = await launch(profile, serverUrl);
+  }
+  return page();
+}
 
 /** Opens a device and keeps it as the page's `store`. */
 export async function openDevice(page: Page, name: string, options: { subject?: string; batchSize?: number } = {}) {

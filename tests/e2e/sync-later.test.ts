@@ -1,10 +1,9 @@
 // Sync turned on in a store that has worked without it, in real browsers and with the real server, also when the browser
 // is killed in the middle.
 
-import type { BrowserContext, Page } from "@playwright/test";
-import { killBrowser, launch } from "../chromium.ts";
+import type { Page } from "@playwright/test";
 import type { CuttingProxy } from "./proxy.ts";
-import { expect, settled, standing, test } from "./sync-bank.ts";
+import { expect, killedAt, settled, standing, test } from "./sync-bank.ts";
 
 const accounts = 10;
 /** Opens each account, then pays into one after the other. */
@@ -146,30 +145,24 @@ for (const adopt of ["empty", "rebase"] as const) {
     serverUrl,
     server,
   }) => {
-    const kills = 6;
     const before = await workAlone(page, "one");
     if (adopt === "rebase") await fillSpace(other);
     const inSpace = adopt === "rebase" ? 4 : 0;
-    let running: BrowserContext = context;
 
-    for (let kill = 1; kill <= kills; kill += 1) {
-      const tab = running.pages()[0] ?? (await running.newPage());
+    const kills = [1, 2, 3, 4, 5, 6];
+    const tab = await killedAt(kills, { context, profile, serverUrl, network }, async (tab, kill) => {
       await tab.goto(serverUrl);
       const moment = momentOf(network, kill);
       await turnOn(tab, "one", { adopt });
       await moment;
-      await killBrowser(running, profile);
-      network.fate = () => ({});
-      running = await launch(profile, serverUrl);
-    }
-    const tab = running.pages()[0] ?? (await running.newPage());
+    });
     await tab.goto(serverUrl);
     await turnOn(tab, "one", { adopt });
     const here = await settled(tab, history + inSpace);
     const verified = await tab.evaluate(() => window.device.verify());
     await turnOn(other, "two", { subject: "ben" });
     const there = await settled(other, history + inSpace);
-    await running.close();
+    await tab.context().close();
 
     expect(new Map(here.balances)).toEqual(adopt === "rebase" ? together(before) : new Map(before));
     expect(here).toMatchObject({ events: history + inSpace, refusals: [] });

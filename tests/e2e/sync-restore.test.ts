@@ -1,10 +1,9 @@
 // The server comes back from an older backup while browsers are ahead of it: they take their logs back in IndexedDB and
 // offer again what was lost, also if another tab slept meanwhile, or the browser is killed at that moment.
 
-import type { BrowserContext, Page } from "@playwright/test";
-import { killBrowser, launch } from "../chromium.ts";
+import type { Page } from "@playwright/test";
 import { freezer } from "./frozen-tab.ts";
-import { expect, openDevice, settled, standing, test } from "./sync-bank.ts";
+import { expect, killedAt, openDevice, settled, standing, test } from "./sync-bank.ts";
 
 /** So many deposits of an amount, one after the other into each of some accounts. */
 function deposits(page: Page, times: number, amount: number, accounts = 1): Promise<void> {
@@ -160,12 +159,11 @@ test("a browser killed where it takes its log back, again and again, loses and d
   await deposits(page, own, 1, accounts);
   await settled(page, accounts + own);
   await page.goto("about:blank");
-  let running: BrowserContext = context;
 
-  for (const delayMs of [0, 5, 15, 30, 60, 120]) {
+  const delays = [0, 5, 15, 30, 60, 120];
+  const tab = await killedAt(delays, { context, profile, serverUrl, network }, async (tab, delayMs) => {
     await server.restore("monday");
     network.target = server.current.url;
-    const tab = running.pages()[0] ?? (await running.newPage());
     await tab.goto(serverUrl);
     const told = new Promise<void>((resolve) => {
       network.fate = ({ answered }) => {
@@ -175,18 +173,14 @@ test("a browser killed where it takes its log back, again and again, loses and d
     });
     await openDevice(tab, "one");
     await told;
-    await killBrowser(running, profile);
-    network.fate = () => ({});
-    running = await launch(profile, serverUrl);
-  }
-  const tab = running.pages()[0] ?? (await running.newPage());
+  });
   await tab.goto(serverUrl);
   await openDevice(tab, "one");
   const here = await settled(tab, accounts + own);
   const found = await verified(tab);
   await openDevice(other, "two", { subject: "ben" });
   const there = await settled(other, accounts + own);
-  await running.close();
+  await tab.context().close();
 
   expect(here.balances).toEqual(Array.from({ length: accounts }, (_, id) => [`${id}`, own / accounts]));
   expect(here).toMatchObject({ events: accounts + own, refusals: [] });

@@ -1,6 +1,6 @@
 // Devices in real browsers, the real server, and a network that fails between them.
 
-import type { Page } from "@playwright/test";
+import type { BrowserContext, Page } from "@playwright/test";
 import { readBankFile, skipWithoutBankFile, statementOf } from "./bank-file.ts";
 import { freezer } from "./frozen-tab.ts";
 import type { Fate } from "./proxy.ts";
@@ -37,6 +37,15 @@ function depositOften(page: Page, times: number): Promise<void> {
     );
     await Promise.all(deposits);
   }, times);
+}
+
+/** Another tab of the device, which has what the first one has. */
+async function secondTab(context: BrowserContext): Promise<Page> {
+  const tab = await context.newPage();
+  await tab.goto("/");
+  await openDevice(tab, "one");
+  await expect.poll(async () => (await standing(tab)).commits).toBe(2);
+  return tab;
 }
 
 test("two browsers that pay offline from one account end with one log, and what is not covered is refused", async ({
@@ -194,10 +203,7 @@ test("of two tabs one talks to the server, both write, and the other takes over 
 }) => {
   await openDevice(page, "one");
   await fill(page, 100_00);
-  const follower = await context.newPage();
-  await follower.goto("/");
-  await openDevice(follower, "one");
-  await expect.poll(async () => (await standing(follower)).commits).toBe(2);
+  const follower = await secondTab(context);
   expect([(await standing(page)).leader, (await standing(follower)).leader]).toEqual([true, false]);
 
   await withdraw(follower, 1_00);
@@ -223,10 +229,7 @@ test("a frozen leader is replaced, and what it would write when it wakes counts 
   const freeze = await freezer(page);
   await openDevice(page, "one");
   await fill(page, 100_00);
-  const follower = await context.newPage();
-  await follower.goto("/");
-  await openDevice(follower, "one");
-  await expect.poll(async () => (await standing(follower)).commits).toBe(2);
+  const follower = await secondTab(context);
 
   // The leader has pushed, and is frozen before it has heard what became of it.
   let release = (): void => undefined;
