@@ -13,6 +13,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::IdbDatabase;
 
+use super::fresh_log::FreshLog;
 use super::schema::TURN;
 use crate::store::closing::Closing;
 use crate::store::{ClosedBy, StorageError, Table};
@@ -23,6 +24,7 @@ pub(super) struct Connection {
     pub(super) database: IdbDatabase,
     pub(super) closing: Closing,
     pub(super) words: Words,
+    pub(super) fresh_log: FreshLog,
     pub(super) overdue: Rc<Overdue>,
 }
 
@@ -74,6 +76,7 @@ impl Connection {
             database,
             closing: Closing::default(),
             words: Words::new(),
+            fresh_log: FreshLog::default(),
             overdue: Rc::default(),
         }
     }

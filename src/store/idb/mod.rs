@@ -12,6 +12,7 @@
 mod connection;
 mod error;
 mod factory;
+mod fresh_log;
 mod key;
 mod read;
 mod schema;
@@ -163,6 +164,7 @@ impl Storage for IdbStorage {
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
         self.connection.closing.check()?;
+        self.connection.fresh_log.begin().await;
         self.connection.noticing(write::write(&self.connection, &write).await)
     }
 

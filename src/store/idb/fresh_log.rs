@@ -1,0 +1,67 @@
+//! A new log for the browser's own database, before anything is written behind what the last browser left of the old one.
+//!
+//! Chromium keeps IndexedDB in `LevelDB`, and goes on with the log that it finds. Killed between the header of a record and
+//! its bytes (two calls of the system), it leaves a header that promises bytes which never came. The next start passes over
+//! it and writes behind it; the start after that one takes what stands there for those bytes, finds their checksum
+//! wrong, and deletes every database of the site: one kill in a hundred of a browser that was importing lost all. To delete
+//! a database makes Chromium begin another log (it compacts the range of its keys, which empties the table in memory
+//! first), so that nothing stands behind half a record when the browser is killed again.
+
+use std::cell::Cell;
+use std::pin::pin;
+
+use futures_util::future::select;
+use futures_util::lock::Mutex;
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Reflect, global};
+use wasm_bindgen::JsCast;
+use web_sys::IdbDatabase;
+
+use super::factory;
+use crate::store::StorageError;
+
+/// A database that is there for milliseconds. Where a kill left it behind, the next one finds it.
+const NAME: &str = "everfold: a fresh log";
+
+/// A frozen tab may hold it open: then writing goes on without, after so many milliseconds.
+const PATIENCE: u32 = 1_000;
+
+/// Whether the log is new, as far as a connection knows.
+#[derive(Debug, Default)]
+pub(super) struct FreshLog {
+    begun: Cell<bool>,
+    beginning: Mutex<()>,
+}
+
+impl FreshLog {
+    /// Before the first write of a connection: some 15 ms, once. Reading needs no new log.
+    pub(super) async fn begin(&self) {
+        if self.begun.get() {
+            return;
+        }
+        let _beginning = self.beginning.lock().await;
+        if !self.begun.get() {
+            if is_chromium() {
+                // Where it cannot be had, there is nothing better than to write.
+                select(pin!(make_and_delete()), TimeoutFuture::new(PATIENCE)).await;
+            }
+            self.begun.set(true);
+        }
+    }
+}
+
+async fn make_and_delete() -> Result<(), StorageError> {
+    if let Ok(database) = factory::open_as_it_is(NAME)?.await {
+        database.unchecked_into::<IdbDatabase>().close();
+    }
+    // What it answers is all the same.
+    let _ = factory::delete(NAME)?.await;
+    Ok(())
+}
+
+/// Only Chromium says so in this way.
+fn is_chromium() -> bool {
+    Reflect::get(&global(), &"navigator".into())
+        .and_then(|navigator| Reflect::has(&navigator, &"userAgentData".into()))
+        .unwrap_or(false)
+}
