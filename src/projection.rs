@@ -51,7 +51,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::event::RecordedEvent;
-use crate::json::{FromJson, JsonReader};
+use crate::json::{FromJson, JsonReader, put_text};
 
 /// The rules of one projection.
 pub trait Projection: 'static {
@@ -65,7 +65,8 @@ pub trait Projection: 'static {
     const EVENTS: &'static [&'static str] = &[];
     /// Which streams meet in one row.
     const PARTITION: Partition = Partition::Log;
-    /// Secondary indexes. An index's number is its place here.
+    /// Secondary indexes. An index's number is its place here: with other names, or in another order, under the same
+    /// version a view says so and reads nothing until it is rebuilt.
     const INDEXES: &'static [Index<Self::Row>] = &[];
 
     /// What happened: an enum with `#[serde(tag = "type", content = "data")]`. It is read from the stored
@@ -96,6 +97,19 @@ pub enum Partition {
     Log,
     /// None: every row is of one stream, so streams may be folded apart from each other.
     Stream,
+}
+
+/// The names of a projection's indexes, a JSON list, as they are stored with its rows.
+pub fn index_names<P: Projection>() -> String {
+    let mut names = String::from("[");
+    for index in P::INDEXES {
+        if names.len() > 1 {
+            names.push(',');
+        }
+        put_text(&mut names, index.name);
+    }
+    names.push(']');
+    names
 }
 
 /// A secondary index: finds rows by a value of theirs.

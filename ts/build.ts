@@ -8,14 +8,14 @@
  */
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
-import { EverfoldError, isEverfoldError } from "./errors.js";
+import { type AnyEverfoldError, EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
 import { foldsOf } from "./folds.js";
 import { withLock } from "./lock.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted } from "./read.js";
 import { projectionQuery } from "./row-fold.js";
-import { projectionState, storedRows } from "./row-table.js";
+import { indexNames, projectionState, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import type { RebuildPhase, RebuildProgress } from "./types.js";
 import { foldInWorkers, type WorkerOptions } from "./worker-fold.js";
@@ -73,7 +73,9 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
   if (!(resume && before.resumable)) {
     await engine.rebuildStarts({ projection: name, version });
   }
-  const { rebuild } = await connection.ask<CoreProjection>((core) => core.beginRebuild(name, version, resume));
+  const { rebuild } = await connection.ask<CoreProjection>((core) =>
+    core.beginRebuild(name, version, resume, indexNames(projection)),
+  );
   if (rebuild === null) {
     throw notOurs(name);
   }
@@ -267,6 +269,23 @@ async function dropGeneration(engine: Engine, generation: number, between?: () =
   while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
     await between?.();
   }
+}
+
+/** Why stored rows are not for this definition to read or write; undefined if they are. */
+export function notForUs(projection: AnyProjection, state: CoreProjection): AnyEverfoldError | undefined {
+  const { name, version } = projection;
+  const { newestVersion, checkpoint, indexes } = state;
+  // Rows of its own version are good; to build them anew is for the newest version only.
+  if (indexes === "" || (newestVersion > version && checkpoint === 0)) {
+    return outdatedProjection(projection, newestVersion);
+  }
+  const own = indexNames(projection);
+  return indexes === own
+    ? undefined
+    : invalidArgument(
+        "indexes",
+        `projection ${name}: its rows are stored with the indexes ${indexes}, this app has ${own}: raise \`version\`, or call \`store.rebuild(${name})\``,
+      );
 }
 
 /** The store holds rows of a newer version than this app's. */

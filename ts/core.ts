@@ -419,8 +419,10 @@ export interface CoreProjection {
   readonly newestVersion: number;
   /** Set while a rebuild is under way: the generation that it writes and how far it is. */
   readonly rebuild: { readonly generation: number; readonly checkpoint: number } | null;
-  /** Whether that can be taken up again. */
+  /** Whether that can be taken up again, with the indexes that were asked with. */
   readonly resumable: boolean;
+  /** The names of the indexes that its rows are entered in, a JSON list as text; empty once the rows were dropped. */
+  readonly indexes: string;
   /** How often rows were replaced without folding on: rows kept from before another one are out of date. */
   readonly revision: number;
   /** The position of the event that it stopped at, if it failed. */
@@ -575,8 +577,11 @@ export interface Core {
   ): Promise<void>;
   dropSnapshots(streamId: string): Promise<void>;
 
-  /** `CoreProjection`, made if it does not exist. */
-  projection(name: string, version: number): Promise<string>;
+  /**
+   * `CoreProjection`, made if it does not exist. `indexes` are the names of the definition's, a JSON list, or empty for
+   * who only looks. Rows that were stored without are taken as entered in these.
+   */
+  projection(name: string, version: number, indexes: string): Promise<string>;
   /** Rows by key, JSON array with null for what is missing. `keys` is a JSON array. Null if the generation is gone. */
   rows(generation: number, keys: string): Promise<string>;
   /** `CoreRowQuery` in, `[key, row][]` out. Null if the generation is gone. */
@@ -595,8 +600,8 @@ export interface Core {
   stageRows(write: string, parts: string): Promise<boolean>;
   /** Writes the rows of one staged part where they are read; true when none is left. */
   flushRows(name: string, version: number, generation: number): Promise<boolean>;
-  /** Begins (or, with `resume`, takes up again) a rebuild: `CoreProjection`. */
-  beginRebuild(name: string, version: number, resume: boolean): Promise<string>;
+  /** Begins (or, with `resume`, takes up again one of the same indexes) a rebuild: `CoreProjection`. */
+  beginRebuild(name: string, version: number, resume: boolean, indexes: string): Promise<string>;
   /** Makes the rebuilt generation the live one, if its checkpoint has reached `checkpoint`; then the old one can be dropped. */
   switchGeneration(name: string, version: number, generation: number): Promise<boolean>;
   /** Deletes rows of a generation, at most `limit`; true when none are left. */

@@ -43,7 +43,11 @@ export interface ProjectionDefinition<
    * share a row: rows can then be rebuilt by stream.
    */
   readonly partition?: "stream" | undefined;
-  /** Secondary indexes by name, for `list({ index })`. A string, a finite number, or `undefined` for not indexed. */
+  /**
+   * Secondary indexes by name, for `list({ index })`. A string, a finite number, or `undefined` for not indexed. With other
+   * names, or in another order, under the same `version` the stored rows are left alone: rows are folded in memory, and
+   * `onProblem` says so, until `store.rebuild(projection)`. What a function returns is not compared: raise `version`.
+   */
   readonly indexes?: { readonly [K in I]: IndexFunction<NoInfer<Row>> } | undefined;
 }
 

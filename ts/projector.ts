@@ -4,11 +4,11 @@
  * It reads the log from where its rows are, folds a page at a time and writes the rows with the new
  * checkpoint in one transaction, which is refused if another tab has moved the checkpoint meanwhile:
  * then it starts from there. Nobody waiting, it lets a few commits gather. A tab that is older than
- * the newest rows folds in memory and leaves the stored ones alone.
+ * the newest rows, or has other indexes than they are entered in, folds in memory and leaves the stored ones alone.
  *
  * These rows end where the confirmed part of the log does. What is pending lies on top of them while there is some.
  */
-import { buildRows, dropIdly, outdatedProjection, rebuildLock } from "./build.js";
+import { buildRows, dropIdly, notForUs, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
 import type { CoreProjection, CoreRowWrite } from "./core.js";
 import type { Engine } from "./engine.js";
@@ -73,6 +73,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   let waiters: { readonly position: number; resolve(): void; reject(error: unknown): void }[] = [];
   /** What is stored; undefined before the first look, null when rows are folded in memory. */
   let stored: CoreProjection | null | undefined;
+  /** How often it took over rows that it had not folded itself: what was read of others before is worth nothing. */
+  let adoptions = 0;
   /** Every event up to here is in the rows. */
   let seen = 0;
   let failure: AnyEverfoldError | undefined;
@@ -81,7 +83,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   let lookFirst = false;
   /** Something went wrong that may pass: only news or a question starts it again. */
   let resting = false;
-  let outdated = false;
+  /** What it last told of rows that are not, or not only, its own. */
+  let told: string | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
 
@@ -263,18 +266,22 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** Takes over what is stored, if that is not what it folded itself. */
   function adopt(state: CoreProjection): void {
-    if (stored === null) {
+    const before = stored;
+    const problem = notForUs(projection, state);
+    if (before === null && problem !== undefined) {
       return;
     }
-    const before = stored;
-    const own = before != null && isSame(before, state);
-    if (state.newestVersion > version) {
-      reportOutdated(state.newestVersion);
+    const own = problem === undefined && before != null && isSame(before, state);
+    const news = state.newestVersion > version ? outdatedProjection(projection, state.newestVersion) : problem;
+    if (told !== news?.code) {
+      told = news?.code;
+      report(news);
     }
-    // Rows of its own version are good; to build them anew is for the newest version only.
-    stored = state.newestVersion > version && state.checkpoint === 0 ? null : state;
+    stored = problem === undefined ? state : null;
     if (!own) {
+      adoptions += 1;
       fold.forget();
+      fold.restart();
       if (before?.generation !== stored?.generation || before?.revision !== stored?.revision) {
         dropPending();
       }
@@ -288,15 +295,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
-  function reportOutdated(newest: number): void {
-    if (!outdated) {
-      outdated = true;
-      report(outdatedProjection(projection, newest));
-    }
-  }
-
   function report(error: unknown): void {
-    const problem = problemOf(error);
+    const problem = error === undefined ? undefined : problemOf(error);
     if (problem !== undefined) {
       engine.report(problem);
     }
@@ -304,10 +304,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** Folds to the end, or as far as the rows are still its own. */
   async function foldTo(position: number): Promise<void> {
+    const begun = adoptions;
     try {
       for await (const page of fold.pages(stored ?? null, seen, position)) {
-        if (stopped || page === null || !(await write(page))) {
-          await lookAgain();
+        if (stopped || page === null || !(await write(page, begun))) {
+          await lookAgain(begun);
           return;
         }
         serve();
@@ -322,20 +323,31 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   }
 
   /** The stored rows were not those that it knew: another tab wrote, rebuilt or dropped them. */
-  async function lookAgain(): Promise<void> {
+  async function lookAgain(begun: number): Promise<void> {
     fold.forget();
+    if (begun !== adoptions) {
+      return;
+    }
     const before = stored;
     adopt(await projectionState(connection, projection));
     if (before && stored && isSame(before, stored)) {
-      // A newer app's tab has dropped them: nobody writes rows of this version any more.
+      // They cannot be written, although nothing is known against it: in memory, rather than in a circle.
+      adoptions += 1;
       stored = null;
       seen = 0;
+      fold.restart();
     }
   }
 
-  /** Writes rows with the checkpoint that they stand for. False: another tab was there first. */
-  async function write(page: FoldedPage, failedAt: number | null = null): Promise<boolean> {
+  /**
+   * Writes rows with the checkpoint that they stand for, folded from rows as they were after `begun` adoptions. False:
+   * another tab was there first.
+   */
+  async function write(page: FoldedPage, begun: number, failedAt: number | null = null): Promise<boolean> {
     const { position } = page;
+    if (begun !== adoptions) {
+      return false;
+    }
     // Whoever comes while they are written hears that all may have changed.
     const keys = page.changed > 0 && listeners.any() ? page.keys() : "all";
     if (stored) {
@@ -346,7 +358,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
           ...{ name, version, generation, revision, failedAt, rows: [] },
           ...{ expectedCheckpoint: checkpoint, checkpoint: position },
         };
-        if (!(await page.write(head))) {
+        if (!(await page.write(head)) || begun !== adoptions) {
           return false;
         }
         stored = { ...stored, checkpoint: position, failedAt };
@@ -363,17 +375,18 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** Brings the rows up to just before the event that cannot be folded, and says where it stands. */
   async function stopAt(error: AnyEverfoldError): Promise<void> {
     const { position } = error.details as { readonly position?: number };
+    const begun = adoptions;
     if (stored === null) {
       fold.restart();
       seen = 0;
     }
     if (position !== undefined) {
       for await (const page of fold.pages(stored ?? null, seen, position - 1)) {
-        if (page === null || !(await write(page))) {
+        if (page === null || !(await write(page, begun))) {
           return;
         }
       }
-      await write(nothingUpTo(Math.max(seen, position - 1)), position);
+      await write(nothingUpTo(Math.max(seen, position - 1)), begun, position);
     }
   }
 
@@ -440,12 +453,13 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
         await lookAtBoth();
         continue;
       }
+      const begun = adoptions;
       const answer = await question(over?.rows ?? baseRows(stored ?? null));
       if (answer !== null && (over === undefined || (await isStillBelow(over)))) {
         return answer;
       }
       if (over === undefined) {
-        await lookAgain();
+        await lookAgain(begun);
       }
     }
   }

@@ -3,7 +3,7 @@
  *
  * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
-import { type BuildControl, buildRows, exclusively, outdatedProjection, progressOf } from "./build.js";
+import { type BuildControl, buildRows, exclusively, notForUs, progressOf } from "./build.js";
 import type { CoreRowWrite } from "./core.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
@@ -120,8 +120,9 @@ async function rebuildStreams(
   try {
     for (;;) {
       const state = await projectionState(connection, projection);
-      if (state.newestVersion > version && state.checkpoint === 0) {
-        throw outdatedProjection(projection, state.newestVersion);
+      const problem = notForUs(projection, state);
+      if (problem !== undefined) {
+        throw problem;
       }
       const { generation, checkpoint, revision, failedAt } = state;
       while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {

@@ -51,8 +51,14 @@ export function settle(changed: readonly KnownRow[]): void {
 }
 
 /** Where a projection's rows stand in storage. */
-export function projectionState(connection: Connection, { name, version }: AnyProjection): Promise<CoreProjection> {
-  return connection.ask<CoreProjection>((core) => core.projection(name, version));
+export function projectionState(connection: Connection, projection: AnyProjection): Promise<CoreProjection> {
+  const { name, version } = projection;
+  return connection.ask<CoreProjection>((core) => core.projection(name, version, indexNames(projection)));
+}
+
+/** The names of its indexes, as they are stored with its rows: an index's number is its place among them. */
+export function indexNames({ indexes }: AnyProjection): string {
+  return JSON.stringify(Object.keys(indexes));
 }
 
 /** Rows in memory. */

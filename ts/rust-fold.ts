@@ -341,7 +341,7 @@ async function openMemoryRows(engine: Engine, { name, version }: AnyProjection):
     call: (use) => connection.call(() => use(core)),
     ask: (use) => connection.ask(() => use(core)),
   };
-  const stored = await beside.ask<CoreProjection>((rows) => rows.projection(name, version));
+  const stored = await beside.ask<CoreProjection>((rows) => rows.projection(name, version, ""));
   const reader = storedRows(beside, stored.generation);
   const gone = () => new EverfoldError("store-closed", `the rows of ${name} in memory were let go`, { name });
   const there = async <T>(answer: Promise<T | null>): Promise<T> => {

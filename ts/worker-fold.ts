@@ -11,6 +11,7 @@ import { foldsItself } from "./folds.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { projectionQuery } from "./row-fold.js";
+import { indexNames } from "./row-table.js";
 import { coreFile, publishedRuntime } from "./wasm.js";
 import { wasmFile } from "./wasm-file.js";
 import type { FoldAnswers, FoldQuestion, FoldReply, FoldTask } from "./worker-messages.js";
@@ -80,7 +81,7 @@ export async function foldInWorkers(
     wasm: await sendable(engine, inRust),
     module: module === undefined ? undefined : new URL(module, location.href).href,
     inRust,
-    projection: { name, version },
+    projection: { name, version, indexes: indexNames(projection) },
     generation,
   };
   try {

@@ -13,7 +13,8 @@ export interface FoldTask {
   readonly module: string | undefined;
   /** Whether the projection is written in Rust. */
   readonly inRust: boolean;
-  readonly projection: { readonly name: string; readonly version: number };
+  /** With the names of its indexes: the rows of all workers are entered in the same ones. */
+  readonly projection: { readonly name: string; readonly version: number; readonly indexes: string };
   readonly query: CoreQuery;
   /** Where rows that it has forgotten are. */
   readonly generation: number;

@@ -22,7 +22,7 @@ import { foldsOf } from "./folds.js";
 import type { Log } from "./log.js";
 import type { KeyedFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
-import { storedRows } from "./row-table.js";
+import { indexNames, storedRows } from "./row-table.js";
 import { rustProjection } from "./rust.js";
 import type { EngineModule } from "./types.js";
 import { loadModule, publishedRuntime, type WasmRuntime } from "./wasm.js";
@@ -92,7 +92,7 @@ async function begin(task: FoldTask, definitions: object) {
 
 function projectionInRust({ projection }: FoldTask, runtime: WasmRuntime): AnyProjection {
   const found: AnyProjection = bound(rustProjection(projection.name), runtime);
-  if (found.version !== projection.version) {
+  if (!isMeant(found, projection)) {
     throw missing(projection);
   }
   return found;
@@ -101,8 +101,8 @@ function projectionInRust({ projection }: FoldTask, runtime: WasmRuntime): AnyPr
 /** By shape: the module may bring a copy of this package of its own. */
 function projectionAmong(exported: readonly unknown[], { projection }: FoldTask): AnyProjection {
   const isWanted = (value: unknown) => {
-    const { name, version, key } = (value ?? {}) as Partial<AnyProjection>;
-    return typeof key === "function" && name === projection.name && version === projection.version;
+    const found = (value ?? {}) as Partial<AnyProjection>;
+    return typeof found.key === "function" && isMeant(found as AnyProjection, projection);
   };
   const found = exported.find(isWanted);
   if (found === undefined) {
@@ -111,10 +111,15 @@ function projectionAmong(exported: readonly unknown[], { projection }: FoldTask)
   return found as AnyProjection;
 }
 
-function missing({ name, version }: FoldTask["projection"]): EverfoldError {
+/** Whether it is the page's: rows of other indexes must not be mixed with those. */
+function isMeant(found: AnyProjection, { name, version, indexes }: FoldTask["projection"]): boolean {
+  return found.name === name && found.version === version && indexNames(found) === indexes;
+}
+
+function missing({ name, version, indexes }: FoldTask["projection"]): EverfoldError {
   return new EverfoldError(
     "rebuild-failed",
-    `${name}: the module of the workers does not export version ${version} of this projection`,
+    `${name}: the module of the workers does not export version ${version} of this projection with the indexes ${indexes}`,
     { projection: name },
   );
 }

@@ -383,9 +383,12 @@ impl Core {
     }
 
     /// Where a projection version stands.
-    pub fn projection(&self, name: String, version: u32) -> Promise {
+    pub fn projection(&self, name: String, version: u32, indexes: String) -> Promise {
         let store = self.store();
-        promise(async move { Ok(text::json(&store.projection(&name, version).await?)?.into()) })
+        promise(async move {
+            let report = store.projection(&name, version, &indexes).await?;
+            Ok(text::json(&report)?.into())
+        })
     }
 
     /// Rows by key.
@@ -441,8 +444,13 @@ impl Core {
 
     /// Begins or resumes a rebuild.
     #[wasm_bindgen(js_name = beginRebuild)]
-    pub fn begin_rebuild(&self, name: String, version: u32, resume: bool) -> Promise {
-        self.tool(ToolCall::BeginRebuild { name, version, resume })
+    pub fn begin_rebuild(&self, name: String, version: u32, resume: bool, indexes: String) -> Promise {
+        self.tool(ToolCall::BeginRebuild {
+            name,
+            version,
+            resume,
+            indexes,
+        })
     }
 
     /// Makes a rebuilt generation the live one.

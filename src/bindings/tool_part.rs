@@ -53,6 +53,7 @@ pub(super) enum ToolCall {
         name: String,
         version: u32,
         resume: bool,
+        indexes: String,
     },
     SwitchGeneration {
         name: String,
@@ -121,8 +122,14 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answer {
             version,
             generation,
         } => store.flush_rows(&name, version, generation as u64).await?.into(),
-        ToolCall::BeginRebuild { name, version, resume } => {
-            text::json(&store.begin_rebuild(&name, version, resume).await?)?.into()
+        ToolCall::BeginRebuild {
+            name,
+            version,
+            resume,
+            indexes,
+        } => {
+            let begun = store.begin_rebuild(&name, version, resume, &indexes);
+            text::json(&begun.await?)?.into()
         }
         ToolCall::SwitchGeneration {
             name,

@@ -2,12 +2,13 @@
 //!
 //! Rows belong to a generation, a number that is never used twice. A projection version has one live
 //! generation and, while it is rebuilt, a second one beside it. Every write of rows checks generation
-//! and checkpoint in its own transaction, so that two tabs never fold one event twice.
+//! and checkpoint in its own transaction, so that two tabs never fold one event twice. The marker of a generation says
+//! which indexes its rows are entered in: a definition with others, of the same version, has to leave them alone.
 
 use serde::Serialize;
 
 use super::append::MAX_TRIES;
-use super::storage::{Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::storage::{Change, Check, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError, log};
 use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_field, put_number};
@@ -100,16 +101,22 @@ impl ProjectionState {
 struct Owner {
     name: String,
     version: u32,
+    /// The names of the indexes that its rows are entered in, a JSON list; empty if nobody has said so yet.
+    indexes: String,
 }
 
 impl Owner {
     const NAME: u64 = 1;
     const VERSION: u64 = 2;
+    const INDEXES: u64 = 3;
 
-    fn encode(&self) -> Vec<u8> {
+    fn encode(name: &str, version: u32, indexes: &str) -> Vec<u8> {
         let mut out = frame::begin(Kind::Meta, 32);
-        put_field(&mut out, Self::NAME, self.name.as_bytes());
-        put_number(&mut out, Self::VERSION, self.version.into());
+        put_field(&mut out, Self::NAME, name.as_bytes());
+        put_number(&mut out, Self::VERSION, version.into());
+        if !indexes.is_empty() {
+            put_field(&mut out, Self::INDEXES, indexes.as_bytes());
+        }
         frame::seal(out)
     }
 
@@ -117,12 +124,14 @@ impl Owner {
         let mut owner = Self {
             name: String::new(),
             version: 0,
+            indexes: String::new(),
         };
         let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
         while let Some(tag) = reader.next() {
             match tag {
                 Self::NAME => reader.all_text("name").clone_into(&mut owner.name),
                 Self::VERSION => owner.version = reader.varint() as u32,
+                Self::INDEXES => reader.all_text("indexes").clone_into(&mut owner.indexes),
                 _ => {}
             }
         }
@@ -158,7 +167,10 @@ pub struct ProjectionReport {
     pub state: ProjectionState,
     /// The highest version of this projection that has rows.
     pub newest_version: u32,
-    /// Whether the rebuild under way can go on: it cannot once its rows were dropped.
+    /// The names of the indexes that its live rows are entered in, a JSON list. Empty if nobody has said so, and once the
+    /// rows were dropped.
+    pub indexes: String,
+    /// Whether the rebuild under way can go on: it cannot once its rows were dropped, nor with other indexes.
     pub resumable: bool,
     /// Generations of other versions and of abandoned rebuilds.
     pub stale: Vec<StaleGeneration>,
@@ -169,13 +181,16 @@ pub(crate) type Listed = (String, u32, ProjectionState);
 
 impl<S: Storage> Store<S> {
     /// Where a projection version stands; it is made, empty at position 0, if nobody has yet.
-    pub async fn projection(&self, name: &str, version: u32) -> Result<ProjectionReport, StoreError> {
+    ///
+    /// `indexes` are the names of the caller's, as [`index_names`](crate::projection::index_names) gives them; empty if
+    /// it only looks. Rows of which nobody has said so are taken as entered in these.
+    pub async fn projection(&self, name: &str, version: u32, indexes: &str) -> Result<ProjectionReport, StoreError> {
         for _ in 0..MAX_TRIES {
-            if let Some(report) = self.find_projection(name, version).await? {
+            if let Some(report) = self.find_projection(name, version, indexes).await? {
                 return Ok(report);
             }
             let found = self.storage.read(vec![Read::Get(Table::Meta, counter_key())]).await?;
-            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version)?;
+            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version, indexes)?;
             let state = ProjectionState {
                 generation,
                 checkpoint: Position(0),
@@ -195,67 +210,30 @@ impl<S: Storage> Store<S> {
         Err(StoreError::contended(MAX_TRIES))
     }
 
-    async fn find_projection(&self, name: &str, version: u32) -> Result<Option<ProjectionReport>, StoreError> {
+    async fn find_projection(
+        &self,
+        name: &str,
+        version: u32,
+        indexes: &str,
+    ) -> Result<Option<ProjectionReport>, StoreError> {
         self.check_open()?;
-        let mut found = self
-            .storage
-            .read(vec![
+        loop {
+            let reads = vec![
                 scan(KeyRange::prefix(&[Key::from("projection"), Key::from(name)])),
                 scan(KeyRange::prefix(&[Key::from("generation")])),
-            ])
-            .await?
-            .into_iter();
-        let states = found.next().unwrap_or_default();
-        let mut newest_version = 0;
-        let mut own = None;
-        for ((_, other, state), entry) in listed(&states)?.into_iter().zip(states) {
-            newest_version = newest_version.max(other);
-            if other == version {
-                own = Some((state, entry));
+            ];
+            let mut write = Write::relaxed();
+            let report = report_of(self.storage.read(reads).await?, name, version, indexes, &mut write)?;
+            if write.changes.is_empty() {
+                if let Some(report) = &report {
+                    let key = (name.to_owned(), version);
+                    self.projections.borrow_mut().insert(key, report.state.clone());
+                }
+                return Ok(report);
             }
-        }
-        let Some((state, stored)) = own else { return Ok(None) };
-        let encoded = state.encode();
-        if stored.value != encoded {
-            // An earlier format's, or with a field that this release does not know: who changes it compares with
-            // what this release writes.
-            let check = Check {
-                table: Table::Meta,
-                key: stored.key.clone(),
-                expected: Some(stored.value),
-            };
-            let write = Write {
-                checks: vec![check],
-                changes: vec![Change::Put(Table::Meta, stored.key, encoded)],
-                durability: Durability::Relaxed,
-            };
+            // Of two definitions that look now, the one that comes too late reads what the other one has said.
             self.storage.write(write).await?;
         }
-        let mut stale = Vec::new();
-        let mut resumable = false;
-        for entry in found.next().unwrap_or_default() {
-            let generation = last_number(&entry.key);
-            let owner = Owner::decode(&entry.value)
-                .map_err(|reason| StoreError::format(format!("generation {generation}"), reason))?;
-            let rebuilt = state.rebuild.is_some_and(|rebuild| rebuild.generation == generation);
-            resumable |= rebuilt;
-            let in_use = generation == state.generation || rebuilt;
-            if owner.name == name && !in_use {
-                stale.push(StaleGeneration {
-                    generation,
-                    version: owner.version,
-                });
-            }
-        }
-        self.projections
-            .borrow_mut()
-            .insert((name.to_owned(), version), state.clone());
-        Ok(Some(ProjectionReport {
-            state,
-            newest_version,
-            resumable,
-            stale,
-        }))
     }
 
     /// Every projection version that is stored.
@@ -267,15 +245,22 @@ impl<S: Storage> Store<S> {
         listed(&found.into_iter().flatten().collect::<Vec<_>>())
     }
 
-    /// Begins a rebuild in a new generation, or takes up the one under way.
-    pub async fn begin_rebuild(&self, name: &str, version: u32, resume: bool) -> Result<ProjectionReport, StoreError> {
+    /// Begins a rebuild in a new generation, or takes up the one under way if that was begun with these indexes, which
+    /// are given as to [`projection`](Self::projection).
+    pub async fn begin_rebuild(
+        &self,
+        name: &str,
+        version: u32,
+        resume: bool,
+        indexes: &str,
+    ) -> Result<ProjectionReport, StoreError> {
         for _ in 0..MAX_TRIES {
-            let report = self.projection(name, version).await?;
+            let report = self.projection(name, version, indexes).await?;
             if resume && report.resumable {
                 return Ok(report);
             }
             let found = self.storage.read(vec![Read::Get(Table::Meta, counter_key())]).await?;
-            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version)?;
+            let (mut write, generation) = take_generation(found.into_iter().flatten().next(), name, version, indexes)?;
             let rebuild = Some(Rebuild {
                 generation,
                 checkpoint: Position(0),
@@ -286,7 +271,7 @@ impl<S: Storage> Store<S> {
             };
             change_state(&mut write, name, version, &report.state, &state);
             self.storage.write(write).await?;
-            let resumable = self.projection(name, version).await?;
+            let resumable = self.projection(name, version, indexes).await?;
             if resumable
                 .state
                 .rebuild
@@ -302,7 +287,7 @@ impl<S: Storage> Store<S> {
     /// so, or if another tab replaced the rebuild.
     pub async fn switch_generation(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
         for _ in 0..MAX_TRIES {
-            let Some(report) = self.find_projection(name, version).await? else {
+            let Some(report) = self.find_projection(name, version, "").await? else {
                 return Ok(false);
             };
             let Some(rebuild) = report.state.rebuild.filter(|rebuild| rebuild.generation == generation) else {
@@ -318,10 +303,7 @@ impl<S: Storage> Store<S> {
                 rebuild: None,
                 ..report.state
             };
-            let mut write = Write {
-                durability: Durability::Relaxed,
-                ..Write::default()
-            };
+            let mut write = Write::relaxed();
             change_state(&mut write, name, version, &report.state, &state);
             if self.storage.write(write).await? == Written::Done {
                 self.projections.borrow_mut().insert((name.to_owned(), version), state);
@@ -357,8 +339,7 @@ impl<S: Storage> Store<S> {
         self.storage
             .write(Write {
                 changes,
-                durability: Durability::Relaxed,
-                ..Write::default()
+                ..Write::relaxed()
             })
             .await?;
         Ok(done)
@@ -380,33 +361,21 @@ impl<S: Storage> Store<S> {
             .into_iter()
             .next()
             .map(|entry| entry.value);
-        let (mut generation, last) = (
-            last_generation(counter.as_deref())?,
-            last_generation(counter.as_deref())?,
-        );
+        let last = last_generation(counter.as_deref())?;
+        let mut generation = last;
         for ((name, version, mut state), entry) in listed(&states)?.into_iter().zip(states) {
             if state.checkpoint > position {
                 generation += 1;
                 (state.generation, state.checkpoint) = (generation, Position(0));
-                let owner = Owner { name, version };
-                let marker = Change::Put(Table::Meta, generation_key(generation), owner.encode());
-                write.changes.push(marker);
+                // Nobody has written rows there: whoever looks first says which indexes they have.
+                put_marker(write, generation, &name, version, "");
             }
             state.failed_at = state
                 .failed_at
                 .filter(|failed_at| state.checkpoint > Position(0) && *failed_at <= position);
             state.rebuild = None;
             state.revision += 1;
-            let key = entry.key;
-            write
-                .changes
-                .push(Change::Put(Table::Meta, key.clone(), state.encode()));
-            let expected = Some(entry.value);
-            write.checks.push(Check {
-                table: Table::Meta,
-                key,
-                expected,
-            });
+            replace(write, entry, state.encode());
         }
         if generation > last {
             put_counter(write, counter, generation);
@@ -427,31 +396,95 @@ impl<S: Storage> Store<S> {
 }
 
 fn change_state(write: &mut Write, name: &str, version: u32, before: &ProjectionState, after: &ProjectionState) {
-    let key = ProjectionState::key(name, version);
+    let (key, value) = (ProjectionState::key(name, version), before.encode());
+    replace(write, Entry { key, value }, after.encode());
+}
+
+/// Adds to `write` that other bytes take the place of those that were read.
+fn replace(write: &mut Write, Entry { key, value }: Entry, bytes: Vec<u8>) {
     write.checks.push(Check {
         table: Table::Meta,
         key: key.clone(),
-        expected: Some(before.encode()),
+        expected: Some(value),
     });
-    write.changes.push(Change::Put(Table::Meta, key, after.encode()));
+    write.changes.push(Change::Put(Table::Meta, key, bytes));
+}
+
+/// What is stored of a projection version, from all its states and the markers of all generations. Adds to `write` what
+/// must be stored otherwise before that can be relied on.
+fn report_of(
+    found: Vec<Vec<Entry>>,
+    name: &str,
+    version: u32,
+    indexes: &str,
+    write: &mut Write,
+) -> Result<Option<ProjectionReport>, StoreError> {
+    let mut found = found.into_iter();
+    let states = found.next().unwrap_or_default();
+    let mut newest_version = 0;
+    let mut own = None;
+    for ((_, other, state), entry) in listed(&states)?.into_iter().zip(states) {
+        newest_version = newest_version.max(other);
+        if other == version {
+            own = Some((state, entry));
+        }
+    }
+    let Some((state, stored)) = own else { return Ok(None) };
+    let encoded = state.encode();
+    if stored.value != encoded {
+        // An earlier format's, or with a field that this release does not know: who changes it compares with what this
+        // release writes.
+        replace(write, stored, encoded);
+    }
+    let mut report = ProjectionReport {
+        state,
+        newest_version,
+        indexes: String::new(),
+        resumable: false,
+        stale: Vec::new(),
+    };
+    for entry in found.next().unwrap_or_default() {
+        let generation = last_number(&entry.key);
+        let owner = Owner::decode(&entry.value)
+            .map_err(|reason| StoreError::format(format!("generation {generation}"), reason))?;
+        let state = &report.state;
+        if generation == state.generation {
+            if owner.indexes.is_empty() && !indexes.is_empty() {
+                replace(write, entry, Owner::encode(name, version, indexes));
+            }
+            report.indexes = owner.indexes;
+        } else if state.rebuild.is_some_and(|rebuild| rebuild.generation == generation) {
+            report.resumable = owner.indexes == indexes;
+        } else if owner.name == name {
+            report.stale.push(StaleGeneration {
+                generation,
+                version: owner.version,
+            });
+        }
+    }
+    Ok(Some(report))
 }
 
 /// A write that takes the next generation for a projection.
-fn take_generation(counter: Option<Entry>, name: &str, version: u32) -> Result<(Write, u64), StoreError> {
+fn take_generation(
+    counter: Option<Entry>,
+    name: &str,
+    version: u32,
+    indexes: &str,
+) -> Result<(Write, u64), StoreError> {
     let expected = counter.map(|entry| entry.value);
     let generation = last_generation(expected.as_deref())? + 1;
-    let mut write = Write {
-        durability: Durability::Relaxed,
-        ..Write::default()
-    };
+    let mut write = Write::relaxed();
     put_counter(&mut write, expected, generation);
-    let owner = Owner {
-        name: name.to_owned(),
-        version,
-    };
-    let marker = Change::Put(Table::Meta, generation_key(generation), owner.encode());
-    write.changes.push(marker);
+    put_marker(&mut write, generation, name, version, indexes);
     Ok((write, generation))
+}
+
+/// Adds to `write` who will write the rows of a generation.
+fn put_marker(write: &mut Write, generation: u64, name: &str, version: u32, indexes: &str) {
+    let owner = Owner::encode(name, version, indexes);
+    let marker = Change::Put(Table::Meta, generation_key(generation), owner);
+    write.changes.push(marker);
 }
 
 /// Adds to `write` that `generation` is the highest ever given.

@@ -7,7 +7,7 @@ use super::ahead::Begun;
 use super::append::MAX_TRIES;
 use super::cut::Folded;
 use super::projections::{ProjectionState, Rebuild, generation_key};
-use super::storage::{Bound, Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
+use super::storage::{Bound, Change, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::{Store, StoreError};
 use crate::json::{FromJson, JsonReader, RawJson, parse, put_text};
 use crate::log::FormatError;
@@ -195,7 +195,7 @@ impl<S: Storage> Store<S> {
                 return Ok(folded == Folded::Stored);
             }
         }
-        let before = self.projection(&write.name, write.version).await?.state;
+        let before = self.projection(&write.name, write.version, "").await?.state;
         Ok(self.try_write_rows(write, &before).await? == Folded::Stored)
     }
 
@@ -209,10 +209,7 @@ impl<S: Storage> Store<S> {
         let Some(after) = advance(write, before) else {
             return Ok(Folded::Changed);
         };
-        let mut transaction = Write {
-            durability: Durability::Relaxed,
-            ..Write::default()
-        };
+        let mut transaction = Write::relaxed();
         Self::change_projection(&mut transaction, &write.name, write.version, before, &after);
         for row in &write.rows {
             put_row(&mut transaction.changes, write.generation, row);
@@ -234,17 +231,14 @@ impl<S: Storage> Store<S> {
             return Ok(false);
         }
         for _ in 0..MAX_TRIES {
-            let before = self.projection(&write.name, write.version).await?.state;
+            let before = self.projection(&write.name, write.version, "").await?.state;
             let is_rebuild = before
                 .rebuild
                 .is_some_and(|rebuild| rebuild.generation == write.generation);
             let Some(after) = advance(write, &before).filter(|_| is_rebuild) else {
                 return Ok(false);
             };
-            let mut transaction = Write {
-                durability: Durability::Relaxed,
-                ..Write::default()
-            };
+            let mut transaction = Write::relaxed();
             Self::change_projection(&mut transaction, &write.name, write.version, &before, &after);
             let changes = &mut transaction.changes;
             changes.push(Change::Delete(Table::Rows, staged(write.generation)));
@@ -273,7 +267,7 @@ impl<S: Storage> Store<S> {
         let known = self.projections.borrow().get(&key).cloned();
         let state = match known {
             Some(state) => state,
-            None => self.projection(name, version).await?.state,
+            None => self.projection(name, version, "").await?.state,
         };
         let parts = Read::Scan {
             table: Table::Rows,
@@ -289,10 +283,7 @@ impl<S: Storage> Store<S> {
         let mut before: Option<Begun<Written>> = None;
         let mut written = true;
         for part in parts {
-            let mut write = Write {
-                durability: Durability::Relaxed,
-                ..Write::default()
-            };
+            let mut write = Write::relaxed();
             Self::change_projection(&mut write, name, version, &state, &state);
             flush_part(&mut write.changes, generation, part)?;
             let storage = Rc::clone(&self.storage);

@@ -2,7 +2,7 @@
 //! dropped and said to be.
 
 use super::load::time_of;
-use super::storage::{Change, Durability, Entry, Key, KeyRange, Order, Read, Storage, Table, Write};
+use super::storage::{Change, Entry, Key, KeyRange, Order, Read, Storage, Table, Write};
 use super::{Clock, Store, StoreError};
 use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_field, put_number, put_signed_number};
@@ -145,8 +145,7 @@ impl<S: Storage> Store<S> {
         // Not stored, if the log was cut meanwhile: the next one will be.
         self.write_folded(Write {
             changes,
-            durability: Durability::Relaxed,
-            ..Write::default()
+            ..Write::relaxed()
         })
         .await
         .map(drop)
@@ -183,8 +182,7 @@ impl<S: Storage> Store<S> {
         self.storage
             .write(Write {
                 changes,
-                durability: Durability::Relaxed,
-                ..Write::default()
+                ..Write::relaxed()
             })
             .await?;
         Ok(())
@@ -220,8 +218,7 @@ impl<S: Storage> Store<S> {
             self.storage
                 .write(Write {
                     changes,
-                    durability: Durability::Relaxed,
-                    ..Write::default()
+                    ..Write::relaxed()
                 })
                 .await?;
         }

@@ -325,6 +325,16 @@ pub struct Write {
     pub durability: Durability,
 }
 
+impl Write {
+    /// One of nothing yet that may be lost in a power cut.
+    pub(crate) fn relaxed() -> Self {
+        Self {
+            durability: Durability::Relaxed,
+            ..Self::default()
+        }
+    }
+}
+
 /// How a write transaction ended without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {

@@ -10,12 +10,13 @@ use futures_util::lock::Mutex;
 use super::append::MAX_TRIES;
 use super::fold::{Advanced, Fold, FoldError, StoredRows};
 use super::known_rows::Changed;
+use super::projections::{ProjectionReport, ProjectionState};
 use super::query::Query;
 use super::rows::{After, RowQuery};
 use super::storage::Storage;
 use super::{Store, StoreError, StoreErrorKind};
 use crate::position::Position;
-use crate::projection::{IndexValue, Projection};
+use crate::projection::{IndexValue, Projection, index_names};
 
 /// Events folded between two chances for others to run.
 const STEP_EVENTS: usize = 4_096;
@@ -212,7 +213,8 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
     pub async fn rebuild(&self) -> Result<(), FoldError> {
         let store = self.store;
         for _ in 0..MAX_TRIES {
-            let report = store.begin_rebuild(P::NAME, P::VERSION, false).await?;
+            let names = index_names::<P>();
+            let report = store.begin_rebuild(P::NAME, P::VERSION, false, &names).await?;
             let before = report.state;
             let generation = before.rebuild.map_or(before.generation, |rebuild| rebuild.generation);
             let mut fold = Fold::new::<P>(StoredRows {
@@ -244,7 +246,7 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             let (generation, mut fold) = if let Some(kept) = slot.take() {
                 kept
             } else {
-                let state = self.store.projection(P::NAME, P::VERSION).await?.state;
+                let state = self.own_rows().await?;
                 let stored = StoredRows {
                     generation: state.generation,
                     checkpoint: state.checkpoint,
@@ -258,6 +260,21 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
             }
         }
         Err(StoreError::contended(MAX_TRIES).into())
+    }
+
+    /// Where the stored rows are, unless they are entered in other indexes.
+    async fn own_rows(&self) -> Result<ProjectionState, StoreError> {
+        let names = index_names::<P>();
+        let ProjectionReport { state, indexes, .. } = self.store.projection(P::NAME, P::VERSION, &names).await?;
+        if indexes.is_empty() || indexes == names {
+            return Ok(state);
+        }
+        let reason = format!(
+            "the rows of projection {} are stored with the indexes {indexes}, it has {names} under the same version: \
+             raise its VERSION, or rebuild its view",
+            P::NAME
+        );
+        Err(StoreErrorKind::InvalidArgument(reason).into())
     }
 
     /// False if another tab moved the checkpoint or replaced the rows.

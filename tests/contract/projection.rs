@@ -3,7 +3,7 @@
 use everfold::event::RecordedEvent;
 use everfold::position::Position;
 use everfold::projection::{Index, Keys, Partition, Projection};
-use everfold::store::{FoldError, ListQuery, Query, Storage, Store};
+use everfold::store::{FoldError, ListQuery, Query, Storage, Store, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ macro_rules! projection_sentences {
             an_event_may_be_about_several_rows
             events_of_other_aggregates_and_types_do_not_count
             rows_are_found_by_an_index
+            rows_entered_in_other_indexes_are_left_alone_until_they_are_rebuilt
             an_event_that_does_not_fit_stops_a_projection_after_what_came_before
             an_event_of_a_later_schema_stops_a_projection
             a_stored_row_of_another_shape_is_told_by_its_key
@@ -147,7 +148,7 @@ pub(crate) async fn rows_go_on_from_what_another_tab_folded(tabs: &impl Tabs) {
         left.catch_up().await.expect("reads");
     }
 
-    let state = right.projection("stocks", 1).await.expect("reads").state;
+    let state = right.projection("stocks", 1, "").await.expect("reads").state;
     assert_eq!(state.checkpoint, Position(8));
 }
 
@@ -257,6 +258,74 @@ pub(crate) async fn rows_are_found_by_an_index(tabs: &impl Tabs) {
     assert_eq!(error.to_string(), "projection stocks has no index \"price\"");
 }
 
+/// The same rows by the same indexes, in another order, under the same version.
+struct Reordered;
+
+impl Projection for Reordered {
+    const NAME: &'static str = Stocks::NAME;
+    const VERSION: u32 = Stocks::VERSION;
+    const AGGREGATES: &'static [&'static str] = Stocks::AGGREGATES;
+    const EVENTS: &'static [&'static str] = Stocks::EVENTS;
+    const INDEXES: &'static [Index<Stock>] = &[
+        Index {
+            name: "amount",
+            value: |stock| Some((stock.amount as f64).into()),
+        },
+        Index {
+            name: "item",
+            value: |stock| Some(stock.item.as_str().into()),
+        },
+    ];
+    type Event = Stocked;
+    type Row = Stock;
+
+    fn keys<'e>(event: &'e RecordedEvent<'_, Stocked>) -> Keys<'e> {
+        Stocks::keys(event)
+    }
+
+    fn evolve(row: Option<Stock>, event: &RecordedEvent<'_, Stocked>, key: &str) -> Option<Stock> {
+        Stocks::evolve(row, event, key)
+    }
+}
+
+async fn by_amount<P: Projection<Row = Stock>, S: Storage>(view: &View<'_, S, P>) -> Result<Vec<String>, FoldError> {
+    let query = ListQuery {
+        index: Some("amount"),
+        ..ListQuery::default()
+    };
+    Ok(view.list(&query).await?.into_iter().map(|(key, _)| key).collect())
+}
+
+pub(crate) async fn rows_entered_in_other_indexes_are_left_alone_until_they_are_rebuilt(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    let (before, after) = (left.view::<Stocks>(), right.view::<Reordered>());
+    appended(&left, &[filled("c1", "nail", 30), filled("c2", "bolt", 10)]).await;
+    assert_eq!(by_amount(&before).await.expect("lists"), ["bolt", "nail"]);
+    right.catch_up().await.expect("reads");
+
+    let error = by_amount(&after).await.expect_err("are of other indexes");
+    assert_eq!(
+        error.to_string(),
+        "the rows of projection stocks are stored with the indexes [\"item\",\"amount\"], it has [\"amount\",\"item\"] \
+         under the same version: raise its VERSION, or rebuild its view"
+    );
+    appended(&right, &[filled("c3", "bolt", 30)]).await;
+    after.get("bolt").await.expect_err("would write them");
+    after.count().await.expect_err("would write them");
+    left.catch_up().await.expect("reads");
+    assert_eq!(by_amount(&before).await.expect("lists"), ["nail", "bolt"]);
+
+    after.rebuild().await.expect("rebuilds");
+
+    assert_eq!(by_amount(&after).await.expect("lists"), ["nail", "bolt"]);
+    appended(&right, &[filled("c4", "nail", 20)]).await;
+    assert_eq!(by_amount(&after).await.expect("lists"), ["bolt", "nail"]);
+    left.catch_up().await.expect("reads");
+    by_amount(&before).await.expect_err("are of other indexes now");
+    before.rebuild().await.expect("rebuilds");
+    assert_eq!(by_amount(&before).await.expect("lists"), ["bolt", "nail"]);
+}
+
 pub(crate) async fn an_event_that_does_not_fit_stops_a_projection_after_what_came_before(tabs: &impl Tabs) {
     let store = open(tabs).await;
     let wrong = event(
@@ -278,7 +347,7 @@ pub(crate) async fn an_event_that_does_not_fit_stops_a_projection_after_what_cam
         failure.to_string(),
         "stocks stopped at event c2:1:0 (shelf.filled): invalid type: string \"many\", expected i64 at line 1 column 12"
     );
-    let state = store.projection("stocks", 1).await.expect("reads").state;
+    let state = store.projection("stocks", 1, "").await.expect("reads").state;
     assert_eq!((state.checkpoint, state.failed_at), (Position(1), Some(Position(2))));
     let rows = store.rows(state.generation, &["nail".into()]).await.expect("reads");
     assert_eq!(rows.as_deref(), Some(r#"[{"item":"nail","amount":3}]"#));
@@ -301,7 +370,7 @@ pub(crate) async fn an_event_of_a_later_schema_stops_a_projection(tabs: &impl Ta
 pub(crate) async fn a_stored_row_of_another_shape_is_told_by_its_key(tabs: &impl Tabs) {
     let store = open(tabs).await;
     appended(&store, &[filled("c1", "nail", 3)]).await;
-    let generation = store.projection("stocks", 1).await.expect("reads").state.generation;
+    let generation = store.projection("stocks", 1, "").await.expect("reads").state.generation;
     let write = json!({
         "name": "stocks", "version": 1, "generation": generation,
         "expectedCheckpoint": 0, "checkpoint": 1, "rows": [["nail", { "much": 3 }, [], []]],
@@ -324,13 +393,13 @@ pub(crate) async fn a_rebuild_drops_what_one_that_ended_early_left_behind(tabs: 
     let view = store.view::<Stocks>();
     appended(&store, &[filled("1", "nail", 5)]).await;
     for _ in 0..2 {
-        store.begin_rebuild("stocks", 1, false).await.expect("begins");
+        store.begin_rebuild("stocks", 1, false, "").await.expect("begins");
     }
 
     view.rebuild().await.expect("rebuilds");
 
     assert_eq!(amount(&store, "nail").await, Some(5));
-    assert_eq!(store.projection("stocks", 1).await.expect("reads").stale, []);
+    assert_eq!(store.projection("stocks", 1, "").await.expect("reads").stale, []);
 }
 
 pub(crate) async fn a_rebuild_gives_the_rows_of_a_plain_fold(tabs: &impl Tabs) {
@@ -351,7 +420,7 @@ pub(crate) async fn a_rebuild_gives_the_rows_of_a_plain_fold(tabs: &impl Tabs) {
     assert_eq!(view.list(&ListQuery::default()).await.expect("lists"), before);
     let plain = store.project::<Stocks>(&Query::default()).await.expect("folds");
     assert_eq!(plain.into_iter().collect::<Vec<_>>(), before);
-    let state = store.projection("stocks", 1).await.expect("reads");
+    let state = store.projection("stocks", 1, "").await.expect("reads");
     assert_eq!((state.state.rebuild, state.stale.len()), (None, 0));
 }
 

@@ -1,9 +1,11 @@
 //! Sentences about projections: rows and checkpoint describe the same instant, generations never mix.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use everfold::position::Position;
 use everfold::store::{RowQuery, RowWrite, Storage, Store};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::Tabs;
@@ -22,6 +24,9 @@ macro_rules! rows_sentences {
             a_rebuild_stays_apart_until_it_is_switched
             a_rebuild_behind_the_live_rows_is_not_switched
             a_rebuild_is_taken_up_where_it_was
+            a_rebuild_is_not_taken_up_with_other_indexes
+            rows_have_the_indexes_of_who_made_them_or_rebuilt_them
+            rows_of_which_nobody_has_said_the_indexes_have_those_of_the_first_that_looks
             versions_of_a_projection_stand_side_by_side
             a_dropped_generation_is_gone_for_readers_at_once
         }
@@ -59,7 +64,12 @@ async fn listed<S: Storage>(store: &Store<S>, query: &Value) -> Vec<String> {
 }
 
 async fn generation<S: Storage>(store: &Store<S>) -> u64 {
-    store.projection("balances", 1).await.expect("reads").state.generation
+    store
+        .projection("balances", 1, "")
+        .await
+        .expect("reads")
+        .state
+        .generation
 }
 
 pub(crate) async fn rows_and_checkpoint_are_written_together(tabs: &impl Tabs) {
@@ -77,7 +87,12 @@ pub(crate) async fn rows_and_checkpoint_are_written_together(tabs: &impl Tabs) {
 
     let other = open(tabs).await;
     assert_eq!(
-        other.projection("balances", 1).await.expect("reads").state.checkpoint,
+        other
+            .projection("balances", 1, "")
+            .await
+            .expect("reads")
+            .state
+            .checkpoint,
         Position(9)
     );
     assert_eq!(rows(&other, live, &["a", "b"]).await, json!([null, 2]));
@@ -183,7 +198,7 @@ pub(crate) async fn a_rebuild_stays_apart_until_it_is_switched(tabs: &impl Tabs)
     write(&store, &write_of(live, 0, 5, &json!([["a", "old", [], []]]))).await;
 
     let rebuild = store
-        .begin_rebuild("balances", 1, false)
+        .begin_rebuild("balances", 1, false, "")
         .await
         .expect("begins")
         .state
@@ -204,7 +219,7 @@ pub(crate) async fn a_rebuild_stays_apart_until_it_is_switched(tabs: &impl Tabs)
             .expect("switches")
     );
 
-    let report = open(tabs).await.projection("balances", 1).await.expect("reads");
+    let report = open(tabs).await.projection("balances", 1, "").await.expect("reads");
     assert_eq!(report.state.generation, rebuild.generation);
     assert_eq!(report.state.rebuild, None);
     assert_eq!(
@@ -220,7 +235,7 @@ pub(crate) async fn a_rebuild_behind_the_live_rows_is_not_switched(tabs: &impl T
     let live = generation(&store).await;
     write(&store, &write_of(live, 0, 5, &json!([]))).await;
     let rebuild = store
-        .begin_rebuild("balances", 1, false)
+        .begin_rebuild("balances", 1, false, "")
         .await
         .expect("begins")
         .state
@@ -241,7 +256,7 @@ pub(crate) async fn a_rebuild_behind_the_live_rows_is_not_switched(tabs: &impl T
 pub(crate) async fn a_rebuild_is_taken_up_where_it_was(tabs: &impl Tabs) {
     let store = open(tabs).await;
     let begun = store
-        .begin_rebuild("balances", 1, true)
+        .begin_rebuild("balances", 1, true, "")
         .await
         .expect("begins")
         .state
@@ -252,14 +267,14 @@ pub(crate) async fn a_rebuild_is_taken_up_where_it_was(tabs: &impl Tabs) {
 
     let store = open(tabs).await;
     let resumed = store
-        .begin_rebuild("balances", 1, true)
+        .begin_rebuild("balances", 1, true, "")
         .await
         .expect("resumes")
         .state
         .rebuild
         .expect("is there");
     let anew = store
-        .begin_rebuild("balances", 1, false)
+        .begin_rebuild("balances", 1, false, "")
         .await
         .expect("begins")
         .state
@@ -274,16 +289,92 @@ pub(crate) async fn a_rebuild_is_taken_up_where_it_was(tabs: &impl Tabs) {
     assert_eq!(anew.checkpoint, Position(0));
 }
 
+/// Entries of an index are found by its number: with another list of indexes it is another index.
+pub(crate) async fn a_rebuild_is_not_taken_up_with_other_indexes(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    let begin = async |indexes| {
+        let begun = store.begin_rebuild("balances", 1, true, indexes).await.expect("begins");
+        begun.state.rebuild.expect("is there")
+    };
+    let begun = begin(r#"["a","b"]"#).await;
+    write(&store, &write_of(begun.generation, 0, 4, &json!([["a", 1, [], ["x"]]]))).await;
+    let seen = store.projection("balances", 1, r#"["b","a"]"#).await.expect("reads");
+    assert!(!seen.resumable);
+
+    let (same, other) = (begin(r#"["a","b"]"#).await, begin(r#"["b","a"]"#).await);
+    let unsaid = begin("").await;
+    let said = begin("[]").await;
+
+    assert_eq!((same.generation, same.checkpoint), (begun.generation, Position(4)));
+    assert_eq!(other.checkpoint, Position(0));
+    let generations = [same, other, unsaid, said].map(|rebuild| rebuild.generation);
+    assert!(
+        generations.is_sorted_by(|before, after| before < after),
+        "{generations:?}"
+    );
+}
+
+pub(crate) async fn rows_have_the_indexes_of_who_made_them_or_rebuilt_them(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    let seen = async |store: &Store<_>, indexes| {
+        let report = store.projection("balances", 1, indexes).await.expect("reads");
+        (report.state.generation, report.indexes)
+    };
+    let (live, made) = seen(&left, r#"["a"]"#).await;
+    assert_eq!(made.as_str(), r#"["a"]"#);
+    assert_eq!(seen(&right, "[]").await, (live, made.clone()));
+    assert_eq!(seen(&right, "").await, (live, made));
+
+    let rebuild = right.begin_rebuild("balances", 1, false, "[]").await.expect("begins");
+    let generation = rebuild.state.rebuild.expect("is there").generation;
+    assert_eq!(rebuild.indexes.as_str(), r#"["a"]"#);
+    assert!(
+        right
+            .switch_generation("balances", 1, generation)
+            .await
+            .expect("switches")
+    );
+
+    assert_eq!(seen(&left, r#"["a"]"#).await, (generation, "[]".to_owned()));
+    while !left.drop_generation(generation, 2).await.expect("drops") {}
+    assert_eq!(seen(&right, "[]").await, (generation, String::new()));
+}
+
+pub(crate) async fn rows_of_which_nobody_has_said_the_indexes_have_those_of_the_first_that_looks(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    let live = generation(&store).await;
+    write(&store, &write_of(live, 0, 5, &json!([["a", "one", [], ["x"]]]))).await;
+    let others = [open(tabs).await, open(tabs).await, open(tabs).await];
+    let said = ["[]", r#"["a"]"#, r#"["b"]"#];
+    assert_eq!(store.projection("balances", 1, "").await.expect("reads").indexes, "");
+
+    let looks = others
+        .iter()
+        .zip(said)
+        .map(|(store, own)| store.projection("balances", 1, own));
+    let found: BTreeSet<_> = join_all(looks)
+        .await
+        .into_iter()
+        .map(|report| report.expect("reads").indexes)
+        .collect();
+
+    assert_eq!(found.len(), 1, "{found:?}");
+    let report = store.projection("balances", 1, "").await.expect("reads");
+    assert_eq!(Some(&report.indexes), found.first());
+    assert_eq!((report.state.generation, report.state.checkpoint), (live, Position(5)));
+    assert_eq!(rows(&store, live, &["a"]).await, json!(["one"]));
+}
+
 pub(crate) async fn versions_of_a_projection_stand_side_by_side(tabs: &impl Tabs) {
     let store = open(tabs).await;
     let live = generation(&store).await;
     write(&store, &write_of(live, 0, 5, &json!([["a", "one", [], []]]))).await;
 
-    let second = store.projection("balances", 2).await.expect("makes");
+    let second = store.projection("balances", 2, "").await.expect("makes");
 
     assert_eq!(second.state.checkpoint, Position(0));
     assert_ne!(second.state.generation, live);
-    let first = store.projection("balances", 1).await.expect("reads");
+    let first = store.projection("balances", 1, "").await.expect("reads");
     assert_eq!((first.newest_version, first.state.checkpoint), (2, Position(5)));
     assert_eq!(rows(&store, live, &["a"]).await, json!(["one"]));
 }

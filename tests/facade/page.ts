@@ -9,7 +9,7 @@ import { openStoreIn } from "../../ts/open.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
 import { inRust } from "./in-rust.js";
-import { everything, sums, superstitious } from "./sums.js";
+import { everything, shifting, sums, superstitious } from "./sums.js";
 
 const problems: Problem["code"][] = [];
 const cores: Core[] = [];
@@ -20,7 +20,7 @@ function open(
   options: { durability?: "strict" | "relaxed"; withoutViews?: boolean; sums?: boolean } = {},
 ) {
   const environment = { ...realEnvironment, coreOpened: (core: Core) => void cores.push(core) };
-  const all = [balances, sums, everything, superstitious] as const;
+  const all = [balances, sums, everything, superstitious, shifting] as const;
   const projections = (options.withoutViews ? [] : options.sums ? all : [balances]) as typeof all;
   return openStoreIn(environment, {
     name,
@@ -53,6 +53,7 @@ const bank = {
   sums,
   everything,
   superstitious,
+  shifting,
   transfer,
   deposit,
   deposited,

@@ -39,6 +39,21 @@ export const everything = defineProjection({
   }),
 });
 
+/** Has other indexes in workers than in the page, as from a module of another build. */
+export const shifting = defineProjection({
+  name: "shifting",
+  version: 1,
+  partition: "stream",
+  from: [account],
+  events: kinds,
+  key: (event) => event.streamId,
+  evolve: (row: Sum | undefined, event): Sum => ({
+    sum: (row?.sum ?? 0) + event.data.amount,
+    events: (row?.events ?? 0) + 1,
+  }),
+  indexes: { ["WorkerGlobalScope" in globalThis ? "others" : "events"]: (row: Sum) => row.events },
+});
+
 /** Stops at a deposit of 13, when told to. */
 export const superstitious = defineProjection({
   name: "superstitious",

@@ -83,6 +83,23 @@ test("a key of two partitions fails the rebuild and leaves the rows", async ({ p
   expect(failed.after).toEqual(failed.before);
 });
 
+test("workers whose module has other indexes than the page fail the rebuild and leave the rows", async ({ page }) => {
+  await openFilled(page, "indexes");
+
+  const failed = await page.evaluate(async () => {
+    const { shifting } = window.bank;
+    const list = () => window.store.view(shifting).list({ index: "events" });
+    const before = await list();
+    const error = await window.store.rebuild(shifting, { workers: 2, module: "/sums.js" }).catch((error) => error);
+    return { code: error.code, message: error.message, before, after: await list() };
+  });
+
+  expect(failed.code).toBe("rebuild-failed");
+  expect(failed.message).toContain('does not export version 1 of this projection with the indexes ["events"]');
+  expect(failed.before).toHaveLength(60);
+  expect(failed.after).toEqual(failed.before);
+});
+
 test("one partition that fails switches nothing, and the next rebuild may begin", async ({ page }) => {
   await openFilled(page, "one");
   await page.evaluate(() =>

@@ -67,7 +67,7 @@ fn a_rebuild_gets_through_while_the_live_rows_are_still_being_folded() {
             .await;
         }
         let generation = other
-            .projection("by_stream", 1)
+            .projection("by_stream", 1, "")
             .await
             .expect("is made")
             .state
@@ -98,7 +98,7 @@ fn a_rebuild_gets_through_while_the_live_rows_are_still_being_folded() {
         let switched = try_rebuild::<ByStream, _>(&store, false, 40).await.expect("rebuilds");
 
         assert!(switched);
-        let state = store.projection("by_stream", 1).await.expect("is there").state;
+        let state = store.projection("by_stream", 1, "").await.expect("is there").state;
         assert_eq!((state.checkpoint, state.rebuild), (Position(40), None));
     });
 }

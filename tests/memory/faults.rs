@@ -253,7 +253,7 @@ fn rows_are_those_of_a_plain_replay_whichever_call_of_a_rebuild_fails() {
         let fresh = over(storage()).await;
         assert_replayed::<ByStream, _>(&fresh, &database, &events).await;
         let report = fresh
-            .projection(ByStream::NAME, ByStream::VERSION)
+            .projection(ByStream::NAME, ByStream::VERSION, "")
             .await
             .expect("reads");
         for old in report.stale {
@@ -301,7 +301,7 @@ async fn assert_no_block_without_segment(database: &MemoryDatabase, fault: &Faul
 
 /// Writes a row that is the checkpoint it was written with.
 async fn project<S: Storage>(store: &Store<S>, number: u64) {
-    let Ok(report) = store.projection("numbers", 1).await else {
+    let Ok(report) = store.projection("numbers", 1, "").await else {
         return;
     };
     write_number(store, report.state.generation, report.state.checkpoint.0, number + 1).await;
@@ -318,7 +318,7 @@ async fn write_number<S: Storage>(store: &Store<S>, generation: u64, from: u64, 
 }
 
 async fn rebuild<S: Storage>(store: &Store<S>) -> Option<bool> {
-    let rebuild = store.begin_rebuild("numbers", 1, false).await.ok()?.state.rebuild?;
+    let rebuild = store.begin_rebuild("numbers", 1, false, "").await.ok()?.state.rebuild?;
     write_number(store, rebuild.generation, 0, 100).await;
     let done = store.switch_generation("numbers", 1, rebuild.generation).await.ok()?;
     if done {
@@ -329,7 +329,7 @@ async fn rebuild<S: Storage>(store: &Store<S>) -> Option<bool> {
 
 /// Row and checkpoint say the same, whatever failed.
 async fn check_rows<S: Storage>(store: &Store<S>, fault: &Fault) {
-    let state = store.projection("numbers", 1).await.expect("reads").state;
+    let state = store.projection("numbers", 1, "").await.expect("reads").state;
     let rows = store
         .rows(state.generation, &["row".into()])
         .await

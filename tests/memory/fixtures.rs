@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use everfold::commit::Mode;
 use everfold::position::Position;
-use everfold::projection::Projection;
+use everfold::projection::{Projection, index_names};
 use everfold::store::{
     Change, Fold, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Query, Read, RowQuery, Storage,
     Store, StoredRows, Table, Write,
@@ -20,7 +20,7 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::contract::ingest::{BulkCommit, ingested};
 use crate::contract::log::{any, appended, commit, events_of, over, read_all};
-use crate::contract::{all, done, keys};
+use crate::contract::{all, done, keys, one};
 use crate::history::assert_sound;
 use crate::rebuilding::try_rebuild;
 use crate::space::{Space, bind, execute, rebase, store_answers, sync};
@@ -163,7 +163,7 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
     };
     let loaded = store.load("one", query).await.expect("loads");
     let snapshot = loaded.snapshot.expect("has a snapshot");
-    let state = store.projection("balances", 1).await.expect("reads").state;
+    let state = store.projection("balances", 1, "").await.expect("reads").state;
     let rows = async |index| {
         let query = RowQuery {
             generation: state.generation,
@@ -204,7 +204,7 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
 /// Up to where the rebuild under way has folded.
 async fn rebuild_of<S: Storage>(store: &Store<S>) -> Option<Position> {
     let report = store
-        .projection(ByStream::NAME, ByStream::VERSION)
+        .projection(ByStream::NAME, ByStream::VERSION, "")
         .await
         .expect("reads");
     report.state.rebuild.map(|rebuild| rebuild.checkpoint)
@@ -271,7 +271,7 @@ async fn example() -> MemoryDatabase {
     // Its first try is the record that counts for nothing.
     appended(&lagging, &[any("c4", "two")]).await;
     store.catch_up().await.expect("catches up");
-    let state = store.projection("balances", 1).await.expect("makes").state;
+    let state = store.projection("balances", 1, "").await.expect("makes").state;
     let write = json!({
         "name": "balances", "version": 1, "generation": state.generation, "expectedCheckpoint": 0, "checkpoint": 5,
         "rows": [
@@ -291,7 +291,11 @@ async fn example() -> MemoryDatabase {
 /// Rows of 300 streams, of which the first are where they are read and all the others aside, in two parts.
 async fn begin_rebuild<S: Storage>(store: &Store<S>) {
     let (name, version) = (ByStream::NAME, ByStream::VERSION);
-    let begun = store.begin_rebuild(name, version, false).await.expect("begins");
+    let indexes = index_names::<ByStream>();
+    let begun = store
+        .begin_rebuild(name, version, false, &indexes)
+        .await
+        .expect("begins");
     let generation = begun.state.rebuild.expect("is under way").generation;
     let mut fold = Fold::new::<ByStream>(StoredRows {
         generation,
@@ -310,6 +314,71 @@ async fn begin_rebuild<S: Storage>(store: &Store<S>) {
             fold.forget();
         }
     }
+}
+
+/// A store whose rows say which indexes they are entered in, those that are read and those of a rebuild under way.
+async fn example_with_indexes() -> MemoryDatabase {
+    let database = MemoryDatabase::new();
+    let store = over(MemoryStorage::open(&database)).await;
+    appended(&store, &[any("c1", "one"), any("c2", "two"), any("c3", "one")]).await;
+    store.view::<ByStream>().count().await.expect("folds");
+    let indexes = index_names::<ByStream>();
+    let begun = store.begin_rebuild(ByStream::NAME, ByStream::VERSION, false, &indexes);
+    let mut fold = Fold::new::<ByStream>(StoredRows {
+        generation: begun
+            .await
+            .expect("begins")
+            .state
+            .rebuild
+            .expect("is under way")
+            .generation,
+        checkpoint: Position(0),
+        revision: 0,
+    });
+    let query = Query {
+        until_position: Some(Position(2)),
+        ..Query::default()
+    };
+    fold.advance(&store, &store, &query, usize::MAX).await.expect("folds");
+    assert!(fold.stage(&store).await.expect("stages"));
+    database
+}
+
+#[test]
+fn rows_that_say_their_indexes_read_as_they_did() {
+    pollster::block_on(async {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-2-indexes/store.json");
+        if std::env::var("EVERFOLD_FIXTURES").is_ok() {
+            std::fs::create_dir_all(file.parent().expect("is in a folder")).expect("makes");
+            let tables = dump(&MemoryStorage::open(&example_with_indexes().await)).await;
+            std::fs::write(&file, lines(&tables)).expect("writes");
+        }
+        let tables: Value = serde_json::from_slice(&std::fs::read(file).expect("is there")).expect("is JSON");
+        let database = restore(&tables).await;
+        let storage = MemoryStorage::open(&database);
+        // Written down from docs/format.md.
+        let body = [field(1, b"by_stream"), field(2, &varint(1)), field(3, br#"["events"]"#)].concat();
+        let frame = [vec![0xEF, b'M', 2], body].concat();
+        let marker = [frame.clone(), xxh64(&frame, 0).to_le_bytes().to_vec()].concat();
+        for generation in [1, 2] {
+            let key = Key::from([Key::from("generation"), Key::from(generation)]);
+            assert_eq!(one(&storage, Read::Get(Table::Meta, key)).await[0].value, marker);
+        }
+        let store = over(storage).await;
+        let (name, version) = (ByStream::NAME, ByStream::VERSION);
+        let seen = store.projection(name, version, "[]").await.expect("reads");
+        assert_eq!((seen.indexes.as_str(), seen.resumable), (r#"["events"]"#, false));
+
+        let indexes = index_names::<ByStream>();
+        let taken_up = store
+            .begin_rebuild(name, version, true, &indexes)
+            .await
+            .expect("begins");
+
+        let rebuild = taken_up.state.rebuild.expect("is under way");
+        assert_eq!((rebuild.generation, rebuild.checkpoint), (2, Position(2)));
+        goes_on(&store, &database).await;
+    });
 }
 
 /// Commits of so many events of one stream.
@@ -346,7 +415,8 @@ fn a_store_of_every_format_reads_as_it_did() {
     });
 }
 
-/// This release appends to it, takes up its rebuild, seals and merges it, and nothing is lost.
+/// This release appends to it, rebuilds its rows, seals and merges it, and nothing is lost. A rebuild under way is taken
+/// up if it says that it has the same indexes.
 async fn goes_on<S: Storage>(store: &Store<S>, database: &MemoryDatabase) {
     appended(store, &[any("later", "one")]).await;
     let events = read_all(store).await;

@@ -1,6 +1,6 @@
 //! A rebuild, driven as `ts/build.ts` drives it.
 
-use everfold::projection::Projection;
+use everfold::projection::{Projection, index_names};
 use everfold::store::{Advanced, Fold, FoldError, Query, Storage, Store, StoredRows};
 
 /// Rebuilds the rows of `P`: up to `position` in steps of five events, each put aside. One that is under way
@@ -11,7 +11,9 @@ pub(crate) async fn try_rebuild<P: Projection, S: Storage>(
     position: u64,
 ) -> Result<bool, FoldError> {
     let (name, version) = (P::NAME, P::VERSION);
-    let before = store.begin_rebuild(name, version, resume).await?.state;
+    let indexes = index_names::<P>();
+    let begun = store.begin_rebuild(name, version, resume, &indexes);
+    let before = begun.await?.state;
     let Some(rebuild) = before.rebuild else {
         return Ok(false);
     };
@@ -43,7 +45,7 @@ pub(crate) async fn try_rebuild<P: Projection, S: Storage>(
     if switched {
         drop_rows(store, before.generation).await?;
     } else {
-        let state = store.projection(name, version).await?.state;
+        let state = store.projection(name, version, "").await?.state;
         // Another tab may have taken it up, and have made it the live one.
         if state.rebuild.is_some_and(|rebuild| rebuild.generation == generation) {
             drop_rows(store, generation).await?;

@@ -2,7 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "a wrong index fails the test, as it should")]
 
 use everfold::position::Position;
-use everfold::projection::Projection;
+use everfold::projection::{Projection, index_names};
 use everfold::store::{Advanced, Direction, Fold, MemoryStorage, Query, RowWrite, Store, StoredRows};
 use proptest::prelude::*;
 
@@ -109,7 +109,7 @@ impl Folders {
         let mut fold = if let Some(fold) = self.live[tab].take() {
             fold
         } else {
-            let state = store.projection(P::NAME, P::VERSION).await.expect("reads").state;
+            let state = store.projection(P::NAME, P::VERSION, "").await.expect("reads").state;
             Fold::new::<P>(StoredRows {
                 generation: state.generation,
                 checkpoint: state.checkpoint,
@@ -126,7 +126,7 @@ impl Folders {
 
 async fn begin<P: Projection>(store: &Store<MemoryStorage>, tab: usize, resume: bool) -> Build {
     let state = store
-        .begin_rebuild(P::NAME, P::VERSION, resume)
+        .begin_rebuild(P::NAME, P::VERSION, resume, &index_names::<P>())
         .await
         .expect("begins")
         .state;

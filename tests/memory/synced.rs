@@ -515,7 +515,7 @@ fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_
             })
             .to_string()
         };
-        let generation = store.projection("rows", 1).await.expect("makes").state.generation;
+        let generation = store.projection("rows", 1, "").await.expect("makes").state.generation;
         for (from, to, stored) in [(0, 2, false), (0, 1, true), (1, 2, false)] {
             let text = write(generation, from, to);
             let write = everfold::json::parse(&text).expect("is a write");
@@ -525,7 +525,7 @@ fn a_state_that_rests_on_what_is_pending_is_not_kept_and_rows_stand_for_what_is_
                 "{from} to {to}"
             );
         }
-        let rebuild = store.begin_rebuild("rows", 1, false).await.expect("begins");
+        let rebuild = store.begin_rebuild("rows", 1, false, "").await.expect("begins");
         let generation = rebuild.state.rebuild.expect("is under way").generation;
         for (from, to, stored) in [(0, 2, false), (0, 1, true), (1, 2, false)] {
             let text = write(generation, from, to);

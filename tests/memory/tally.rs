@@ -156,7 +156,7 @@ pub(crate) async fn assert_replayed<P: Plain, S: Storage>(
     let expected = P::replay(events);
     store.view::<P>().count().await.expect("folds");
     let generation = store
-        .projection(P::NAME, P::VERSION)
+        .projection(P::NAME, P::VERSION, "")
         .await
         .expect("reads")
         .state

@@ -212,7 +212,7 @@ fn a_snapshot_of_what_is_no_more_serves_nobody() {
 
 /// Brings a projection from `from` to `to`; false if what it was folded from is not what is stored.
 fn fold(store: &Store<MemoryStorage>, name: &'static str, from: u64, to: u64) -> bool {
-    let state = block_on(store.projection(name, 1)).expect("is read").state;
+    let state = block_on(store.projection(name, 1, "")).expect("is read").state;
     let write = RowWrite {
         name: name.into(),
         version: 1,
@@ -239,8 +239,15 @@ fn rows_of_what_is_no_more_begin_anew_and_others_stay() {
     assert!(fold(&store, "near", 0, 1));
     let late = block_on(open(MemoryStorage::open(&database), "x")).expect("opens");
     assert_eq!(events(&late).len(), 3);
-    let before = |name| block_on(store.projection(name, 1)).expect("is read").state;
+    let before = |name| block_on(store.projection(name, 1, "")).expect("is read").state;
     let (far, near) = (before("far"), before("near"));
+    let indexes_of = |name, own| {
+        let report = block_on(store.projection(name, 1, own)).expect("is read");
+        report.indexes
+    };
+    for name in ["far", "near"] {
+        assert_eq!(indexes_of(name, r#"["old"]"#), r#"["old"]"#);
+    }
     server.restore(1);
 
     sync(&store, &server, Recovery::Ask);
@@ -251,6 +258,9 @@ fn rows_of_what_is_no_more_begin_anew_and_others_stay() {
     assert_eq!(after_near.checkpoint, Position(1));
     assert_eq!(after_near.generation, near.generation);
     assert_ne!(after_near.revision, near.revision);
+    // Of what is not there yet nobody knows the indexes.
+    assert_eq!(indexes_of("far", ""), "");
+    assert_eq!(indexes_of("near", r#"["new"]"#), r#"["old"]"#);
     // A tab that has folded what it knows, and knows nothing of it, stores nothing; then it knows.
     assert!(!fold(&late, "near", 1, 3));
     assert_eq!(before("near"), after_near);

@@ -289,7 +289,7 @@ describe("two versions of a projection at once", () => {
     await one.store.close();
     const two = await tab(database, { ...definitions, projections: [newer] });
     await two.store.view(newer).count();
-    await until(async () => JSON.parse(await two.core.projection("balances", 2)).stale.length === 0);
+    await until(async () => JSON.parse(await two.core.projection("balances", 2, "")).stale.length === 0);
     const three = await tab(database, definitions);
 
     expect((await three.store.view(balances).get("account-a"))?.balance).toBe(1);

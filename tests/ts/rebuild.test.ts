@@ -70,7 +70,7 @@ describe("a rebuild", () => {
     const ended = rebuild.catch((error: unknown) => error);
     let checkpoint = 0;
     await until(async () => {
-      checkpoint = JSON.parse(await first.core.projection("counts", 1)).rebuild?.checkpoint ?? 0;
+      checkpoint = JSON.parse(await first.core.projection("counts", 1, "")).rebuild?.checkpoint ?? 0;
       return checkpoint > 0;
     });
     await first.store.close();
@@ -136,7 +136,7 @@ describe("a rebuild", () => {
 
     await expect(store.rebuild(counts)).rejects.toMatchObject({ code: "storage-unavailable" });
 
-    const { generation } = JSON.parse(await core.projection("counts", 1));
+    const { generation } = JSON.parse(await core.projection("counts", 1, ""));
     expect(await core.countRows(generation)).toBe(10);
     expect(await rowsOf(store)).toEqual(before);
   });

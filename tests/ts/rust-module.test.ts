@@ -184,6 +184,47 @@ describe("a projection in Rust", () => {
     expect(rest).toEqual([{ key: "Ann", row: { accounts: 1 } }]);
   });
 
+  test("has rows that others stored with other indexes in memory, until they are rebuilt", async () => {
+    const twin = defineProjection({
+      name: "owners",
+      version: 1,
+      events: ["account.opened"],
+      key: ({ data }) => (data as { owner: string }).owner,
+      evolve: (row: { accounts: number } | undefined) => ({ accounts: (row?.accounts ?? 0) + 1 }),
+      indexes: { parity: ({ accounts }) => accounts % 2, accounts: ({ accounts }) => accounts },
+    });
+    const problems: unknown[] = [];
+    const name = "rows of a twin";
+    const other = await opened({ ...bank, name, projections: [twin] });
+    const { store } = await opened({
+      ...bank,
+      name,
+      onProblem: ({ code, details }) => problems.push({ code, details }),
+    });
+    const most = async () => {
+      const entries = await store.view(owners).list({ index: "accounts", reverse: true });
+      expect(await other.store.view(twin).list({ index: "accounts", reverse: true })).toEqual(entries);
+      return entries.map(({ key, row }) => [key, row.accounts]);
+    };
+    for (const [id, owner] of ["Ann", "Bob", "Bob"].entries()) {
+      await store.execute(account, String(id), open(owner));
+    }
+    expect(await most()).toEqual([
+      ["Bob", 2],
+      ["Ann", 1],
+    ]);
+    expect(problems).toEqual([{ code: "invalid-argument", details: { argument: "indexes" } }]);
+
+    await store.rebuild(owners);
+    await store.execute(account, "4", open("Cid"));
+
+    expect(await most()).toEqual([
+      ["Bob", 2],
+      ["Cid", 1],
+      ["Ann", 1],
+    ]);
+  });
+
   test("tells its watchers when their row changes", async () => {
     const { store } = await opened(bank);
     const live = store.view(balances).watch("account-a");
