@@ -14,9 +14,11 @@ use crate::log::event::{EventFields, read_event};
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
-/// Up to this many blocks are read in one transaction with the snapshots: reading a few too many costs less than a
-/// second transaction.
-const EAGER_BLOCKS: usize = 8;
+/// Up to this many blocks are read in one transaction with the snapshots, of a stream that lies in more the last ones:
+/// reading a few too many costs less than a second transaction.
+const EAGER_BLOCKS: usize = 12;
+/// What follows the last snapshot lies in these, mostly.
+const LAST_BLOCKS: usize = 2;
 
 /// What to load of a stream.
 #[derive(Debug, Clone, Copy, Default)]
@@ -115,8 +117,9 @@ impl<S: Storage> Store<S> {
     ) -> Result<FoundStream, BlocksError> {
         let (number, life) = (self.log.borrow().tail.number(), self.blocks.life());
         let (all_blocks, tail) = self.parts_of(stream, Version(1));
-        let eager = all_blocks.len() <= EAGER_BLOCKS;
-        let now = if eager { all_blocks.as_slice() } else { &[] };
+        let many = all_blocks.len() > EAGER_BLOCKS && query.definition.is_some();
+        let first = if many { all_blocks.len() - LAST_BLOCKS } else { 0 };
+        let now = all_blocks.get(first..).unwrap_or_default();
         let reads = query.definition.map(|_| snapshots_of(stream)).into_iter().collect();
         let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
         let snapshots = match query.definition {
@@ -125,11 +128,12 @@ impl<S: Storage> Store<S> {
         };
         let snapshot = snapshots.usable.into_iter().find(|snapshot| serves(snapshot, query));
         let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
-        let contents = if eager {
-            contents
-        } else {
+        let contents = if many {
+            // Those that were just read are not read again.
             let needed = self.blocks_from(stream, from, &all_blocks, &tail);
             self.blocks.get(&*self.storage, &needed).await?
+        } else {
+            contents
         };
         self.blocks.check_life(life)?;
         sink.begin(snapshot.as_ref());

@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use everfold::position::Position;
 use everfold::store::{
-    Advanced, Closed, Entry, Fold, MemoryDatabase, MemoryStorage, Query, Read, Storage, StorageError, StoredRows,
-    Table, Write, Written,
+    Advanced, Closed, Entry, Faults, Faulty, Fold, LoadQuery, MemoryDatabase, MemoryStorage, Query, Read, Storage,
+    StorageError, StoredRows, Table, Write, Written,
 };
+use everfold::stream::Version;
 use serde_json::json;
 
 use crate::contract::log::{appended, commit, noise, over};
@@ -103,5 +104,42 @@ fn a_block_is_read_once_however_small_the_pages_and_by_the_part_that_it_belongs_
         assert_eq!(blocks_read(&database, 1, 3, 1_000).await, all);
         assert_eq!(blocks_read(&database, 2, 3, 1_000).await, half);
         assert_eq!(blocks_read(&database, 2, 3, 17).await, half);
+    });
+}
+
+/// How many transactions it takes a new tab to load an account from its last snapshot.
+async fn reads_of_load(database: &MemoryDatabase, account: &str) -> u64 {
+    let faults = Faults::new();
+    let store = over(Faulty::new(MemoryStorage::open(database), faults.clone())).await;
+    let before = faults.reads();
+    let query = LoadQuery {
+        definition: Some(("account", 1)),
+        ..LoadQuery::default()
+    };
+    let loaded = store.load(account, query).await.expect("loads");
+    let snapshot = loaded.snapshot.expect("has a snapshot");
+    assert_eq!(loaded.batch.events() as u64, loaded.version.0 - snapshot.version.0);
+    faults.reads() - before
+}
+
+#[test]
+fn a_snapshot_and_what_follows_it_are_read_in_one_transaction_however_long_the_stream() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        for number in 1..=60_u64 {
+            let mut large = commit(&format!("large {number}"), &[("account-1", json!("any"))]);
+            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 6_000) });
+            appended(&store, &[large]).await;
+        }
+        store.seal().await.expect("seals");
+        for (version, transactions) in [(57, 1), (10, 2)] {
+            store.drop_snapshots("account-1").await.expect("drops");
+            let state = store.put_snapshot(store.merges(), "account-1", ("account", 1), Version(version), "{}", 2);
+            state.await.expect("keeps");
+
+            // One that is far behind takes another transaction for what the first did not bring.
+            assert_eq!(reads_of_load(&database, "account-1").await, transactions, "{version}");
+        }
     });
 }
