@@ -1,9 +1,13 @@
 //! The contract suite on memory, natively.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "memory/by_hand.rs"]
+mod by_hand;
 #[path = "memory/contention.rs"]
 mod contention;
 mod contract;
+#[path = "memory/dump.rs"]
+mod dump;
 mod failing_calls;
 #[path = "memory/faults.rs"]
 mod faults;
@@ -15,6 +19,8 @@ mod fixtures;
 mod frozen;
 #[path = "memory/history.rs"]
 mod history;
+#[path = "memory/index_fixtures.rs"]
+mod index_fixtures;
 #[path = "memory/laws.rs"]
 mod laws;
 #[path = "memory/many_pending.rs"]
@@ -33,6 +39,8 @@ mod space;
 mod sync_export;
 #[path = "memory/sync_faults.rs"]
 mod sync_faults;
+#[path = "memory/sync_fixtures.rs"]
+mod sync_fixtures;
 #[path = "memory/sync_laws.rs"]
 mod sync_laws;
 #[path = "memory/synced.rs"]
