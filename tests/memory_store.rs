@@ -1,11 +1,17 @@
 //! The contract suite on memory, natively.
 #![cfg(not(target_arch = "wasm32"))]
 
+#[path = "memory/bound.rs"]
+mod bound;
 #[path = "memory/by_hand.rs"]
 mod by_hand;
 #[path = "memory/contention.rs"]
 mod contention;
 mod contract;
+#[path = "memory/decided_again.rs"]
+mod decided_again;
+#[path = "memory/device.rs"]
+mod device;
 #[path = "memory/dump.rs"]
 mod dump;
 mod failing_calls;
@@ -35,6 +41,8 @@ mod rebuilding;
 mod row_laws;
 #[path = "memory/space.rs"]
 mod space;
+#[path = "memory/stale.rs"]
+mod stale;
 #[path = "memory/sync_export.rs"]
 mod sync_export;
 #[path = "memory/sync_faults.rs"]

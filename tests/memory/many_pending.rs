@@ -7,16 +7,16 @@ use std::rc::Rc;
 use everfold::position::Position;
 use everfold::store::{
     Change, Closed, Entry, Faults, Faulty, LoadQuery, MemoryDatabase, MemoryStorage, Read, Storage, StorageError,
-    Store, SyncState, Table, Write, Written,
+    Table, Write, Written,
 };
 use serde_json::{Value, json};
 
 use crate::contract::all;
 use crate::contract::ingest::{BulkCommit, ingested};
 use crate::contract::log::{Seen, any, appended, over, read_all};
+use crate::device::{device, pull, state_of};
 use crate::history::assert_sound;
 use crate::space::{Space, bind, rebase, store_answers, sync};
-use crate::synced::device;
 
 const PENDING: u64 = 50_000;
 /// Every fifth commit is on this stream, the others are on a thousand.
@@ -116,7 +116,7 @@ fn fifty_thousand_pending_commits_cost_each_step_what_they_are() {
         let appends = scale.take();
         let store = open().await;
         let start = scale.take();
-        assert_eq!(state(&store).await.pending, PENDING);
+        assert_eq!(state_of(&store).await.pending, PENDING);
         let tail = scale.take();
         // Carried whenever the journal has grown by a quarter: so each commit is written about five times.
         assert!(appends.calls < PENDING + 30, "{appends:?}");
@@ -133,9 +133,7 @@ fn fifty_thousand_pending_commits_cost_each_step_what_they_are() {
 
         store.lead().await.expect("leads");
         space.foreign("theirs", &[(BUSY, 1)]).await;
-        let cursor = state(&store).await.cursor;
-        let page = space.pull(cursor.as_ref(), 10).await.expect("reads");
-        assert!(store_answers(&store, &[page]).await.expect("stores").rebase);
+        assert!(pull(&store, &space).await.rebase);
         let rebased = rebase(&store, &HashSet::new()).await.expect("rebases");
         assert_eq!((rebased.changed.len(), rebased.refused.len()), (0, 0));
         let merge = scale.take();
@@ -155,10 +153,6 @@ fn fifty_thousand_pending_commits_cost_each_step_what_they_are() {
         assert_eq!(read_all(&again).await.len() as u64, PENDING + 1);
         assert_sound(&again).await;
     });
-}
-
-async fn state(store: &Store<Weighed>) -> SyncState {
-    store.sync_state().await.expect("reads").expect("is bound")
 }
 
 #[test]

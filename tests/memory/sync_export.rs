@@ -4,8 +4,8 @@ use everfold::position::Position;
 use everfold::store::{MemoryDatabase, MemoryStorage, Storage, Store};
 
 use crate::contract::log::{any, appended, over, read_all};
-use crate::space::{Space, store_answers, sync};
-use crate::synced::{cursor_of, device, done, put, refusals, take};
+use crate::device::{device, done, pull, put, refusals, take};
+use crate::space::{Space, sync};
 
 #[test]
 fn what_is_imported_is_pending_and_what_is_exported_has_it() {
@@ -49,8 +49,7 @@ fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
         let mut file = store.export_part(0).await.expect("exports").expect("begins");
         file.extend(store.export_part(1).await.expect("exports").expect("is a segment"));
         space.foreign("f1", &[("c", 1), ("d", 1)]).await;
-        let page = space.pull(cursor_of(&store).await.as_ref(), 10).await.expect("reads");
-        store_answers(&store, &[page]).await.expect("stores");
+        pull(&store, &space).await;
         store.seal().await.expect("seals");
         let mut part = 2;
         while let Some(bytes) = store.export_part(part).await.expect("exports") {

@@ -6,11 +6,11 @@ use everfold::commit::Mode;
 use everfold::store::{MemoryDatabase, MemoryStorage, Storage, Store, Table};
 use serde_json::{Value, json};
 
-use crate::contract::all;
 use crate::contract::log::{any, appended, over, read_all};
+use crate::device::{pull, state_of, stored};
 use crate::dump::Fixture;
 use crate::history::assert_sound;
-use crate::space::{Order, Space, bind, execute, rebase, store_answers, sync};
+use crate::space::{Order, Space, bind, execute, rebase, sync};
 
 #[test]
 fn a_store_with_sync_reads_as_it_did() {
@@ -36,7 +36,7 @@ fn a_store_with_sync_reads_as_it_did() {
         assert_sound(&again).await;
         again.lead().await.expect("leads");
         rebase(&again, &HashSet::new()).await.expect("rebases");
-        assert!(!again.sync_state().await.expect("reads").expect("is bound").rebase);
+        assert!(!state_of(&again).await.rebase);
     });
 }
 
@@ -44,7 +44,7 @@ fn a_store_with_sync_reads_as_it_did() {
 fn the_example_with_sync_has_every_kind_of_record() {
     pollster::block_on(async {
         let database = example().await;
-        let journal = all(&MemoryStorage::open(&database), Table::Journal).await;
+        let journal = stored(&database, Table::Journal).await;
 
         // The first field of a frame's body: tag, length, kind.
         let kinds: BTreeSet<_> = journal.iter().map(|entry| entry.value[5]).collect();
@@ -65,11 +65,6 @@ async fn example() -> MemoryDatabase {
         let word = execute(&store, id, &order, Mode::Intent).await.expect("appends");
         assert_eq!(word, "appended");
     };
-    let pull = async || {
-        let state = store.sync_state().await.expect("reads").expect("is bound");
-        let page = space.pull(state.cursor.as_ref(), 10).await.expect("reads");
-        store_answers(&store, &[page]).await.expect("stores");
-    };
     order("0123456789abcdef0123456789abcdef", "put", &[("a", 5)], &[]).await;
     sync(&store, &space, 10).await.expect("syncs");
     order("carried", "put", &[("b", 1), ("c", 1)], &[]).await;
@@ -79,13 +74,13 @@ async fn example() -> MemoryDatabase {
     order("dismissed", "take", &[("d", 0)], &["a"]).await;
     space.foreign("f1", &[("a", -1), ("b", 2)]).await;
     space.foreign("f2", &[("a", -9)]).await;
-    pull().await;
+    pull(&store, &space).await;
     rebase(&store, &HashSet::new()).await.expect("rebases");
     store.dismiss_refusal("dismissed").await.expect("dismisses");
     order("blocked", "add", &[("e", 1)], &["a"]).await;
     order("behind", "put", &[("e", 1)], &[]).await;
     space.foreign("f3", &[("a", 2)]).await;
-    pull().await;
+    pull(&store, &space).await;
     rebase(&store, &HashSet::from(["blocked".to_owned(), "changed".to_owned()]))
         .await
         .expect("rebases");
@@ -109,7 +104,7 @@ async fn answers<S: Storage>(store: &Store<S>) -> Value {
             ])
         })
         .collect();
-    let state = store.sync_state().await.expect("reads").expect("is bound");
+    let state = state_of(store).await;
     let json = |text: String| serde_json::from_str::<Value>(&text).expect("is JSON");
     let body = store.push_body(10, 1 << 20).await.expect("writes").expect("is there");
     json!({
