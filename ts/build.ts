@@ -6,7 +6,7 @@
  * reload goes on from there. They are written where they are read only once, at the end or when they
  * become many, in transactions so short that appends do not notice.
  */
-import type { CoreProjection, CoreRowWrite } from "./core.js";
+import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
 import { foldsOf } from "./folds.js";

@@ -8,7 +8,8 @@
 import type { AnyAggregate } from "./aggregate.js";
 import { compactWhenIdle } from "./compaction.js";
 import { type Connection, connect } from "./connection.js";
-import type { CoreBindOptions, CoreState } from "./core.js";
+import type { CoreBindOptions } from "./core/syncing.js";
+import type { CoreState } from "./core.js";
 import type { AnyDecision } from "./decision.js";
 import { bound } from "./definition.js";
 import type { Environment } from "./environment.js";

@@ -5,7 +5,8 @@
  * other, so the class is recognised by a registered symbol. Messages are lowercase fragments with the
  * facts in them, and say what to do next.
  */
-import type { CoreError, ExpectedVersion } from "./core.js";
+import type { CoreError } from "./core/error.js";
+import type { ExpectedVersion } from "./core/writing.js";
 
 const brand = Symbol.for("everfold.error");
 

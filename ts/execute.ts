@@ -8,7 +8,7 @@
 import type { AggregateRef, AnyAggregate } from "./aggregate.js";
 import { canonicalText } from "./canonical.js";
 import { checkCommitOptions } from "./commit-options.js";
-import type { CoreNewCommit, CoreNewEvent } from "./core.js";
+import type { CoreNewCommit, CoreNewEvent } from "./core/writing.js";
 import { askToDecide, type DecidedOn, eventsDecided, listsDecided } from "./decide.js";
 import type { AnyDecision } from "./decision.js";
 import type { Engine } from "./engine.js";

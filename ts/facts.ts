@@ -3,7 +3,8 @@
  */
 import { canonicalText } from "./canonical.js";
 import { type CheckedOptions, checkCommitOptions } from "./commit-options.js";
-import type { CoreLoaded, CoreNewCommit, CoreNewEvent, CoreProgress } from "./core.js";
+import type { CoreLoaded } from "./core/reading.js";
+import type { CoreNewCommit, CoreNewEvent, CoreProgress } from "./core/writing.js";
 import type { Engine } from "./engine.js";
 import { invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";

@@ -4,7 +4,7 @@
  * Three kinds of folds, each driven by who knows where the rows end up: live ones go on from stored rows
  * (`projector.ts`), builds make all anew (`build.ts`), and some rows stay in memory (`project.ts`).
  */
-import type { CoreQuery } from "./core.js";
+import type { CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
 import { foldLive, type LiveFold } from "./live-fold.js";
 import { foldLog, type KeyedFold, type LogFold } from "./log-fold.js";

@@ -7,7 +7,7 @@
  * fails does not fail its neighbours, and those that were decided on it are decided again. Nothing
  * resolves before the core has seen the transaction complete.
  */
-import type { CoreOutcome } from "./core.js";
+import type { CoreOutcome } from "./core/writing.js";
 import { EverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import type { Log } from "./log.js";
 import type { Slot, States } from "./states.js";

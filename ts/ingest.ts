@@ -9,7 +9,7 @@
  */
 import { type Bulk, newBulk } from "./bulk.js";
 import { canonicalText } from "./canonical.js";
-import type { CoreOutcome } from "./core.js";
+import type { CoreOutcome } from "./core/writing.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { StreamEvent } from "./event.js";

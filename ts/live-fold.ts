@@ -2,7 +2,7 @@
  * Folding the log into the live rows of a projection, a page at a time: what is read here is known to the
  * projector, which says where to go on and writes each page before it asks for the next.
  */
-import type { CoreProjection, CoreRowWrite } from "./core.js";
+import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Engine } from "./engine.js";
 import type { RecordedEvent } from "./event.js";
 import type { BaseRows, PendingFold } from "./overlay.js";

@@ -4,7 +4,7 @@
  * A fold knows neither where its rows end up nor who waits for them: what drives it says how far to go and
  * takes the rows that changed. So the driver is the same whoever folds, and in whichever language.
  */
-import type { CoreQuery } from "./core.js";
+import type { CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
 import type { AnyProjection } from "./projection.js";
 import { type EventPage, readPages } from "./read.js";

@@ -6,16 +6,9 @@
  * notice is.
  */
 import type { Connection } from "./connection.js";
-import type {
-  Core,
-  CoreBatch,
-  CoreFound,
-  CoreIngested,
-  CoreProgress,
-  CoreQuery,
-  CoreSettled,
-  CoreState,
-} from "./core.js";
+import type { CoreBatch, CoreQuery } from "./core/reading.js";
+import type { CoreFound, CoreIngested, CoreProgress, CoreSettled } from "./core/writing.js";
+import type { Core, CoreState } from "./core.js";
 import { listenerSet } from "./listeners.js";
 
 /** Streams by id, or "all" when it is not known which. */

@@ -5,7 +5,7 @@
  * (`kind`), and so does an event that was read here and is written again.
  */
 import type { AnyAggregate } from "./aggregate.js";
-import type { CoreNewEvent } from "./core.js";
+import type { CoreNewEvent } from "./core/writing.js";
 import { type ErrorDetails, EverfoldError } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { asStored } from "./json.js";

@@ -5,7 +5,7 @@
  * beside the old ones.
  */
 import type { AnyAggregate, EventOf } from "./aggregate.js";
-import type { IndexValue } from "./core.js";
+import type { IndexValue } from "./core/rows.js";
 import { checkDefinition, definitionError } from "./definition.js";
 import type { AnyEvent, EventOfType, RecordedEvent } from "./event.js";
 

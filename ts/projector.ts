@@ -10,7 +10,7 @@
  */
 import { buildRows, dropIdly, notForUs, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
-import type { CoreProjection, CoreRowWrite } from "./core.js";
+import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import { foldsOf } from "./folds.js";

@@ -4,7 +4,7 @@
  * The end is fixed when the first page is asked for, so a reader that is slower than the writers ends
  * nevertheless. One page is held at a time.
  */
-import type { CoreBatch, CoreQuery } from "./core.js";
+import type { CoreBatch, CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
 import type { AnyEvent, RecordedEvent } from "./event.js";

@@ -4,7 +4,7 @@
  * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
 import { type BuildControl, buildRows, exclusively, notForUs, progressOf } from "./build.js";
-import type { CoreRowWrite } from "./core.js";
+import type { CoreRowWrite } from "./core/rows.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";

@@ -2,7 +2,7 @@
  * Receipts: what a call that committed gives back.
  */
 import { storeClosed } from "./connection.js";
-import type { CoreNewCommit } from "./core.js";
+import type { CoreNewCommit } from "./core/writing.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";

@@ -4,7 +4,7 @@
  * The core hands over flat lists, parsed by one `JSON.parse`; here each event becomes a plain object,
  * with all its common properties in one literal, so that all events of a log have one shape.
  */
-import { type CoreBatch, NUMBERS_PER_EVENT } from "./core.js";
+import { type CoreBatch, NUMBERS_PER_EVENT } from "./core/reading.js";
 import type { Event, Recorded, RecordedEvent } from "./event.js";
 
 /** An id that needs no storage: it follows from where the event is. */

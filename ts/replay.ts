@@ -4,7 +4,7 @@
  * One page of events is held at a time. An event is upcast when its turn comes, not with its page, so
  * that what fails at an event fails after everything before it was seen.
  */
-import type { CoreQuery } from "./core.js";
+import type { CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, EverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";

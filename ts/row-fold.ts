@@ -4,7 +4,8 @@
  * A fold works on rows that nobody else holds, because `evolve` may change the row that it is given.
  * What it does not know yet it names, so that the caller fetches all of it at once.
  */
-import type { CoreQuery, IndexValue } from "./core.js";
+import type { CoreQuery } from "./core/reading.js";
+import type { IndexValue } from "./core/rows.js";
 import { type AnyEverfoldError, EverfoldError, isEverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import { jsonProblem } from "./json.js";

@@ -4,7 +4,7 @@
  */
 
 import type { Connection } from "./connection.js";
-import type { CoreProjection, CoreRowQuery, CoreRowWrite, IndexValue } from "./core.js";
+import type { CoreProjection, CoreRowQuery, CoreRowWrite, IndexValue } from "./core/rows.js";
 import type { AnyProjection } from "./projection.js";
 import type { KnownRow, KnownRows } from "./row-fold.js";
 import { indexValues } from "./row-fold.js";

@@ -5,15 +5,10 @@
  */
 import { notOurs } from "./build.js";
 import type { Connection } from "./connection.js";
-import type {
-  Core,
-  CoreAdvanced,
-  CoreDefinitions,
-  CoreFolding,
-  CoreProjection,
-  CoreQuery,
-  CoreRowWrite,
-} from "./core.js";
+import type { CoreAdvanced, CoreDefinitions, CoreFolding } from "./core/definitions.js";
+import type { CoreQuery } from "./core/reading.js";
+import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
+import type { Core } from "./core.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError } from "./errors.js";
 import type { BuildSource, Folds, MemoryFold } from "./folds.js";

@@ -6,7 +6,9 @@
  * the log that are folded there do not cross at all.
  */
 import { type Aggregate, type AnyAggregate, defineAggregate } from "./aggregate.js";
-import type { Core, CoreDecided, CoreDefinitionList, CoreDefinitions, IndexValue } from "./core.js";
+import type { CoreDecided, CoreDefinitionList, CoreDefinitions } from "./core/definitions.js";
+import type { IndexValue } from "./core/rows.js";
+import type { Core } from "./core.js";
 import { NotDecided } from "./decide.js";
 import { bind } from "./definition.js";
 import { errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";

@@ -7,7 +7,10 @@
  */
 import type { AnyAggregate } from "./aggregate.js";
 import type { Connection } from "./connection.js";
-import type { Core, CoreFolded, CoreLoaded, CoreNewEvent } from "./core.js";
+import type { CoreFolded } from "./core/definitions.js";
+import type { CoreLoaded } from "./core/reading.js";
+import type { CoreNewEvent } from "./core/writing.js";
+import type { Core } from "./core.js";
 import { EverfoldError, isEverfoldError } from "./errors.js";
 import type { AnyEvent, RecordedEvent } from "./event.js";
 import { deepFreeze } from "./json.js";

@@ -4,7 +4,8 @@
  * Types only. What a registered definition says about its commands, events and rows is carried by the
  * three lists of `Store<As, Ds, Ps>`, so that using a definition that is not registered does not compile.
  */
-export type { ExpectedVersion, IndexValue } from "./core.js";
+export type { IndexValue } from "./core/rows.js";
+export type { ExpectedVersion } from "./core/writing.js";
 export type {
   Abortable,
   EngineModule,

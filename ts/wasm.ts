@@ -10,7 +10,7 @@
  * The only file that knows the generated glue.
  */
 import init, { __wbg_reset_state, Core, partBuild, partImports } from "../pkg/everfold.js";
-import type { CoreModule } from "./core.js";
+import type { CoreModule } from "./core/module.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
 import { hostParts, type PartImports } from "./parts.js";
 import type { EngineModule, StorageOptions, WasmFile, WasmFiles } from "./types.js";

@@ -1,7 +1,8 @@
 /**
  * What a page and a worker that folds for it say to each other: one question at a time, one answer each.
  */
-import type { CoreError, CoreQuery } from "./core.js";
+import type { CoreError } from "./core/error.js";
+import type { CoreQuery } from "./core/reading.js";
 
 /** What a worker folds. */
 export interface FoldTask {

@@ -13,7 +13,7 @@
  * For a projection in Rust the definitions are the engine, what `openStore({ engine })` imports.
  */
 import type { AnyAggregate } from "./aggregate.js";
-import type { CoreError } from "./core.js";
+import type { CoreError } from "./core/error.js";
 import { bound } from "./definition.js";
 import { knowing, startEngine } from "./engine.js";
 import { realEnvironment } from "./environment.js";

@@ -3,7 +3,7 @@
  * and who keeps rows that a tab must not touch says so.
  */
 import { describe, expect, test, vi } from "vitest";
-import type { CoreProjection } from "../../ts/core.js";
+import type { CoreProjection } from "../../ts/core/rows.js";
 import { defineProjection } from "../../ts/projection.js";
 import { type AccountEvent, account, type Balance, deposited, opened as openedEvent } from "./ledger.js";
 import { opened } from "./opened.js";

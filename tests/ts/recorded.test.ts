@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
-import type { CoreBatch } from "../../ts/core.js";
+import type { CoreBatch } from "../../ts/core/reading.js";
 import { recordedEvents } from "../../ts/recorded.js";
 import { upcastEvent } from "../../ts/upcast.js";
 import { thrownBy } from "./thrown.js";

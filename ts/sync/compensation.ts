@@ -3,7 +3,7 @@
  *
  * The record of a refusal says whether the app was told of it, so a tab that leads goes on with what one before it left.
  */
-import type { CoreRefusal } from "../core.js";
+import type { CoreRefusal } from "../core/refusals.js";
 import type { Engine } from "../engine.js";
 import type { CheckedSync } from "./options.js";
 

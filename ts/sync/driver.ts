@@ -5,7 +5,9 @@
  * tabs. Every tab runs one, and only that of the leader sends anything; the others hear from it how it stands.
  */
 import { storeClosed } from "../connection.js";
-import type { CoreProgress, CoreSyncState, SyncInput, SyncOutput } from "../core.js";
+import type { SyncInput, SyncOutput } from "../core/replica.js";
+import type { CoreSyncState } from "../core/syncing.js";
+import type { CoreProgress } from "../core/writing.js";
 import type { Engine } from "../engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";
 import { listenerSet } from "../listeners.js";

@@ -1,7 +1,7 @@
 /**
  * What each request of the protocol brings, and takes from, the store.
  */
-import type { CoreBindOptions, CorePulled, CoreSyncState } from "../core.js";
+import type { CoreBindOptions, CorePulled, CoreSyncState } from "../core/syncing.js";
 import type { Engine } from "../engine.js";
 import { nextTask } from "../turn.js";
 import { readEvents } from "./event-stream.js";

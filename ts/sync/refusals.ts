@@ -1,7 +1,8 @@
 /**
  * What was refused or changed: kept by the store until somebody has seen it.
  */
-import type { CoreFound, CoreRefusal } from "../core.js";
+import type { CoreRefusal } from "../core/refusals.js";
+import type { CoreFound } from "../core/writing.js";
 import type { Engine } from "../engine.js";
 import { EverfoldError, invalidArgument } from "../errors.js";
 import { offerAgain } from "../facts.js";

@@ -5,7 +5,7 @@
  * The core says which, and what to make of the answer. A refusal is an answer; a `decide` that fails or that is not in
  * this build is none: its commit stays as it is.
  */
-import type { CoreDecide, CoreDecision, CoreRebased } from "../core.js";
+import type { CoreDecide, CoreDecision, CoreRebased } from "../core/rebasing.js";
 import type { AnyDecision } from "../decision.js";
 import type { Engine } from "../engine.js";
 import { type AnyEverfoldError, EverfoldError, errorFromCore, isEverfoldError } from "../errors.js";

@@ -2,7 +2,7 @@
 /**
  * Rows, and results that are kept up to date.
  */
-import type { IndexValue } from "../core.js";
+import type { IndexValue } from "../core/rows.js";
 import type { AnyEverfoldError } from "../errors.js";
 import type { AnyProjection, IndexOf, RowOf } from "../projection.js";
 

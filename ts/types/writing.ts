@@ -2,7 +2,7 @@
  * What is written, and what comes back.
  */
 import type { Aggregate, AggregateRef, AnyAggregate, EventOf, StateOf } from "../aggregate.js";
-import type { ExpectedVersion } from "../core.js";
+import type { ExpectedVersion } from "../core/writing.js";
 import type { AnyDecision, Decision, ReadsOf } from "../decision.js";
 import type { AnyEverfoldError } from "../errors.js";
 import type { AnyEvent, RecordedEvent, StreamEvent } from "../event.js";
