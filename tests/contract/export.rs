@@ -20,7 +20,8 @@ macro_rules! export_sentences {
 }
 pub(crate) use export_sentences;
 
-async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
+/// The whole log as a file.
+pub(crate) async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
     let mut file = Vec::new();
     let mut part = 0;
     while let Some(bytes) = store.export_part(part).await.expect("exports") {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use everfold::position::Position;
-use everfold::store::{RowQuery, RowWrite, Storage, Store};
+use everfold::store::{Rebuild, RowQuery, RowWrite, Storage, Store};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -122,6 +122,15 @@ pub(crate) async fn of_two_tabs_that_fold_the_same_events_one_writes(tabs: &impl
     assert!(write(&right, &write_of(live, 5, 6, &json!([["a", 3, [], []]]))).await);
 }
 
+/// A rebuild that has begun, or, with `resume`, was taken up.
+async fn begun<S: Storage>(store: &Store<S>, resume: bool, indexes: &str) -> Rebuild {
+    let report = store
+        .begin_rebuild("balances", 1, resume, indexes)
+        .await
+        .expect("begins");
+    report.state.rebuild.expect("is there")
+}
+
 /// Five rows, indexed by a number and by a text.
 async fn five<S: Storage>(store: &Store<S>) -> u64 {
     let live = generation(store).await;
@@ -197,13 +206,7 @@ pub(crate) async fn a_rebuild_stays_apart_until_it_is_switched(tabs: &impl Tabs)
     let live = generation(&store).await;
     write(&store, &write_of(live, 0, 5, &json!([["a", "old", [], []]]))).await;
 
-    let rebuild = store
-        .begin_rebuild("balances", 1, false, "")
-        .await
-        .expect("begins")
-        .state
-        .rebuild
-        .expect("is there");
+    let rebuild = begun(&store, false, "").await;
     assert!(
         write(
             &store,
@@ -234,13 +237,7 @@ pub(crate) async fn a_rebuild_behind_the_live_rows_is_not_switched(tabs: &impl T
     let store = open(tabs).await;
     let live = generation(&store).await;
     write(&store, &write_of(live, 0, 5, &json!([]))).await;
-    let rebuild = store
-        .begin_rebuild("balances", 1, false, "")
-        .await
-        .expect("begins")
-        .state
-        .rebuild
-        .expect("is there");
+    let rebuild = begun(&store, false, "").await;
     write(&store, &write_of(rebuild.generation, 0, 4, &json!([]))).await;
 
     assert!(
@@ -255,49 +252,28 @@ pub(crate) async fn a_rebuild_behind_the_live_rows_is_not_switched(tabs: &impl T
 
 pub(crate) async fn a_rebuild_is_taken_up_where_it_was(tabs: &impl Tabs) {
     let store = open(tabs).await;
-    let begun = store
-        .begin_rebuild("balances", 1, true, "")
-        .await
-        .expect("begins")
-        .state
-        .rebuild
-        .expect("is there");
-    write(&store, &write_of(begun.generation, 0, 4, &json!([["a", 1, [], []]]))).await;
+    let first = begun(&store, true, "").await;
+    write(&store, &write_of(first.generation, 0, 4, &json!([["a", 1, [], []]]))).await;
     store.close();
 
     let store = open(tabs).await;
-    let resumed = store
-        .begin_rebuild("balances", 1, true, "")
-        .await
-        .expect("resumes")
-        .state
-        .rebuild
-        .expect("is there");
-    let anew = store
-        .begin_rebuild("balances", 1, false, "")
-        .await
-        .expect("begins")
-        .state
-        .rebuild
-        .expect("is there");
+    let resumed = begun(&store, true, "").await;
+    let anew = begun(&store, false, "").await;
 
     assert_eq!(
         (resumed.generation, resumed.checkpoint),
-        (begun.generation, Position(4))
+        (first.generation, Position(4))
     );
-    assert_ne!(anew.generation, begun.generation);
+    assert_ne!(anew.generation, first.generation);
     assert_eq!(anew.checkpoint, Position(0));
 }
 
 /// Entries of an index are found by its number: with another list of indexes it is another index.
 pub(crate) async fn a_rebuild_is_not_taken_up_with_other_indexes(tabs: &impl Tabs) {
     let store = open(tabs).await;
-    let begin = async |indexes| {
-        let begun = store.begin_rebuild("balances", 1, true, indexes).await.expect("begins");
-        begun.state.rebuild.expect("is there")
-    };
-    let begun = begin(r#"["a","b"]"#).await;
-    write(&store, &write_of(begun.generation, 0, 4, &json!([["a", 1, [], ["x"]]]))).await;
+    let begin = async |indexes| begun(&store, true, indexes).await;
+    let first = begin(r#"["a","b"]"#).await;
+    write(&store, &write_of(first.generation, 0, 4, &json!([["a", 1, [], ["x"]]]))).await;
     let seen = store.projection("balances", 1, r#"["b","a"]"#).await.expect("reads");
     assert!(!seen.resumable);
 
@@ -305,7 +281,7 @@ pub(crate) async fn a_rebuild_is_not_taken_up_with_other_indexes(tabs: &impl Tab
     let unsaid = begin("").await;
     let said = begin("[]").await;
 
-    assert_eq!((same.generation, same.checkpoint), (begun.generation, Position(4)));
+    assert_eq!((same.generation, same.checkpoint), (first.generation, Position(4)));
     assert_eq!(other.checkpoint, Position(0));
     let generations = [same, other, unsaid, said].map(|rebuild| rebuild.generation);
     assert!(

@@ -4,6 +4,7 @@ use everfold::store::{Change, Key, MemoryDatabase, MemoryStorage, Query, Storage
 use serde_json::{Value, json};
 use xxhash_rust::xxh64::xxh64;
 
+use crate::contract::export::export;
 use crate::contract::log::{any, appended, over, try_open};
 use crate::contract::{all, done, keys};
 use crate::dump::{dump, hex};
@@ -27,12 +28,7 @@ fn every_field_of_the_format_is_read_and_unknown_ones_are_kept_through_sealing()
         let page = store.read(&Query::default()).await.expect("reads");
         store.seal().await.expect("seals");
         let sealed = store.read(&Query::default()).await.expect("reads");
-        let mut file = Vec::new();
-        let mut part = 0;
-        while let Some(bytes) = store.export_part(part).await.expect("exports") {
-            file.extend(bytes);
-            part += 1;
-        }
+        let file = export(&store).await;
         let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
         copy.import(&file, false).await.expect("imports");
         let copied = copy.read(&Query::default()).await.expect("reads");

@@ -1,8 +1,9 @@
 //! Taking a log elsewhere while some of it is pending.
 
 use everfold::position::Position;
-use everfold::store::{MemoryDatabase, MemoryStorage, Storage, Store};
+use everfold::store::{MemoryDatabase, MemoryStorage};
 
+use crate::contract::export::export;
 use crate::contract::log::{any, appended, over, read_all};
 use crate::device::{device, done, pull, put, refusals, take};
 use crate::space::{Space, sync};
@@ -61,15 +62,4 @@ fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
         copy.import(&file, false).await.expect("imports");
         assert!(copy.find_commit("pending").await.expect("finds").is_some());
     });
-}
-
-async fn export<S: Storage>(store: &Store<S>) -> Vec<u8> {
-    let mut file = Vec::new();
-    for part in 0.. {
-        match store.export_part(part).await.expect("exports") {
-            Some(bytes) => file.extend(bytes),
-            None => break,
-        }
-    }
-    file
 }

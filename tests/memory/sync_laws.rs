@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::contract::all;
+use crate::contract::export::export;
 use crate::contract::log::{Seen, any, append, over, read_all};
 use crate::history::assert_sound;
 use crate::space::{Order, Space, assert_decided, bind, decide, decision, execute, rebase, store_answers, sync};
@@ -400,13 +401,7 @@ fn assert_prefix(confirmed: &[Seen], log: &[Value], number: u64) {
 
 /// The blocks that a log becomes in a store of its own: the same for logs of the same bytes.
 async fn packed(store: &Store<MemoryStorage>) -> Vec<Vec<everfold::store::Entry>> {
-    let mut file = Vec::new();
-    for part in 0.. {
-        match store.export_part(part).await.expect("exports") {
-            Some(bytes) => file.extend(bytes),
-            None => break,
-        }
-    }
+    let file = export(store).await;
     let database = MemoryDatabase::new();
     let copy = over(MemoryStorage::open(&database)).await;
     copy.import(&file, false).await.expect("imports");
