@@ -387,7 +387,7 @@ impl Core {
         let store = self.store();
         promise(async move {
             let report = store.projection(&name, version, &indexes).await?;
-            Ok(text::json(&report)?.into())
+            Ok(text::projection(&report).into())
         })
     }
 

@@ -7,7 +7,9 @@ use wasm_bindgen::JsValue;
 
 use super::error::CoreError;
 use crate::json::ObjectWriter;
-use crate::store::{Foreign, Ingested, Outcome, Progress, Pulled, PushBody, RebaseStep, Receipt, Settled, Settlements};
+use crate::store::{
+    Foreign, Ingested, Outcome, Progress, ProjectionReport, Pulled, PushBody, RebaseStep, Receipt, Settled, Settlements,
+};
 
 /// `CoreProgress`.
 pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
@@ -104,6 +106,44 @@ impl Serialize for SettledText<'_> {
             Settlements::All => serializer.serialize_str("all"),
         }
     }
+}
+
+/// `CoreProjection`.
+pub(super) fn projection(report: &ProjectionReport) -> String {
+    let ProjectionReport { state, stale, .. } = report;
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    object.number("generation", state.generation as i64);
+    object.number("checkpoint", state.checkpoint.0 as i64);
+    match state.failed_at {
+        Some(position) => object.number("failedAt", position.0 as i64),
+        None => object.raw("failedAt", "null"),
+    }
+    match &state.rebuild {
+        Some(rebuild) => put_generation(
+            object.field("rebuild"),
+            rebuild.generation,
+            "checkpoint",
+            rebuild.checkpoint.0,
+        ),
+        None => object.raw("rebuild", "null"),
+    }
+    object.number("revision", state.revision as i64);
+    object.number("newestVersion", report.newest_version.into());
+    object.text("indexes", &report.indexes);
+    object.raw("resumable", if report.resumable { "true" } else { "false" });
+    object.list("stale", stale, |old, out| {
+        put_generation(out, old.generation, "version", old.version.into());
+    });
+    object.end();
+    out
+}
+
+fn put_generation(out: &mut String, generation: u64, name: &str, value: u64) {
+    let mut object = ObjectWriter::new(out);
+    object.number("generation", generation as i64);
+    object.number(name, value as i64);
+    object.end();
 }
 
 /// `{ text, commits }`, or null.

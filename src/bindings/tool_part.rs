@@ -129,7 +129,7 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answer {
             indexes,
         } => {
             let begun = store.begin_rebuild(&name, version, resume, &indexes);
-            text::json(&begun.await?)?.into()
+            text::projection(&begun.await?).into()
         }
         ToolCall::SwitchGeneration {
             name,

@@ -150,7 +150,7 @@ fn counter_key() -> Key {
 }
 
 /// A generation that holds rows but serves no reader of this version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleGeneration {
     /// Its number.
     pub generation: u64,
@@ -159,11 +159,9 @@ pub struct StaleGeneration {
 }
 
 /// A projection version among what else is stored of the projection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectionReport {
     /// Where it stands.
-    #[serde(flatten)]
     pub state: ProjectionState,
     /// The highest version of this projection that has rows.
     pub newest_version: u32,
