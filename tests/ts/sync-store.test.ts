@@ -153,3 +153,30 @@ test("a transfer that a refused withdrawal paid for is refused, too", async () =
   expect(await two.log()).toEqual(await one.log());
   expect([await row(two, "a"), await balance(two, "b")]).toEqual([undefined, 0]);
 });
+
+test("the first page of what is missed is small, as the browser compiles what reads it in the same task", async () => {
+  const server = fakeServer();
+  server.page(1_000);
+  const writer = await device(server);
+  await Promise.all(
+    Array.from({ length: 300 }, (_, number) => writer.store.execute(account, "a", deposit(number + 1))),
+  );
+  await meet(writer);
+  const limits: number[] = [];
+  const noting: typeof server = {
+    ...server,
+    fetch(address, init) {
+      const limit = new URL(address).searchParams.get("limit");
+      if (limit !== null) limits.push(Number(limit));
+      return server.fetch(address, init);
+    },
+  };
+
+  const reader = await device(noting);
+  await meet(reader);
+
+  const [first = 0, second = 0] = limits;
+  expect(first).toBeLessThan(300);
+  expect(second).toBeGreaterThan(first);
+  expect(await reader.log()).toEqual(await writer.log());
+});

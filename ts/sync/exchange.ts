@@ -53,6 +53,8 @@ interface Ahead extends Fetched {
 
 /** More than the first and the last fields of a page take. */
 const edgeBytes = 512;
+/** The first page is small: the browser compiles what pages need while that is stored, in one task. */
+const firstPageCommits = 250;
 /** The server says something every 15 s. */
 const silenceMs = 45_000;
 const pollSeconds = 25;
@@ -63,6 +65,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   /** The page after the one that was asked for last, and the one after that. */
   let next: Ahead | undefined;
   let later: Fetched | undefined;
+  let isFirst = true;
   /** Something between here and the server keeps events back until there are many. */
   let polls = false;
 
@@ -85,7 +88,9 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   }
 
   function pagePath(after: string | null, { maxCommits, maxBytes }: Limits): string {
-    return `/pull?${after === null ? "" : `after=${encodeURIComponent(after)}&`}limit=${maxCommits}&maxBytes=${maxBytes}`;
+    const limit = isFirst ? Math.min(maxCommits, firstPageCommits) : maxCommits;
+    isFirst = false;
+    return `/pull?${after === null ? "" : `after=${encodeURIComponent(after)}&`}limit=${limit}&maxBytes=${maxBytes}`;
   }
 
   function drop(): void {
