@@ -8,13 +8,10 @@
 //! first), so that nothing stands behind half a record when the browser is killed again.
 
 use std::cell::Cell;
-use std::pin::pin;
 
-use futures_util::future::select;
-use futures_util::lock::Mutex;
-use gloo_timers::future::TimeoutFuture;
 use js_sys::{Reflect, global};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbDatabase;
 
 use super::factory;
@@ -23,29 +20,19 @@ use crate::store::StorageError;
 /// A database that is there for milliseconds. Where a kill left it behind, the next one finds it.
 const NAME: &str = "everfold: a fresh log";
 
-/// A frozen tab may hold it open: then writing goes on without, after so many milliseconds.
-const PATIENCE: u32 = 1_000;
-
-/// Whether the log is new, as far as a connection knows.
+/// Whether a connection has seen to it.
 #[derive(Debug, Default)]
-pub(super) struct FreshLog {
-    begun: Cell<bool>,
-    beginning: Mutex<()>,
-}
+pub(super) struct FreshLog(Cell<bool>);
 
 impl FreshLog {
-    /// Before the first write of a connection: some 15 ms, once. Reading needs no new log.
-    pub(super) async fn begin(&self) {
-        if self.begun.get() {
-            return;
-        }
-        let _beginning = self.beginning.lock().await;
-        if !self.begun.get() {
-            if is_chromium() {
+    /// Before the first write of a connection; reading needs no new log. The write does not wait for it: what has been
+    /// written behind half a record by then is in memory still, from where it goes into a table, not into the log.
+    pub(super) fn begin(&self) {
+        if !self.0.replace(true) && is_chromium() {
+            spawn_local(async {
                 // Where it cannot be had, there is nothing better than to write.
-                select(pin!(make_and_delete()), TimeoutFuture::new(PATIENCE)).await;
-            }
-            self.begun.set(true);
+                let _ = make_and_delete().await;
+            });
         }
     }
 }
@@ -54,7 +41,6 @@ async fn make_and_delete() -> Result<(), StorageError> {
     if let Ok(database) = factory::open_as_it_is(NAME)?.await {
         database.unchecked_into::<IdbDatabase>().close();
     }
-    // What it answers is all the same.
     let _ = factory::delete(NAME)?.await;
     Ok(())
 }

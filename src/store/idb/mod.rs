@@ -164,7 +164,7 @@ impl Storage for IdbStorage {
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
         self.connection.closing.check()?;
-        self.connection.fresh_log.begin().await;
+        self.connection.fresh_log.begin();
         self.connection.noticing(write::write(&self.connection, &write).await)
     }
 
