@@ -1,11 +1,12 @@
-//! A new log for the browser's own database, before anything is written behind what the last browser left of the old one.
+//! A new log for the browser's own database, in place of one that a kill may have cut in the middle of a record.
 //!
 //! Chromium keeps IndexedDB in `LevelDB`, and goes on with the log that it finds. Killed between the header of a record and
 //! its bytes (two calls of the system), it leaves a header that promises bytes which never came. The next start passes over
 //! it and writes behind it; the start after that one takes what stands there for those bytes, finds their checksum
 //! wrong, and deletes every database of the site: one kill in a hundred of a browser that was importing lost all. To delete
 //! a database makes Chromium begin another log (it compacts the range of its keys, which empties the table in memory
-//! first), so that nothing stands behind half a record when the browser is killed again.
+//! first), so that nothing stands behind half a record when the browser is killed again. Only a kill within these
+//! milliseconds, after one that cut a record, still does harm.
 
 use std::cell::Cell;
 
