@@ -10,6 +10,11 @@ type Sum = { readonly sum: number; readonly events: number };
 
 const kinds = ["account.deposited", "account.withdrawn"] as const;
 
+const added = (row: Sum | undefined, { data }: { readonly data: { readonly amount: number } }): Sum => ({
+  sum: (row?.sum ?? 0) + data.amount,
+  events: (row?.events ?? 0) + 1,
+});
+
 /** One row for each stream; its order matters, so that a fold in another order would show. */
 export const sums = defineProjection({
   name: "sums",
@@ -33,10 +38,7 @@ export const everything = defineProjection({
   from: [account],
   events: kinds,
   key: () => "all",
-  evolve: (row: Sum | undefined, event): Sum => ({
-    sum: (row?.sum ?? 0) + event.data.amount,
-    events: (row?.events ?? 0) + 1,
-  }),
+  evolve: added,
 });
 
 /** Has other indexes in workers than in the page, as from a module of another build. */
@@ -47,10 +49,7 @@ export const shifting = defineProjection({
   from: [account],
   events: kinds,
   key: (event) => event.streamId,
-  evolve: (row: Sum | undefined, event): Sum => ({
-    sum: (row?.sum ?? 0) + event.data.amount,
-    events: (row?.events ?? 0) + 1,
-  }),
+  evolve: added,
   indexes: { ["WorkerGlobalScope" in globalThis ? "others" : "events"]: (row: Sum) => row.events },
 });
 
