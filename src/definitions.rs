@@ -125,7 +125,8 @@ impl Definitions {
     pub fn describe(&self) -> String {
         let aggregates: Vec<_> = self.aggregates.iter().map(|known| known.describe()).collect();
         let projections: Vec<_> = self.projections.iter().map(|known| known.describe()).collect();
-        serde_json::json!({ "aggregates": aggregates, "projections": projections }).to_string()
+        let release = env!("CARGO_PKG_VERSION");
+        serde_json::json!({ "release": release, "aggregates": aggregates, "projections": projections }).to_string()
     }
 
     /// Loads a stream into the state of an aggregate. The query's definition, if any, is this aggregate's.

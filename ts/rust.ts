@@ -104,6 +104,14 @@ function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsSt
 
 function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {
   const { version, aggregates, events, indexes, partition } = described("projections", name, runtime);
+  const wholeNumber = indexes.find((index) => /^\d+$/.test(index));
+  if (wholeNumber !== undefined) {
+    // They are numbered in the order of an object's keys, and that has such names first.
+    throw invalidArgument(
+      "engine",
+      `projection ${name} has an index named ${wholeNumber}: give it a name that is no number`,
+    );
+  }
   const never = () => {
     throw new TypeError(`projection ${name} is folded in Rust`);
   };
@@ -130,7 +138,7 @@ function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {
   }) as unknown as AnyProjection;
 }
 
-function described<K extends keyof CoreDefinitionList>(
+function described<K extends "aggregates" | "projections">(
   kind: K,
   name: string,
   runtime: WasmRuntime,

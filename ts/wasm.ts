@@ -10,9 +10,11 @@
  * The only file that knows the generated glue.
  */
 import init, { __wbg_reset_state, Core, partBuild, partImports } from "../pkg/everfold.js";
+import type { CoreDefinitionList } from "./core/definitions.js";
 import type { CoreModule } from "./core/module.js";
 import { EverfoldError, invalidArgument } from "./errors.js";
 import { hostParts, type PartImports } from "./parts.js";
+import { release } from "./release.js";
 import type { EngineModule, StorageOptions, WasmFile, WasmFiles } from "./types.js";
 import { wasmFile } from "./wasm-file.js";
 
@@ -87,6 +89,7 @@ function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFi
         source: (name) => (areFiles(source) ? source[name] : place(name)),
       });
     }
+    refuseOtherRelease(module);
     module.Core.onPanic(onTrap);
     // A trap that is no panic (memory used up) in a microtask or an IndexedDB handler reaches no caller.
     if (typeof addEventListener === "function") {
@@ -164,6 +167,20 @@ function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFi
     isDead,
     noteThrown,
   };
+}
+
+/** The classes of an engine change from release to release: one of another release would fail in ways that nobody understands. */
+function refuseOtherRelease({ Definitions }: CoreModule): void {
+  if (Definitions === undefined) {
+    return;
+  }
+  const built = (JSON.parse(Definitions.describe()) as CoreDefinitionList).release;
+  if (built !== release) {
+    throw invalidArgument(
+      "engine",
+      `engine was built with ${built === undefined ? "an earlier version" : `version ${built}`} of the crate everfold, this package is ${release}: build it with that one`,
+    );
+  }
 }
 
 /** The first file of a source. */

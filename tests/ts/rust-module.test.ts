@@ -7,6 +7,7 @@ import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import type { Event } from "../../ts/event.js";
 import { defineProjection } from "../../ts/projection.js";
+import { release } from "../../ts/release.js";
 import { rustAggregate, rustProjection } from "../../ts/rust.js";
 import type { EngineModule } from "../../ts/types.js";
 import { fakeServer } from "./fake-server.js";
@@ -304,6 +305,13 @@ describe("an engine of one's own", () => {
     expect(() => balances.key({} as never)).toThrow("open the store with its engine");
   });
 
+  test("is of the release of the package and of the crate", () => {
+    const packed = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+    const crate = /^version = "(.*)"$/m.exec(readFileSync("Cargo.toml", "utf8"))?.[1];
+
+    expect([packed.version, crate]).toEqual([release, release]);
+  });
+
   test("is what `everfold::module!` makes", async () => {
     const other = () => Promise.resolve({ default: async () => {} } as unknown as EngineModule);
     const missing = () => Promise.reject(new Error("no such file"));
@@ -311,6 +319,29 @@ describe("an engine of one's own", () => {
     await expect(opened({ engine: other })).rejects.toMatchObject({ code: "invalid-argument" });
     await expect(opened({ engine: missing })).rejects.toMatchObject({ code: "wasm-failed" });
     await expect(opened({ engine: 7 as never })).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  test.each([
+    ["of another release", { release: "0.0.9" }, "version 0.0.9 of the crate everfold"],
+    ["older than the question", {}, "an earlier version of the crate everfold"],
+  ])("%s is refused before it opens anything", async (_, list, says) => {
+    const { old, opens } = await describedAs(() => JSON.stringify(list));
+
+    await expect(opened({ ...bank, engine: async () => old })).rejects.toMatchObject({
+      code: "invalid-argument",
+      details: { argument: "engine" },
+      message: expect.stringContaining(says),
+    });
+    expect(opens).not.toHaveBeenCalled();
+  });
+
+  test("with an index named by a number is refused: JavaScript would number its indexes otherwise", async () => {
+    const { old } = await describedAs((list) => list.replace('"indexes":["accounts"]', '"indexes":["b","10"]'));
+
+    await expect(opened({ ...bank, engine: async () => old })).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining("projection owners has an index named 10"),
+    });
   });
 
   test("is one for all handles on a store", async () => {
@@ -356,6 +387,24 @@ describe("an engine of one's own", () => {
     await expect(opened({ ...bank, engine: async () => rest })).rejects.toMatchObject({ code: "wasm-failed" });
   });
 });
+
+/** The module with another description. It keeps the instance that the others share, and so the hook for panics. */
+async function describedAs(other: (list: string) => string) {
+  const made = (await engine()) as EngineModule & {
+    readonly Core: { open(options: unknown): Promise<unknown> };
+    readonly Definitions: { describe(): string };
+  };
+  const opens = vi.fn((options: unknown) => made.Core.open(options));
+  const old: EngineModule = {
+    ...made,
+    Core: Object.assign(
+      Object.setPrototypeOf(() => {}, made.Core),
+      { open: opens, onPanic: () => {} },
+    ),
+    Definitions: Object.assign(() => {}, { describe: () => other(made.Definitions.describe()) }),
+  };
+  return { old, opens };
+}
 
 /** A store of 3,000 events over 50 accounts, with the balances in both languages. */
 async function twins() {

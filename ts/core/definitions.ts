@@ -6,6 +6,8 @@ import type { CoreLoaded } from "./reading.js";
 
 /** What a module of the app's own defines. */
 export interface CoreDefinitionList {
+  /** The version of the crate that it was built with. */
+  readonly release: string;
   readonly aggregates: readonly { readonly name: string; readonly version: number; readonly snapshotEvery: number }[];
   readonly projections: readonly {
     readonly name: string;
