@@ -102,11 +102,26 @@ fn is_some<T>(shared: &Mutex<Option<T>>) -> bool {
 
 /// Runs one seed; what did not hold, if something did not.
 fn run_one(seed: u64, tally: &Tally, story: &Story) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| World::new(seed, tally, story).run())).map_err(|panic| {
+    caught(|| World::new(seed, tally, story).run())
+}
+
+/// What a panic says, as an error.
+fn caught(run: impl FnOnce()) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast::<String>().map(|text| *text);
         let text = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
         text.unwrap_or_else(|_| "a panic".to_owned())
     })
+}
+
+/// The same, where a panic is what is looked for: it is not printed.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn caught_silently(run: impl FnOnce()) -> Result<(), String> {
+    let hook = take_hook();
+    set_hook(Box::new(|_| ()));
+    let ended = caught(run);
+    set_hook(hook);
+    ended
 }
 
 /// Runs one seed, and tells what happened if it fails.

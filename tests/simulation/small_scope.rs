@@ -16,6 +16,8 @@ use crate::faults::Tally;
 use crate::gate::Gate;
 use crate::ledger::Command;
 use crate::random::Random;
+#[cfg(feature = "planted-bugs")]
+use crate::runs;
 use crate::server::{Answer, Ask, Question, Server};
 use crate::shell::{self, App, Executed, Store};
 use crate::tab::Body;
@@ -336,7 +338,8 @@ fn twins() -> Scene {
 /// What does not hold in some way that twins can go, if something does not.
 #[cfg(feature = "planted-bugs")]
 pub(crate) fn explore_twins() -> Option<String> {
-    let explored = std::panic::catch_unwind(|| explore(&twins()));
-    let why = explored.err()?.downcast::<String>();
-    Some(why.map_or_else(|_| "a panic".to_owned(), |why| *why))
+    runs::caught_silently(|| {
+        explore(&twins());
+    })
+    .err()
 }
