@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { checkAdvisories } from "./advisories.mjs";
 import { build } from "./build.mjs";
-import { main, root, run, Stop, step } from "./command.mjs";
+import { main, root, run, Stop, steps } from "./command.mjs";
 import { checkLicences } from "./licences.mjs";
 import { setUp } from "./setup.mjs";
 import { checkSize } from "./size.mjs";
@@ -60,19 +60,11 @@ await main(async () => {
   if (["tsc", "size", "packaging"].some(wanted)) {
     await build();
   }
-  const failed = [];
-  for (const name of chosen.length === 0 ? Object.keys(parts) : chosen) {
-    try {
-      await step(`check ${name}`, parts[name]);
-    } catch (error) {
-      if (!(error instanceof Stop)) {
-        throw error;
-      }
-      process.stderr.write(`${error.message}\n`);
-      failed.push(name);
-    }
-  }
-  if (failed.length > 0) {
-    throw new Stop(`failed: ${failed.join(", ")}`);
-  }
+  await steps(
+    Object.fromEntries(
+      Object.entries(parts)
+        .filter(([name]) => wanted(name))
+        .map(([name, part]) => [`check ${name}`, part]),
+    ),
+  );
 });

@@ -13,17 +13,30 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What a user can act on: printed as one line, without a stack. */
 export class Stop extends Error {}
 
+/** Where nobody looks on, all output goes through here, and what failed is told once more at the end. */
+const recorded = process.env.CI !== undefined;
+
+/** How much of a failed program's output is told again, in characters. */
+const LAST_WORDS = 4_000;
+
 /** Runs a program with its output shown; throws `Stop` when it fails. */
 export async function run(program, args, { env = {}, cwd = root, quiet = false } = {}) {
   const child = spawn(program, args, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: quiet ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
+    stdio: quiet || recorded ? ["ignore", "pipe", "pipe"] : ["ignore", "inherit", "inherit"],
   });
   let output = "";
-  if (quiet) {
-    child.stdout.on("data", (chunk) => (output += chunk));
-    child.stderr.on("data", (chunk) => (output += chunk));
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ]) {
+    from?.setEncoding("utf8").on("data", (text) => {
+      output = quiet ? output + text : (output + text).slice(-LAST_WORDS);
+      if (!quiet) {
+        to.write(text);
+      }
+    });
   }
   const code = await new Promise((resolve, reject) => {
     child.on("error", (error) => reject(new Stop(`cannot run ${program}: ${error.message}`)));
@@ -82,6 +95,28 @@ export async function step(title, work) {
   } finally {
     clearInterval(alive);
     process.stderr.write(`  ${title}: ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+  }
+}
+
+/** Runs steps by name, one after the other. It goes on after a failure, so that one run tells everything. */
+export async function steps(named) {
+  const failures = [];
+  for (const [title, work] of Object.entries(named)) {
+    try {
+      await step(title, work);
+    } catch (error) {
+      if (!(error instanceof Stop)) {
+        throw error;
+      }
+      if (!recorded) {
+        process.stderr.write(`${error.message}\n`);
+      }
+      failures.push({ title, error });
+    }
+  }
+  if (failures.length > 0) {
+    const again = recorded ? failures.map(({ title, error }) => `--- ${title}\n${error.message}\n\n`) : [];
+    throw new Stop(`${again.join("")}failed: ${failures.map(({ title }) => title).join(", ")}`);
   }
 }
 

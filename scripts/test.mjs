@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findDriver } from "./browser.mjs";
 import { build, buildExample } from "./build.mjs";
-import { ask, main, root, run, Stop, step } from "./command.mjs";
+import { ask, main, root, run, Stop, step, steps } from "./command.mjs";
 import { fuzz } from "./fuzz.mjs";
 import { buildServer, startServer } from "./server.mjs";
 import { setUp } from "./setup.mjs";
@@ -140,25 +140,6 @@ function hasTests(folder) {
   return existsSync(join(root, folder)) && readdirSync(join(root, folder)).some((name) => /\.tsx?$/.test(name));
 }
 
-// Goes on after a failure, so that one run tells everything.
-async function all() {
-  const failed = [];
-  for (const [part, test] of Object.entries(parts)) {
-    try {
-      await step(`test:${part}`, () => test([], false));
-    } catch (error) {
-      if (!(error instanceof Stop)) {
-        throw error;
-      }
-      process.stderr.write(`${error.message}\n`);
-      failed.push(part);
-    }
-  }
-  if (failed.length > 0) {
-    throw new Stop(`failed: ${failed.join(", ")}`);
-  }
-}
-
 await main(async () => {
   const [name, ...words] = process.argv.slice(2);
   if (name === "slow") {
@@ -167,7 +148,9 @@ await main(async () => {
     }
     await fuzz(60);
   } else if (name === undefined) {
-    await all();
+    await steps(
+      Object.fromEntries(Object.entries(parts).map(([part, test]) => [`test:${part}`, () => test([], false)])),
+    );
   } else if (name in parts) {
     await parts[name](words, false);
   } else {
