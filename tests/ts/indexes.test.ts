@@ -250,6 +250,47 @@ describe("two tabs with other indexes than each other", () => {
   });
 });
 
+test("a page that was folded over rows that are replaced meanwhile is not written over the new ones", async () => {
+  const database = newDatabase();
+  const projection = having("owner");
+  const two = await open(database, projection);
+  const bank = await filled(two);
+  await bank.expectRight(two, projection);
+  await until(async () => (await stateOf(two)).checkpoint === two.engine.log.position());
+  const old = await stateOf(two);
+  // It folds nothing itself.
+  const writer = await tab(database, { aggregates: [account] });
+  const one = await open(database, projection);
+  await one.store.view(projection).count();
+  const rows = one.core.rows.bind(one.core);
+  let goOn = () => {};
+  const meanwhile = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const asked = vi.spyOn(one.core, "rows").mockImplementationOnce(async (generation, keys) => {
+    const found = await rows(generation, keys);
+    await meanwhile;
+    return found;
+  });
+
+  await bank.pay(writer, "a", 15);
+  await one.engine.log.catchUp();
+  await until(() => asked.mock.calls.length > 0);
+  await bank.pay(writer, "a", 1);
+  await bank.pay(writer, "b", 5);
+  await two.engine.log.catchUp();
+  await two.store.rebuild(projection);
+  await until(async () => (await rows(old.generation, JSON.stringify(["account-a"]))) === "null");
+  const rebuilt = await stateOf(two);
+  expect(await one.store.view(projection).count()).toBe(3);
+  goOn();
+
+  await hears(one, projection);
+  await bank.expectRight(one, projection);
+  await bank.expectRight(two, projection);
+  expect((await stateOf(two)).checkpoint).toBeGreaterThanOrEqual(rebuilt.checkpoint);
+});
+
 test("a rebuild that was begun with other indexes is not taken up", async () => {
   const database = newDatabase();
   const [old, changed] = [having("owner"), having("balance", "owner")];
