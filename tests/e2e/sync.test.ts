@@ -268,13 +268,13 @@ test("a frozen leader is replaced, and what it would write when it wakes counts 
 
 test("the real bank file reaches an empty browser to the heller", async ({ page, other, server }, info) => {
   skipWithoutBankFile(info);
-  test.setTimeout(300_000);
+  test.setTimeout(600_000);
   await openDevice(page, "one", { batchSize: 2_000 });
   await page.evaluate((text) => window.synced.importText(window.device, text), readBankFile());
-  const here = await settled(page, 50_331, 120_000);
+  const here = await settled(page, 50_331, 300_000);
 
   await openDevice(other, "two", { subject: "ben" });
-  const there = await settled(other, 50_331, 60_000);
+  const there = await settled(other, 50_331, 180_000);
 
   expect(await server.current.head("bank")).toEqual({ number: 50_331, hash: here.hash });
   expect(there.hash).toBe(here.hash);
