@@ -151,12 +151,12 @@ async function buildApi() {
     target: "es2022",
     external: ["react"],
     minify: true,
-    chunkNames: "shared-[hash]",
+    chunkNames: "[name]-[hash]",
     legalComments: "none",
     absWorkingDir: root,
     logLevel: "warning",
   };
-  await bundle({ ...options, entryPoints, splitting: true });
+  await bundle({ ...options, entryPoints, splitting: true, plugins: [coreInOneFile] });
   // A worker is not made of parts: it shares nothing with the page, and not every bundler follows its imports. Without white space esbuild would drop
   // the comments that keep bundlers from looking for the user's module.
   await bundle({
@@ -165,6 +165,7 @@ async function buildApi() {
     minify: false,
     minifyIdentifiers: true,
     minifySyntax: true,
+    plugins: [nothingLater],
   });
   cpSync(join(glue, "everfold_bg.wasm"), join(dist, "everfold.wasm"));
   for (const part of parts) {
@@ -172,6 +173,28 @@ async function buildApi() {
   }
   await run(join(root, "node_modules", ".bin", "tsc"), ["-p", "tsconfig.build.json"]);
 }
+
+// esbuild cuts a file for each set of entries that reach it. What is loaded later reaches all of the core here, so that
+// the core is one file: many small ones compress worse.
+const loadedLater = /[/\\]ts[/\\](tools|sync[/\\]driver)\.ts$/;
+const coreInOneFile = {
+  name: "core-in-one-file",
+  setup({ onLoad }) {
+    const core = JSON.stringify(join(root, "ts", "open.ts"));
+    onLoad({ filter: loadedLater }, ({ path }) => ({
+      contents: `${readFileSync(path, "utf8")}\nexport { openStoreIn } from ${core};\n`,
+      loader: "ts",
+    }));
+  },
+};
+
+// A worker that folds opens a store without sync and without projections: it has no use for these.
+const nothingLater = {
+  name: "nothing-later",
+  setup({ onLoad }) {
+    onLoad({ filter: loadedLater }, () => ({ contents: "export {};" }));
+  },
+};
 
 // A page whose content security policy forbids evaluation must be able to use the package.
 function refuseEvaluation() {

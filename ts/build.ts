@@ -8,10 +8,10 @@
  */
 import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Engine } from "./engine.js";
-import { type AnyEverfoldError, EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
-import { foldsOf } from "./folds.js";
+import { EverfoldError, isEverfoldError } from "./errors.js";
 import { withLock } from "./lock.js";
-import type { LogFold } from "./log-fold.js";
+import { foldAnew, type LogFold } from "./log-fold.js";
+import { notOurs, outdatedProjection, rebuildLock } from "./ownership.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted } from "./read.js";
 import { projectionQuery } from "./row-fold.js";
@@ -85,7 +85,7 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
     await flush(engine, projection, generation, signal);
     fold = control.workers
       ? await foldInWorkers(engine, projection, generation, control.workers)
-      : foldsOf(projection).build(engine, projection, {
+      : foldAnew(engine, projection, {
           generation,
           query: { ...projectionQuery(projection), afterPosition: rebuild.checkpoint },
           signal,
@@ -269,41 +269,4 @@ async function dropGeneration(engine: Engine, generation: number, between?: () =
   while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
     await between?.();
   }
-}
-
-/** Why stored rows are not for this definition to read or write; undefined if they are. */
-export function notForUs(projection: AnyProjection, state: CoreProjection): AnyEverfoldError | undefined {
-  const { name, version } = projection;
-  const { newestVersion, checkpoint, indexes } = state;
-  // Rows of its own version are good; to build them anew is for the newest version only.
-  if (indexes === "" || (newestVersion > version && checkpoint === 0)) {
-    return outdatedProjection(projection, newestVersion);
-  }
-  const own = indexNames(projection);
-  return indexes === own
-    ? undefined
-    : invalidArgument(
-        "indexes",
-        `projection ${name}: its rows are stored with the indexes ${indexes}, this app has ${own}: raise \`version\`, or call \`store.rebuild(${name})\``,
-      );
-}
-
-/** The store holds rows of a newer version than this app's. */
-export function outdatedProjection({ name, version }: AnyProjection, newest: number): EverfoldError<"app-outdated"> {
-  return new EverfoldError(
-    "app-outdated",
-    `projection ${name}: a newer app keeps version ${newest} of it here, this app has ${version}: update the app`,
-    { definition: name, found: newest, known: version },
-  );
-}
-
-/** Held by the tab that builds rows anew. */
-export function rebuildLock(engine: Engine, name: string): string {
-  return `${engine.lockPrefix}/rebuild/${name}`;
-}
-
-export function notOurs(name: string): EverfoldError<"rebuild-failed"> {
-  return new EverfoldError("rebuild-failed", `${name}: another tab changed the rows that are being built`, {
-    projection: name,
-  });
 }

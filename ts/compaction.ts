@@ -1,16 +1,12 @@
 /**
- * When small segments are merged: in idle time after enough was written, and when the app asks.
+ * When small segments are merged: in idle time after enough was written. When the app asks, it is `compactStore`.
  *
  * How they are merged, and why nobody notices, is the core's business.
  */
 import type { Engine } from "./engine.js";
-import { checkAborted } from "./read.js";
-import type { Abortable } from "./types.js";
 
 /** Idle time merges at least so many at once, so that an event is rewritten about four times in its life. */
 const idleRun = 8;
-/** Only two make a merge worth while when it is asked for. */
-const askedRun = 2;
 /** Changes of the log between two looks: the append path seals every 256 records. */
 const changesBetweenLooks = 256;
 
@@ -29,12 +25,4 @@ export function compactWhenIdle({ log, idle, connection }: Engine): () => void {
       idle.later("compact", look);
     }
   });
-}
-
-/** Merges whatever is small. */
-export async function compactStore({ connection }: Engine, { signal }: Abortable): Promise<void> {
-  await connection.call((core) => core.seal());
-  do {
-    checkAborted(signal);
-  } while (await connection.call((core) => core.compact(askedRun)));
 }

@@ -6,11 +6,11 @@
  */
 import type { CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
-import { foldLive, type LiveFold } from "./live-fold.js";
-import { foldLog, type KeyedFold, type LogFold } from "./log-fold.js";
+import type { LiveFold } from "./live-fold.js";
+import type { KeyedFold, LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
-import type { KnownRow, KnownRows } from "./row-fold.js";
-import { memoryRows, type RowReader } from "./row-table.js";
+import type { KnownRow } from "./row-fold.js";
+import type { RowReader } from "./row-table.js";
 
 /** Where a build goes on: rows of a generation that nobody reads yet. */
 export interface BuildSource {
@@ -42,30 +42,7 @@ export interface Folds {
 /** What a projection has that does not fold by its own functions. */
 export const ownFolds = Symbol("everfold.folds");
 
-/** How a projection is folded. */
-export function foldsOf(projection: AnyProjection): Folds {
-  return (projection as { readonly [ownFolds]?: Folds })[ownFolds] ?? foldsHere;
+/** The folds of a projection that does not fold by its own functions. */
+export function ownFoldsOf(projection: AnyProjection): Folds | undefined {
+  return (projection as { readonly [ownFolds]?: Folds })[ownFolds];
 }
-
-/** Whether it is folded by other means than its functions. */
-export function foldsItself(projection: AnyProjection): boolean {
-  return ownFolds in projection;
-}
-
-const foldsHere: Folds = {
-  live: foldLive,
-  build: (engine, projection, { query, signal, rows }) => foldLog(engine, { projection, query, signal, rows }),
-  inMemory(engine, projection, query, signal) {
-    const rows = memoryRows(projection);
-    const known: KnownRows = rows.known;
-    return {
-      ...foldLog(engine, { projection, query, signal, known }),
-      rows,
-      all: async () => [...known.values()],
-      end() {
-        known.clear();
-        rows.changed();
-      },
-    };
-  },
-};

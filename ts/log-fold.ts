@@ -6,10 +6,11 @@
  */
 import type { CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
+import { type BuildSource, type MemoryFold, ownFoldsOf } from "./folds.js";
 import type { AnyProjection } from "./projection.js";
 import { type EventPage, readPages } from "./read.js";
 import { foldRows, type KnownRow, type KnownRows, keyEvents, know, unknownKeys } from "./row-fold.js";
-import { type RowReader, rowChanges, settle } from "./row-table.js";
+import { memoryRows, type RowReader, rowChanges, settle } from "./row-table.js";
 
 /** See the module. */
 export interface LogFold {
@@ -34,7 +35,7 @@ export interface KeyedFold extends LogFold {
 }
 
 /** What a fold in TypeScript is made of. */
-export interface FoldSource {
+interface FoldSource {
   readonly projection: AnyProjection;
   /** Which events; it begins after `afterPosition`. */
   readonly query: CoreQuery;
@@ -50,8 +51,37 @@ const rowsKept = 100_000;
 /** So long is what is written in one transaction: some 250 small rows, about 10 ms. */
 const partCharacters = 16_000;
 
+/** A fold that makes all rows anew. */
+export function foldAnew(engine: Engine, projection: AnyProjection, source: BuildSource): KeyedFold {
+  return ownFoldsOf(projection)?.build(engine, projection, source) ?? foldLog(engine, { projection, ...source });
+}
+
+/** A fold whose rows stay in memory. */
+export function foldInMemory(
+  engine: Engine,
+  projection: AnyProjection,
+  query: CoreQuery,
+  signal: AbortSignal | undefined,
+): MemoryFold {
+  const own = ownFoldsOf(projection);
+  if (own !== undefined) {
+    return own.inMemory(engine, projection, query, signal);
+  }
+  const rows = memoryRows(projection);
+  const { known } = rows;
+  return {
+    ...foldLog(engine, { projection, query, signal, known }),
+    rows,
+    all: async () => [...known.values()],
+    end() {
+      known.clear();
+      rows.changed();
+    },
+  };
+}
+
 /** A fold through the projection's own functions. */
-export function foldLog(engine: Engine, source: FoldSource): KeyedFold {
+function foldLog(engine: Engine, source: FoldSource): KeyedFold {
   const { projection, query, signal, known = new Map() } = source;
   let position = query.afterPosition ?? 0;
   let pages: AsyncGenerator<EventPage, void> | undefined;

@@ -169,9 +169,7 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
   openedByName.set(name, opened);
   try {
     const { idle } = await engine;
-    if (runtime === publishedRuntime) {
-      idle.later("parts", fetchTools);
-    }
+    idle.later("parts", fetchTools);
   } catch (error) {
     openedByName.delete(name);
     throw error;

@@ -1,5 +1,6 @@
 /**
- * The parts of the engine that a page loads when it first needs them: sync, and what is seldom called.
+ * The parts of the engine that a page loads when it first needs them: sync, and what is seldom called, with what is made of
+ * it in TypeScript (`tools.ts`).
  *
  * They are cut out of the one program (`src/bindings/sync_part.rs`, `tool_part.rs`) and join the running instance: its memory,
  * its table of functions. The engine asks for a part by itself, and waits. One that could not be loaded is asked for again with
@@ -8,6 +9,7 @@
 import { EverfoldError } from "./errors.js";
 import type { WasmFile, WasmFiles } from "./types.js";
 
+export type Tools = typeof import("./tools.js");
 export type PartName = Exclude<keyof WasmFiles, "core">;
 
 /** The instance that parts join. */
@@ -39,16 +41,33 @@ export function withPartFailure(error: EverfoldError): EverfoldError {
   if (error.code !== "wasm-failed" || error.cause instanceof Error || failure === undefined) {
     return error;
   }
-  const reason = failure instanceof Error ? failure.message : String(failure);
-  return new EverfoldError("wasm-failed", `${error.message}: ${reason}`, { reason }, { cause: failure });
+  return notLoaded(failure);
+}
+
+function notLoaded(cause: unknown): EverfoldError<"wasm-failed"> {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EverfoldError("wasm-failed", `a part of the engine could not be loaded: ${reason}`, { reason }, { cause });
 }
 
 /**
- * Fetches the part of the seldom calls before somebody needs it: a page that has lost its network since it was opened
- * must not miss it. Never fails, as whoever needs it asks again.
+ * The seldom calls, with their part of the engine fetched. That comes first, as it may be asked for again: a browser of
+ * before 2026 remembers a module that it could not import for as long as the page lives.
+ */
+export async function tools(): Promise<Tools> {
+  try {
+    await (host && compile("tools", host));
+    return await import("./tools.js");
+  } catch (cause) {
+    throw notLoaded(cause);
+  }
+}
+
+/**
+ * Fetches the seldom calls before somebody needs them: a page that has lost its network since it was opened must not miss
+ * them. Never fails, as whoever needs them asks again.
  */
 export async function fetchTools(): Promise<void> {
-  await (host && compile("tools", host).catch(() => undefined));
+  await tools().catch(() => undefined);
 }
 
 // What the engine calls, with the function of its table that is to hear how it went.

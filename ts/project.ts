@@ -3,7 +3,7 @@
  */
 import { progressOf } from "./build.js";
 import type { Engine } from "./engine.js";
-import { foldsOf } from "./folds.js";
+import { foldInMemory } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted, coreQuery } from "./read.js";
 import { projectionQuery } from "./row-fold.js";
@@ -26,7 +26,7 @@ export async function projectRows(
   };
   checkAborted(signal);
   const total = engine.log.position();
-  const fold = foldsOf(projection).inMemory(engine, projection, query, signal);
+  const fold = foldInMemory(engine, projection, query, signal);
   const breathe = timeSlices();
   const began = performance.now();
   try {

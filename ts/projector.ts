@@ -8,17 +8,18 @@
  *
  * These rows end where the confirmed part of the log does. What is pending lies on top of them while there is some.
  */
-import { buildRows, dropIdly, notForUs, outdatedProjection, rebuildLock } from "./build.js";
 import { storeClosed } from "./connection.js";
 import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
-import { foldsOf } from "./folds.js";
+import { ownFoldsOf } from "./folds.js";
 import { listenerSet } from "./listeners.js";
-import type { FoldedPage } from "./live-fold.js";
+import { type FoldedPage, foldLive } from "./live-fold.js";
 import { lockFree, shareLock, withLock } from "./lock.js";
 import type { LogChange } from "./log.js";
 import { type BaseRows, type Overlay, overlayOn, type PendingFold } from "./overlay.js";
+import { notForUs, outdatedProjection, rebuildLock, rowsLock } from "./ownership.js";
+import { tools } from "./parts.js";
 import { problemOf } from "./problems.js";
 import type { AnyProjection } from "./projection.js";
 import { isFoldFailure } from "./row-fold.js";
@@ -68,7 +69,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   const { name, version } = projection;
   const { log, connection } = engine;
   const listeners = listenerSet<ChangedKeys>();
-  const fold = foldsOf(projection).live(engine, projection);
+  const fold = (ownFoldsOf(projection)?.live ?? foldLive)(engine, projection);
   const releaseLock = shareLock(rowsLock(engine, name, version));
   let waiters: { readonly position: number; resolve(): void; reject(error: unknown): void }[] = [];
   /** What is stored; undefined before the first look, null when rows are folded in memory. */
@@ -243,6 +244,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** A new version: its rows are built beside the old ones, which keep serving the tabs of that version. */
   async function build(): Promise<void> {
+    const { buildRows } = await tools();
     try {
       await buildRows(engine, projection, {
         check() {
@@ -433,6 +435,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 
   /** Rows of older versions go when no tab of that version is open; those of its own that were replaced, at once. */
   async function dropStale({ stale }: CoreProjection): Promise<void> {
+    const { dropIdly } = await tools();
     for (const old of stale) {
       const drop = () => dropIdly(engine, old.generation);
       await (old.version === version ? drop() : withLock(rowsLock(engine, name, old.version), drop));
@@ -529,9 +532,4 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
 /** Whether rows that were read under one are those of the other. */
 function isSame(one: CoreProjection, other: CoreProjection): boolean {
   return one.generation === other.generation && one.checkpoint === other.checkpoint && one.revision === other.revision;
-}
-
-/** Held by every tab that reads rows of this version. */
-export function rowsLock(engine: Engine, name: string, version: number): string {
-  return `${engine.lockPrefix}/rows/${name}/${version}`;
 }

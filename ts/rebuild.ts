@@ -3,12 +3,13 @@
  *
  * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
-import { type BuildControl, buildRows, exclusively, notForUs, progressOf } from "./build.js";
+import { type BuildControl, buildRows, exclusively, progressOf } from "./build.js";
 import type { CoreRowWrite } from "./core/rows.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
-import { foldsOf } from "./folds.js";
+import { foldInMemory } from "./log-fold.js";
+import { notForUs } from "./ownership.js";
 import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { checkAborted } from "./read.js";
@@ -16,46 +17,21 @@ import { indexValues, isFoldFailure, type KnownRow, projectionQuery } from "./ro
 import { projectionState, rowChanges, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import { checkId } from "./stream-id.js";
-import type { Rebuild, RebuildOptions } from "./types.js";
+import type { RebuildOptions } from "./types.js";
 import { packageWorker } from "./worker-file.js";
 import type { WorkerOptions } from "./worker-fold.js";
 
 const maxWorkers = 64;
 
-/** Begins a rebuild. What is wrong with the call, too, is told by the promise. */
-export function rebuildRows(engine: Engine, projectorOf: () => Projector, options: RebuildOptions): Rebuild {
-  let pause: { readonly until: Promise<void>; end(): void } | undefined;
-  const control: BuildControl = {
-    signal: options.signal,
-    onProgress: options.onProgress,
-    paused: () => pause?.until,
-  };
-  return Object.assign(run(engine, projectorOf, options, control), {
-    pause() {
-      if (pause === undefined) {
-        let end = () => {};
-        const until = new Promise<void>((resolve) => {
-          end = resolve;
-        });
-        pause = { until, end };
-      }
-    },
-    resume() {
-      pause?.end();
-      pause = undefined;
-    },
-  });
-}
-
-async function run(
+/** Makes the rows anew; `paused` is pending while that is to rest. */
+export async function rebuildRows(
   engine: Engine,
-  projectorOf: () => Projector,
+  projector: Projector,
   options: RebuildOptions,
-  control: BuildControl,
+  paused: () => Promise<void> | undefined,
 ): Promise<void> {
-  engine.check();
-  const projector = projectorOf();
   const { projection } = projector;
+  const control: BuildControl = { signal: options.signal, onProgress: options.onProgress, paused };
   const { streams } = options;
   const workers = options.workers === undefined ? undefined : checkWorkers(engine, projection, options);
   try {
@@ -114,7 +90,7 @@ async function rebuildStreams(
   checkAborted(signal);
   await engine.rebuildStarts({ projection: name, version, streams });
   const query = { ...projectionQuery(projection), streams };
-  const fold = foldsOf(projection).inMemory(engine, projection, query, signal);
+  const fold = foldInMemory(engine, projection, query, signal);
   const breathe = timeSlices();
   const began = performance.now();
   try {

@@ -3,7 +3,6 @@
  *
  * Rows that stay in memory are a store of their own in memory, so that they are read as stored ones are.
  */
-import { notOurs } from "./build.js";
 import type { Connection } from "./connection.js";
 import type { CoreAdvanced, CoreDefinitions, CoreFolding } from "./core/definitions.js";
 import type { CoreQuery } from "./core/reading.js";
@@ -14,6 +13,7 @@ import { EverfoldError } from "./errors.js";
 import type { BuildSource, Folds, MemoryFold } from "./folds.js";
 import type { FoldedPage, LiveFold } from "./live-fold.js";
 import type { KeyedFold } from "./log-fold.js";
+import { notOurs } from "./ownership.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted } from "./read.js";
 import { type RowReader, storedRows } from "./row-table.js";

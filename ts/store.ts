@@ -5,7 +5,6 @@
  * definition itself, not by its name.
  */
 import type { AnyAggregate } from "./aggregate.js";
-import { compactStore } from "./compaction.js";
 import { storeClosed } from "./connection.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, knowing, type Registered } from "./engine.js";
@@ -13,15 +12,13 @@ import { invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { executeDecision, executeOn } from "./execute.js";
 import { appendFacts, commitFacts } from "./facts.js";
-import { ingestFacts } from "./ingest.js";
 import { liveResult } from "./live.js";
-import { projectRows } from "./project.js";
+import { type Tools, tools } from "./parts.js";
+import { pausable } from "./pausable.js";
 import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { persistOrigin } from "./quota.js";
 import { checkAborted, checkClock, readEvents } from "./read.js";
-import { rebuildRows } from "./rebuild.js";
-import { findFirstStep, replayStream } from "./replay.js";
 import type { States } from "./states.js";
 import { checkId, checkOrdinal, checkTime, streamIdOf } from "./stream-id.js";
 import { subscribeTo } from "./subscription.js";
@@ -45,7 +42,6 @@ import type {
   StreamsOptions,
   SubscribeQuery,
 } from "./types.js";
-import { exportStore, importStore, statsOf, verifyStore } from "./upkeep.js";
 import { viewOf } from "./view.js";
 
 /** What a handle registers. */
@@ -186,13 +182,15 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
 
   async function* replay(aggregate: AnyAggregate, id: string, options: ReplayOptions = {}) {
     engine.check();
-    yield* replayStream(engine, statesBy(aggregate), streamIdOf(aggregate.name, id), options);
+    const [states, streamId] = [statesBy(aggregate), streamIdOf(aggregate.name, id)];
+    const { replayStream } = await toolsWhileOpen();
+    yield* replayStream(engine, states, streamId, options);
   }
 
   async function findFirst(
     aggregate: AnyAggregate,
     id: string,
-    predicate: Parameters<typeof findFirstStep>[3],
+    predicate: Parameters<Tools["findFirstStep"]>[3],
     options: ReplayOptions = {},
   ) {
     engine.check();
@@ -200,7 +198,8 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     if (typeof predicate !== "function") {
       throw invalidArgument("predicate", "predicate must be a function");
     }
-    return findFirstStep(engine, states, streamIdOf(aggregate.name, id), predicate, options);
+    const streamId = streamIdOf(aggregate.name, id);
+    return (await toolsWhileOpen()).findFirstStep(engine, states, streamId, predicate, options);
   }
 
   function subscribe(query: SubscribeQuery, listener: Parameters<typeof subscribeTo>[2]): () => void {
@@ -237,6 +236,17 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     };
   }
 
+  async function toolsWhileOpen(): Promise<Tools> {
+    const loaded = await tools();
+    engine.check();
+    return loaded;
+  }
+
+  /** The same for a function that is one of the tools. */
+  function byTools<A extends unknown[], R>(run: (tools: Tools, ...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return whileOpen(async (...args: A) => run(await toolsWhileOpen(), ...args));
+  }
+
   const own = {
     name,
     execute,
@@ -246,8 +256,8 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     commit: whileOpen((appends: readonly StreamAppend[], options: CommitOptions = {}) =>
       commitFacts(engine, appends, options),
     ),
-    ingest: whileOpen((batches: Parameters<typeof ingestFacts>[1], options: IngestOptions = {}) =>
-      ingestFacts(engine, batches, options),
+    ingest: byTools((tools, batches: Parameters<Tools["ingestFacts"]>[1], options: IngestOptions = {}) =>
+      tools.ingestFacts(engine, batches, options),
     ),
     outcome,
     load,
@@ -262,19 +272,23 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
       return viewOf(engine, projectorBy(projection));
     },
     rebuild: (projection: AnyProjection, options: RebuildOptions = {}) =>
-      rebuildRows(engine, () => projectorBy(projection), options),
-    project: whileOpen((projection: AnyProjection, options: ProjectOptions = {}) => {
-      return projectRows(engine, projectorBy(projection).projection, options);
-    }),
+      pausable(async (paused) => {
+        engine.check();
+        const projector = projectorBy(projection);
+        await (await toolsWhileOpen()).rebuildRows(engine, projector, options, paused);
+      }),
+    project: byTools(async (tools, projection: AnyProjection, options: ProjectOptions = {}) =>
+      tools.projectRows(engine, projectorBy(projection).projection, options),
+    ),
     sync: syncControl(engine),
     refusals: refusalsOf(engine, (): AnyStore => handle),
-    stats: whileOpen(() => statsOf(engine, definitions.projections)),
+    stats: byTools((tools) => tools.statsOf(engine, definitions.projections)),
     persist: whileOpen(() => persistOrigin(engine)),
-    compact: whileOpen((options: Abortable = {}) => compactStore(engine, options)),
-    verify: whileOpen((options: Abortable = {}) => verifyStore(engine, options)),
-    export: whileOpen((options: Abortable = {}) => exportStore(engine, options)),
-    import: whileOpen((file: Blob | BufferSource, options: Parameters<typeof importStore>[2] = {}) =>
-      importStore(engine, file, options),
+    compact: byTools((tools, options: Abortable = {}) => tools.compactStore(engine, options)),
+    verify: byTools((tools, options: Abortable = {}) => tools.verifyStore(engine, options)),
+    export: byTools((tools, options: Abortable = {}) => tools.exportStore(engine, options)),
+    import: byTools((tools, file: Blob | BufferSource, options: Parameters<Tools["importStore"]>[2] = {}) =>
+      tools.importStore(engine, file, options),
     ),
     close,
   };

@@ -1,5 +1,5 @@
 /**
- * Looking after a store: its numbers, checking it, taking it along.
+ * Looking after a store: its numbers, checking it, merging what is small, taking it along.
  */
 import type { CoreState } from "./core.js";
 import type { Engine } from "./engine.js";
@@ -60,6 +60,17 @@ export async function verifyStore(engine: Engine, { signal }: Abortable): Promis
     after = step.next;
   }
   return { ok: problems.length === 0, problems };
+}
+
+/** Only two small segments make a merge worth while when it is asked for. */
+const askedRun = 2;
+
+/** Merges whatever is small. */
+export async function compactStore({ connection }: Engine, { signal }: Abortable): Promise<void> {
+  await connection.call((core) => core.seal());
+  do {
+    checkAborted(signal);
+  } while (await connection.call((core) => core.compact(askedRun)));
 }
 
 /** The log as one file. */

@@ -7,7 +7,7 @@
  */
 import type { Engine } from "./engine.js";
 import { EverfoldError, errorFromCore } from "./errors.js";
-import { foldsItself } from "./folds.js";
+import { ownFoldsOf } from "./folds.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { projectionQuery } from "./row-fold.js";
@@ -39,7 +39,7 @@ export async function foldInWorkers(
   { workers, module, createWorker }: WorkerOptions,
 ): Promise<WorkerFold> {
   const { name, version } = projection;
-  const inRust = foldsItself(projection);
+  const inRust = ownFoldsOf(projection) !== undefined;
   const query = projectionQuery(projection);
   const bounds = await engine.connection.ask<string[]>((core) => core.streamBounds(query.prefix ?? "", workers));
   const threads: Worker[] = [];

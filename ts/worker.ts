@@ -18,9 +18,8 @@ import { bound } from "./definition.js";
 import { knowing, startEngine } from "./engine.js";
 import { realEnvironment } from "./environment.js";
 import { EverfoldError, isEverfoldError } from "./errors.js";
-import { foldsOf } from "./folds.js";
 import type { Log } from "./log.js";
-import type { KeyedFold } from "./log-fold.js";
+import { foldAnew, type KeyedFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { indexNames, storedRows } from "./row-table.js";
 import { rustProjection } from "./rust.js";
@@ -87,7 +86,7 @@ async function begin(task: FoldTask, definitions: object) {
     rows: async (keys: readonly string[]) => (await storedRows(engine.connection, generation).rows(keys)) ?? [],
   };
   const source = { generation, query, rows, signal: undefined };
-  return { log: engine.log, fold: foldsOf(projection).build(knowing(engine, aggregates), projection, source) };
+  return { log: engine.log, fold: foldAnew(knowing(engine, aggregates), projection, source) };
 }
 
 function projectionInRust({ projection }: FoldTask, runtime: WasmRuntime): AnyProjection {
