@@ -11,7 +11,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ask, main, root, run, Stop, step } from "./command.mjs";
-import { buildOf, filesOf, joinGlue, jointModule, parts, stamp } from "./parts.mjs";
+import { buildOf, filesOf, joinGlue, jointModule, jointText, parts, refuseVariables, stamp } from "./parts.mjs";
 import { setUp } from "./setup.mjs";
 import { renameInGlue, shortNames } from "./short-names.mjs";
 import { target, wasmEnvironment } from "./toolchain.mjs";
@@ -89,16 +89,21 @@ async function buildEngine() {
     { env },
   );
   const bound = join(glue, "everfold_bg.wasm");
-  // What parts share is too little for a file of its own.
-  await run(binaryen("wasm-merge"), [
-    ...[bound, jointModule, ...shared.flatMap((file, number) => [file, `shared${number}`])],
-    ...["--skip-export-conflicts", ...features, "-o", bound],
-  ]);
   const build = buildOf(built);
   joinGlue(join(glue, "everfold.js"), build);
   const names = ask(binaryen("wasm-opt"), [bound, ...forSize, shortNames, "-o", bound]);
   renameInGlue(join(glue, "everfold.js"), names);
+  const textOf = (file) => ask(binaryen("wasm-dis"), [file]);
+  shared.map(textOf).forEach(refuseVariables);
+  const joint = join(cut, "joint.wat");
   for (const [part, file] of files) {
+    writeFileSync(joint, jointText(textOf(file)));
+    // What parts share is too little for a file of its own: each brings it. The second one to join puts its functions in the
+    // places of the same ones.
+    await run(binaryen("wasm-merge"), [
+      ...[joint, jointModule, ...shared.flatMap((other, number) => [other, `shared${number}`]), file, part],
+      ...[...features, "-o", file],
+    ]);
     await run(binaryen("wasm-opt"), [file, ...forSize, "-o", join(glue, `everfold-${part}.wasm`)], { quiet: true });
     stamp(join(glue, `everfold-${part}.wasm`), build);
   }
@@ -131,12 +136,13 @@ const features = [
 
 const forSpeed = ["-O3", "--low-memory-unused", "--strip-producers", "--strip-target-features", ...features];
 
-// Control flow that is built anew, after rustc's own, compresses better. Bodies copied into their one caller compress worse
+// Control flow that is built anew, after rustc's own, compresses better. A second round finds what the first one opened. Bodies copied into their one caller compress worse
 // than calls. Functions ordered by name have like beside like.
 const forSize = [
   "--flatten",
   "--rereloop",
   ...forSpeed,
+  "-O3",
   "--one-caller-inline-max-function-size=30",
   "--reorder-functions-by-name",
 ];

@@ -11,9 +11,33 @@ import { Stop } from "./command.mjs";
 /** The parts, as `wasm_split` names them in src/bindings. */
 export const parts = ["sync", "tools"];
 
-/** What the core exports for its parts, and the module that they import it from. */
+/** What the core exports for its parts, and the module that wasm-split has them import it from. */
 const joint = ["memory", "__indirect_function_table", "__wasm_split_shared0"];
 export const jointModule = "__wasm_split";
+
+/**
+ * That module for files that are merged into one part: what they import from it, the part imports from `core`. `text` is one of
+ * them as wasm-dis writes it.
+ */
+export function jointText(text) {
+  const handedOn = joint.map((name) => {
+    const found = new RegExp(`^ \\(import "${jointModule}" "${name}" \\((\\w+) \\S+ (.*)\\)\\)$`, "m").exec(text);
+    if (found === null) {
+      throw new Stop(`a part does not import ${name}: does wasm-split write parts in another way now?`);
+    }
+    const [, kind, type] = found;
+    return `(import "core" "${name}" (${kind} ${type})) (export "${name}" (${kind} 0))`;
+  });
+  return `(module ${handedOn.join(" ")})`;
+}
+
+/** What parts share has no variables: each part brings it, and the second one would set them back. `text` is by wasm-dis. */
+export function refuseVariables(text) {
+  const variables = /^ \(data \$\.(?:data|bss)\b.* "[^"]+"\)$/m.exec(text);
+  if (variables !== null) {
+    throw new Stop("the parts share a variable: let the core use it too, so that it is the core's");
+  }
+}
 
 /** The files in the folder that wasm-split wrote: a part, or what several parts share. */
 export function filesOf(folder) {
@@ -62,7 +86,7 @@ export function joinGlue(file, build) {
       .replace(own, (found) => found + loaders.join(""))}
 export const partBuild = "${build}";
 export function partImports() {
-    return { ${jointModule}: { ${joint.map((name) => `${name}: wasm.${name}`).join(", ")} } };
+    return { core: { ${joint.map((name) => `${name}: wasm.${name}`).join(", ")} } };
 }
 `,
   );

@@ -22,7 +22,7 @@ export interface Host {
 }
 
 export interface PartImports extends WebAssembly.Imports {
-  readonly __wasm_split: { readonly memory: WebAssembly.Memory; readonly __indirect_function_table: WebAssembly.Table };
+  readonly core: { readonly memory: WebAssembly.Memory; readonly __indirect_function_table: WebAssembly.Table };
 }
 
 /** By the memory of the instance that they joined. */
@@ -86,7 +86,7 @@ async function load(name: PartName, callback: number, data: number): Promise<voi
     return;
   }
   const imports = host.imports();
-  const { memory, __indirect_function_table: table } = imports.__wasm_split;
+  const { memory, __indirect_function_table: table } = imports.core;
   let loaded = true;
   try {
     await joined(name, imports, host);
@@ -102,7 +102,7 @@ async function load(name: PartName, callback: number, data: number): Promise<voi
 
 /** One part joins an instance once: its variables begin anew when it does. */
 function joined(name: PartName, imports: PartImports, instance: Host): Promise<void> {
-  const { memory } = imports.__wasm_split;
+  const { memory } = imports.core;
   const parts = joinedParts.get(memory) ?? new Map<PartName, Promise<void>>();
   joinedParts.set(memory, parts);
   let part = parts.get(name);
@@ -119,7 +119,7 @@ function joined(name: PartName, imports: PartImports, instance: Host): Promise<v
 }
 
 function isRunning(memory: WebAssembly.Memory): boolean {
-  return host?.imports().__wasm_split.memory === memory;
+  return host?.imports().core.memory === memory;
 }
 
 function compile(name: PartName, { build, source }: Host): Promise<WebAssembly.Module> {

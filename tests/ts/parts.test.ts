@@ -40,7 +40,7 @@ test("a part joins once, whichever of its calls comes first", async () => {
   await store.stats();
   await store.close();
 
-  const parts = instantiate.mock.calls.filter(([, imports]) => imports !== undefined && "__wasm_split" in imports);
+  const parts = instantiate.mock.calls.filter(([, imports]) => imports !== undefined && "core" in imports);
   expect(parts).toHaveLength(1);
 });
 
