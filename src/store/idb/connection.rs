@@ -144,13 +144,7 @@ impl Overdue {
     fn time_is_up(self: &Rc<Self>) {
         self.timer.take();
         let limit = f64::from(GIVE_UP_AFTER);
-        let late = {
-            let mut running = self.running.borrow_mut();
-            let now = now();
-            let late = running.iter().take_while(|entry| now - entry.since >= limit).count();
-            running.drain(..late).collect::<Vec<_>>()
-        };
-        for entry in late {
+        while let Some(entry) = self.take_late(now() - limit) {
             if let Some(running) = entry.what.upgrade() {
                 running.give_up();
             }
@@ -164,6 +158,16 @@ impl Overdue {
                 reason = "a cast of a float stays within the bounds of the integer"
             )]
             self.set_timer((since + limit - now()).ceil() as u32);
+        }
+    }
+
+    /// Takes the oldest, if it is not younger than `since`.
+    fn take_late(&self, since: f64) -> Option<Entry> {
+        let mut running = self.running.borrow_mut();
+        if running.front()?.since <= since {
+            running.pop_front()
+        } else {
+            None
         }
     }
 

@@ -4,7 +4,7 @@
 //! same transaction: where the last few of a range need a cursor, it takes one round an entry; the
 //! rows of index entries are asked for once the entries are known.
 
-use std::{mem, slice};
+use std::slice;
 
 use js_sys::{Array, Object, Reflect, global};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -58,21 +58,21 @@ enum Scan {
         values: IdbRequest,
         order: Order,
     },
-    Records(Records<Entry>),
+    Records(Records),
 }
 
 /// Keys of a range.
 enum Keys {
     All { keys: IdbRequest, order: Order },
-    Records(Records<Key>),
+    Records(Records),
 }
 
 /// Records of a range, all at once where the browser can, else with a cursor that begins at the highest.
-struct Records<T> {
+struct Records {
     request: IdbRequest,
     left: u32,
-    found: Vec<T>,
-    here: fn(&Record) -> Result<T, StorageError>,
+    found: Vec<Entry>,
+    here: fn(&Record) -> Result<Entry, StorageError>,
 }
 
 #[wasm_bindgen]
@@ -108,7 +108,7 @@ impl Question {
                 let request = transaction.ask(*table, |store| store.get(&key::to_js(key)))?;
                 Ok(Self::Get(key.clone(), request))
             }
-            Read::Count(_, range) if range.is_empty() => Ok(Self::Known(vec![count(Key::from(0))])),
+            Read::Count(_, range) if range.is_empty() => Ok(Self::Known(vec![without_value(Key::from(0))])),
             Read::Count(table, range) => {
                 let query = key::range_to_js(range)?;
                 let request = transaction.ask(*table, |store| store.count_with_key(&query))?;
@@ -132,8 +132,9 @@ impl Question {
 
     async fn finish(&mut self, transaction: &Transaction<'_>) -> Result<(), StorageError> {
         match self {
-            Self::Scan(Scan::Records(records)) => records.finish(transaction).await,
-            Self::Index(Keys::Records(records)) => records.finish(transaction).await,
+            Self::Scan(Scan::Records(records)) | Self::Index(Keys::Records(records)) => {
+                records.finish(transaction).await
+            }
             _ => Ok(()),
         }
     }
@@ -157,7 +158,7 @@ impl Question {
         match self {
             Self::Known(entries) => Ok(entries),
             Self::Get(key, request) => Ok(got(key, &request)?.into_iter().collect()),
-            Self::Count(request) => Ok(vec![count(key::from_js(&result(&request)?)?)]),
+            Self::Count(request) => Ok(vec![without_value(key::from_js(&result(&request)?)?)]),
             Self::Scan(scan) => scan.answer(),
             // Its rows were looked up by now.
             Self::Index(_) => Ok(Vec::new()),
@@ -214,7 +215,7 @@ impl Keys {
     ) -> Result<Self, StorageError> {
         let query = key::range_to_js(range)?;
         if order == Order::Descending && limit.is_some() {
-            let here = |record: &Record| key::from_js(&property(record.key())?);
+            let here = |record: &Record| key::from_js(&property(record.key())?).map(without_value);
             return Records::ask(transaction, Table::Index, &query, (order, limit), here).map(Self::Records);
         }
         let limit = limit.unwrap_or(0);
@@ -232,18 +233,18 @@ impl Keys {
                 let keys = array(keys)?.into_iter().map(|key| key::from_js(&key));
                 keys.collect::<Result<_, _>>().map(|keys| in_order(keys, *order))
             }
-            Self::Records(records) => Ok(mem::take(&mut records.found)),
+            Self::Records(records) => Ok(records.found.drain(..).map(|entry| entry.key).collect()),
         }
     }
 }
 
-impl<T> Records<T> {
+impl Records {
     fn ask(
         transaction: &Transaction<'_>,
         table: Table,
         query: &JsValue,
         (order, limit): (Order, Option<u32>),
-        here: fn(&Record) -> Result<T, StorageError>,
+        here: fn(&Record) -> Result<Entry, StorageError>,
     ) -> Result<Self, StorageError> {
         let request = transaction.ask(table, |store| {
             if !all_at_once() {
@@ -326,11 +327,8 @@ fn entry(key: &JsValue, value: &JsValue) -> Result<Entry, StorageError> {
     })
 }
 
-fn count(number: Key) -> Entry {
-    Entry {
-        key: number,
-        value: Vec::new(),
-    }
+fn without_value(key: Key) -> Entry {
+    Entry { key, value: Vec::new() }
 }
 
 fn in_order<T>(mut ascending: Vec<T>, order: Order) -> Vec<T> {
