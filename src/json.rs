@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::str::Chars;
 
-pub(crate) use write::{ObjectWriter, put_text};
+pub(crate) use write::{ObjectWriter, put_number, put_text};
 
 /// Why a text is not the document that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

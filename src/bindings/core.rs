@@ -7,20 +7,17 @@ use std::rc::Rc;
 
 use js_sys::futures::future_to_promise;
 use js_sys::{Array, Float64Array, Function, JSON, Promise};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
-use super::error::CoreError;
-use super::memory_part::{delete_memory, memory_storage};
+use super::memory_part::memory_storage;
 use super::sync_part::{SyncCall, sync_part};
 use super::text;
-use super::tool_part::{ToolCall, tool_part};
+use super::tool_part::{ToolCall, delete_store, tool_part};
 use crate::commit::NewCommit;
-use crate::json::{FromJson, JsonReader};
-use crate::position::Position;
-use crate::store::idb::{IdbStorage, delete_database};
+use crate::json::{FromJson, JsonReader, ObjectWriter, put_number};
+use crate::store::idb::IdbStorage;
 use crate::store::{
     Clock, Closed, ClosedBy, Durability, Fault, Faults, LoadQuery, Loaded, OpenOptions, Outcome, Page, Query, RowQuery,
     RowWrite, Storage, StorageError, Store, When,
@@ -134,35 +131,21 @@ impl Core {
     /// Deletes a store.
     #[wasm_bindgen(js_name = deleteStore)]
     pub fn delete_store(name: String, storage: String) -> Promise {
-        promise(async move {
-            if storage == "memory" {
-                return delete_memory(name).await;
-            }
-            delete_database(&name).await?;
-            Ok(JsValue::UNDEFINED)
-        })
+        promise(delete_store(name, storage))
     }
 
     /// `CoreState`.
-    pub fn state(&self) -> Result<String, JsValue> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct State<'a> {
-            replica_id: &'a str,
-            position: Position,
-            journal_records: u64,
-            confirmed: Position,
-            pending: u64,
-            merges: u64,
-        }
-        Ok(text::json(&State {
-            replica_id: self.store.replica(),
-            position: self.store.position(),
-            journal_records: self.store.journal_records(),
-            confirmed: self.store.confirmed(),
-            pending: self.store.pending(),
-            merges: self.store.merges(),
-        })?)
+    pub fn state(&self) -> String {
+        let mut out = String::new();
+        let mut object = ObjectWriter::new(&mut out);
+        object.text("replicaId", self.store.replica());
+        object.number("position", self.store.position().0 as i64);
+        object.number("journalRecords", self.store.journal_records() as i64);
+        object.number("confirmed", self.store.confirmed().0 as i64);
+        object.number("pending", self.store.pending() as i64);
+        object.number("merges", self.store.merges() as i64);
+        object.end();
+        out
     }
 
     /// Resolves when the connection was closed from outside.
@@ -182,7 +165,7 @@ impl Core {
         let store = self.store();
         promise(async move {
             let group: Vec<NewCommit<'_>> = parse(&group)?;
-            Ok(text::progress(&store.append_decided(merges as u64, &group).await?)?.into())
+            Ok(text::progress(&store.append_decided(merges as u64, &group).await?).into())
         })
     }
 
@@ -195,13 +178,12 @@ impl Core {
     #[wasm_bindgen(js_name = catchUp)]
     pub fn catch_up(&self) -> Promise {
         let store = self.store();
-        promise(async move { Ok(text::progress(&store.catch_up().await?)?.into()) })
+        promise(async move { Ok(text::progress(&store.catch_up().await?).into()) })
     }
 
     /// Seals the tail; false if there was nothing to seal.
     pub fn seal(&self) -> Promise {
-        let store = self.store();
-        promise(async move { Ok(store.seal().await?.into()) })
+        self.tool(ToolCall::Seal)
     }
 
     /// Merges one run of at least `run` small segments; false if there is none.
@@ -227,7 +209,7 @@ impl Core {
                 at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
                 at: (!at.is_nan()).then_some((at as i64, clock)),
             };
-            Ok(loaded_text(store.load(&stream_id, query).await?)?.into())
+            Ok(loaded_text(store.load(&stream_id, query).await?).into())
         })
     }
 
@@ -253,18 +235,14 @@ impl Core {
         let store = self.store();
         promise(async move {
             let outcome = match store.find_commit(&commit_id).await? {
-                Some(receipt) if content.is_empty() || receipt.has_content(&content) => {
-                    Some(Outcome::Duplicate(receipt))
+                Some(receipt) if content.is_empty() || receipt.has_content(&content) => Outcome::Duplicate(receipt),
+                Some(_) => Outcome::Reused,
+                None if store.has_refusal(&commit_id).await? => {
+                    return tool_part(store, ToolCall::Refusal { commit_id }).await;
                 }
-                Some(_) => Some(Outcome::Reused),
-                None => None,
+                None => return Ok(or_null(None)),
             };
-            if outcome.is_none()
-                && let Some((_, refusal)) = store.refusal_of(&commit_id).await?
-            {
-                return Ok(text::refused(&refusal).into());
-            }
-            Ok(text::found(outcome.as_ref())?.into())
+            Ok(text::found(&outcome).into())
         })
     }
 
@@ -338,11 +316,7 @@ impl Core {
     /// The app has been told of a refusal.
     #[wasm_bindgen(js_name = refusalTold)]
     pub fn refusal_told(&self, commit_id: String) -> Promise {
-        let store = self.store();
-        promise(async move {
-            store.refusal_told(&commit_id).await?;
-            Ok(JsValue::UNDEFINED)
-        })
+        self.sync(SyncCall::RefusalTold(commit_id))
     }
 
     /// Keeps a snapshot.
@@ -358,21 +332,14 @@ impl Core {
         state: String,
         keep: u32,
     ) -> Promise {
-        let store = self.store();
-        promise(async move {
-            let definition = (&*definition, version as u64);
-            let stream_version = Version(stream_version as u64);
-            store
-                .put_snapshot(
-                    merges as u64,
-                    &stream_id,
-                    definition,
-                    stream_version,
-                    &state,
-                    keep as usize,
-                )
-                .await?;
-            Ok(JsValue::UNDEFINED)
+        self.tool(ToolCall::PutSnapshot {
+            merges,
+            stream_id,
+            definition,
+            version,
+            stream_version,
+            state,
+            keep,
         })
     }
 
@@ -587,18 +554,24 @@ fn promise_of(answer: Answering) -> Promise {
 }
 
 /// `CoreLoaded`.
-fn loaded_text(loaded: Loaded) -> Result<String, CoreError> {
-    let snapshot = match &loaded.snapshot {
-        Some(snapshot) => format!("{{\"version\":{},\"state\":{}}}", snapshot.version, snapshot.state),
-        None => "null".to_owned(),
-    };
-    let (version, confirmed, batch, dropped) = (
-        loaded.version,
-        loaded.confirmed,
-        loaded.batch.into_document(),
-        text::json(&loaded.dropped)?,
-    );
-    Ok(format!(
-        r#"{{"snapshot":{snapshot},"version":{version},"confirmed":{confirmed},"batch":{batch},"dropped":{dropped}}}"#
-    ))
+fn loaded_text(loaded: Loaded) -> String {
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    match &loaded.snapshot {
+        Some(snapshot) => {
+            let mut inner = ObjectWriter::new(object.field("snapshot"));
+            inner.number("version", snapshot.version.0 as i64);
+            inner.raw("state", &snapshot.state);
+            inner.end();
+        }
+        None => object.raw("snapshot", "null"),
+    }
+    object.number("version", loaded.version.0 as i64);
+    object.number("confirmed", loaded.confirmed.0 as i64);
+    object.raw("batch", &loaded.batch.into_document());
+    object.list("dropped", &loaded.dropped, |version, out| {
+        put_number(out, *version as i64);
+    });
+    object.end();
+    out
 }

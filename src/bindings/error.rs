@@ -1,24 +1,18 @@
 //! Errors as JavaScript gets them: code, message and facts.
 
 use js_sys::JSON;
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::text;
+use crate::json::ObjectWriter;
 use crate::store::{InvalidCommit, StorageError, StoreError, StoreErrorKind};
 
 /// A `CoreError` of `ts/core.ts`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CoreError {
     code: &'static str,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Details>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Details {
-    record: String,
+    /// Which record it is about.
+    record: Option<String>,
 }
 
 impl CoreError {
@@ -28,7 +22,7 @@ impl CoreError {
         Self {
             code: "commit-id-reused",
             message,
-            details: None,
+            record: None,
         }
     }
 
@@ -37,8 +31,21 @@ impl CoreError {
         Self {
             code: "refused",
             message: "the commit was refused before".to_owned(),
-            details: None,
+            record: None,
         }
+    }
+
+    /// Writes it as JSON.
+    pub(super) fn put(&self, out: &mut String) {
+        let mut object = ObjectWriter::new(out);
+        object.text("code", self.code);
+        object.text("message", &self.message);
+        if let Some(record) = &self.record {
+            let mut details = ObjectWriter::new(object.field("details"));
+            details.text("record", record);
+            details.end();
+        }
+        object.end();
     }
 
     /// An argument that the core cannot read: a mistake of the TypeScript side.
@@ -46,7 +53,7 @@ impl CoreError {
         Self {
             code: "invalid-argument",
             message: error.to_string(),
-            details: None,
+            record: None,
         }
     }
 }
@@ -58,7 +65,7 @@ impl From<wasm_split_helpers::SplitLoaderError> for CoreError {
         Self {
             code: "wasm-failed",
             message: "a part of the engine could not be loaded".to_owned(),
-            details: None,
+            record: None,
         }
     }
 }
@@ -75,7 +82,7 @@ impl From<StorageError> for CoreError {
         Self {
             code,
             message: error.to_string(),
-            details: None,
+            record: None,
         }
     }
 }
@@ -100,11 +107,7 @@ impl From<StoreError> for CoreError {
             | StoreErrorKind::NotEmpty(_)
             | StoreErrorKind::Bound(_) => ("invalid-argument", None),
         };
-        Self {
-            code,
-            message,
-            details: record.map(|record| Details { record }),
-        }
+        Self { code, message, record }
     }
 }
 
@@ -118,14 +121,15 @@ impl From<&InvalidCommit> for CoreError {
         Self {
             code,
             message: error.to_string(),
-            details: None,
+            record: None,
         }
     }
 }
 
 impl From<CoreError> for JsValue {
     fn from(error: CoreError) -> Self {
-        let object = text::json(&error).ok().and_then(|text| JSON::parse(&text).ok());
-        object.unwrap_or_else(|| Self::from_str(error.code))
+        let mut text = String::new();
+        error.put(&mut text);
+        JSON::parse(&text).unwrap_or_else(|_| Self::from_str(error.code))
     }
 }

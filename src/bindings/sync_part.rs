@@ -33,6 +33,7 @@ pub(super) enum SyncCall {
     RetryOrphan(String),
     Refusals,
     DismissRefusal(String),
+    RefusalTold(String),
     Replica { input: String, now: f64, random: f64 },
 }
 
@@ -69,14 +70,14 @@ async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, cal
                 // A page that cannot wait for its next task stores it in this one.
                 let _ = JsFuture::from(Promise::resolve(&next)).await;
             }
-            text::pulled(&store.pulled(&answers).await?)?.into()
+            text::pulled(&store.pulled(&answers).await?).into()
         }
         SyncCall::RebaseNext(decision) => {
             let decision = match &*decision {
                 "" => None,
                 decision => Some(parse::<Decision<'_>>(decision)?),
             };
-            text::rebase_step(store.rebase_next(decision).await?)?.into()
+            text::rebase_step(store.rebase_next(decision).await?).into()
         }
         SyncCall::AdoptBody { max_commits, max_bytes } => {
             let body = store.adopt_request(max_commits as usize, max_bytes as usize).await?;
@@ -89,12 +90,16 @@ async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, cal
         SyncCall::Recover { problem, policy } => {
             let changed = of_server(&problem)?;
             let recovery = Recovery::named(&policy).unwrap_or_default();
-            text::progress(&store.recover(&changed, recovery).await?)?.into()
+            text::progress(&store.recover(&changed, recovery).await?).into()
         }
-        SyncCall::RetryOrphan(commit_id) => text::progress(&store.retry_orphan(&commit_id).await?)?.into(),
+        SyncCall::RetryOrphan(commit_id) => text::progress(&store.retry_orphan(&commit_id).await?).into(),
         SyncCall::Refusals => store.refusals().await?.into(),
         SyncCall::DismissRefusal(commit_id) => {
             store.dismiss_refusal(&commit_id).await?;
+            JsValue::UNDEFINED
+        }
+        SyncCall::RefusalTold(commit_id) => {
+            store.refusal_told(&commit_id).await?;
             JsValue::UNDEFINED
         }
         SyncCall::Replica { input, now, random } => {

@@ -2,110 +2,92 @@
 
 use js_sys::Array;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 use wasm_bindgen::JsValue;
 
 use super::error::CoreError;
-use crate::json::ObjectWriter;
+use crate::json::{ObjectWriter, put_number, put_text};
 use crate::store::{
     Foreign, Ingested, Outcome, Progress, ProjectionReport, Pulled, PushBody, RebaseStep, Receipt, Settled, Settlements,
 };
+use crate::stream::ExpectedVersion;
 
 /// `CoreProgress`.
-pub(super) fn progress(progress: &Progress) -> Result<String, CoreError> {
-    #[derive(Serialize)]
-    struct Document<'a> {
-        position: u64,
-        foreign: ForeignText<'a>,
-        outcomes: Vec<OutcomeText<'a>>,
-        confirmed: u64,
-        pending: u64,
-        settled: SettledText<'a>,
-        rebased: bool,
-        merges: u64,
+pub(super) fn progress(progress: &Progress) -> String {
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    object.number("position", progress.position.0 as i64);
+    match &progress.foreign {
+        Foreign::Streams(streams) => {
+            let streams: Vec<_> = streams.iter().collect();
+            object.list("foreign", &streams, |stream, out| put_text(out, stream));
+        }
+        Foreign::All => object.text("foreign", "all"),
     }
-    json(&Document {
-        position: progress.position.0,
-        foreign: ForeignText(&progress.foreign),
-        outcomes: progress.outcomes.iter().map(OutcomeText).collect(),
-        confirmed: progress.confirmed.0,
-        pending: progress.pending,
-        settled: SettledText(&progress.settled),
-        rebased: progress.rebased,
-        merges: progress.merges,
-    })
+    object.list("outcomes", &progress.outcomes, |one, out| {
+        put_outcome(out, one, "duplicate");
+    });
+    object.number("confirmed", progress.confirmed.0 as i64);
+    object.number("pending", progress.pending as i64);
+    match &progress.settled {
+        Settlements::Commits(commits) => object.list("settled", commits, put_settled),
+        Settlements::All => object.text("settled", "all"),
+    }
+    object.flag("rebased", progress.rebased);
+    object.number("merges", progress.merges as i64);
+    object.end();
+    out
+}
+
+fn put_settled((id, settled, attempt): &(String, Settled, u64), out: &mut String) {
+    let mut object = ObjectWriter::new(out);
+    object.text("commitId", id);
+    let status = match settled {
+        Settled::Confirmed => "confirmed",
+        Settled::Changed => "changed",
+        Settled::Refused => "refused",
+    };
+    object.text("status", status);
+    object.number("attempt", *attempt as i64);
+    object.end();
 }
 
 /// `CoreIngested`.
-pub(super) fn ingested(ingested: &Ingested) -> Result<String, CoreError> {
+pub(super) fn ingested(ingested: &Ingested) -> String {
     let counts = &ingested.counts;
-    let refused: Vec<_> = ingested
-        .refused
-        .iter()
-        .map(|(number, outcome)| (number, OutcomeText(outcome)))
-        .collect();
-    Ok(format!(
-        r#"{{"progress":{},"commits":{},"events":{},"knownCommits":{},"knownEvents":{},"position":{},"refused":{},"next":{}}}"#,
-        progress(&ingested.progress)?,
-        counts.commits,
-        counts.events,
-        counts.known_commits,
-        counts.known_events,
-        counts.position.0,
-        json(&refused)?,
-        ingested.next,
-    ))
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    object.raw("progress", &progress(&ingested.progress));
+    object.number("commits", counts.commits as i64);
+    object.number("events", counts.events as i64);
+    object.number("knownCommits", counts.known_commits as i64);
+    object.number("knownEvents", counts.known_events as i64);
+    object.number("position", counts.position.0 as i64);
+    object.list("refused", &ingested.refused, |(number, outcome), out| {
+        out.push('[');
+        put_number(out, *number as i64);
+        out.push(',');
+        put_outcome(out, outcome, "duplicate");
+        out.push(']');
+    });
+    object.number("next", ingested.next as i64);
+    object.end();
+    out
 }
 
-/// `CoreOutcome` of a commit found by its id, or null.
-pub(super) fn found(outcome: Option<&Outcome>) -> Result<String, CoreError> {
-    let text = json(&outcome.map(OutcomeText))?;
-    Ok(match outcome {
-        Some(Outcome::Duplicate(receipt)) if receipt.pending => text.replacen("duplicate", "pending", 1),
-        _ => text,
-    })
+/// `CoreOutcome` of a commit found by its id.
+pub(super) fn found(outcome: &Outcome) -> String {
+    let mut out = String::new();
+    let known = match outcome {
+        Outcome::Duplicate(receipt) if receipt.pending => "pending",
+        _ => "duplicate",
+    };
+    put_outcome(&mut out, outcome, known);
+    out
 }
 
 /// Any answer as JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<String, CoreError> {
     serde_json::to_string(value).map_err(|_| CoreError::argument(&"an answer is not JSON"))
-}
-
-struct ForeignText<'a>(&'a Foreign);
-
-impl Serialize for ForeignText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Foreign::Streams(streams) => serializer.collect_seq(streams),
-            Foreign::All => serializer.serialize_str("all"),
-        }
-    }
-}
-
-struct SettledText<'a>(&'a Settlements);
-
-impl Serialize for SettledText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct One<'a> {
-            commit_id: &'a str,
-            status: &'static str,
-            attempt: u64,
-        }
-        match self.0 {
-            Settlements::Commits(commits) => serializer.collect_seq(commits.iter().map(|(id, settled, attempt)| One {
-                commit_id: id,
-                status: match settled {
-                    Settled::Confirmed => "confirmed",
-                    Settled::Changed => "changed",
-                    Settled::Refused => "refused",
-                },
-                attempt: *attempt,
-            })),
-            Settlements::All => serializer.serialize_str("all"),
-        }
-    }
 }
 
 /// `CoreProjection`.
@@ -131,7 +113,7 @@ pub(super) fn projection(report: &ProjectionReport) -> String {
     object.number("revision", state.revision as i64);
     object.number("newestVersion", report.newest_version.into());
     object.text("indexes", &report.indexes);
-    object.raw("resumable", if report.resumable { "true" } else { "false" });
+    object.flag("resumable", report.resumable);
     object.list("stale", stale, |old, out| {
         put_generation(out, old.generation, "version", old.version.into());
     });
@@ -161,103 +143,89 @@ pub(super) fn refused(refusal: &str) -> String {
 }
 
 /// `CorePulled`.
-pub(super) fn pulled(pulled: &Pulled) -> Result<String, CoreError> {
-    Ok(format!(
-        r#"{{"progress":{},"pending":{},"rebase":{},"more":{},"stopped":{},"refused":{}}}"#,
-        progress(&pulled.progress)?,
-        pulled.progress.pending,
-        pulled.rebase,
-        pulled.more,
-        pulled.stopped,
-        json(&pulled.refused)?,
-    ))
+pub(super) fn pulled(pulled: &Pulled) -> String {
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    object.raw("progress", &progress(&pulled.progress));
+    object.number("pending", pulled.progress.pending as i64);
+    object.flag("rebase", pulled.rebase);
+    object.flag("more", pulled.more);
+    object.flag("stopped", pulled.stopped);
+    object.list("refused", &pulled.refused, |id, out| put_text(out, id));
+    object.end();
+    out
 }
 
 /// `CoreDecide`, or that the walk is done.
-pub(super) fn rebase_step(step: RebaseStep) -> Result<String, CoreError> {
+pub(super) fn rebase_step(step: RebaseStep) -> String {
     let done = match step {
-        RebaseStep::Decide(decide) => return Ok(decide.into_json()),
+        RebaseStep::Decide(decide) => return decide.into_json(),
         RebaseStep::Done(done) => done,
     };
-    let reasons = |list: &[(String, String)], name: &str| {
-        let mut out = String::from("[");
-        for (id, reason) in list {
-            if out.len() > 1 {
-                out.push(',');
-            }
-            let mut object = ObjectWriter::new(&mut out);
-            object.text("commitId", id);
-            object.raw(name, reason);
-            object.end();
-        }
-        out.push(']');
-        out
-    };
-    Ok(format!(
-        r#"{{"done":{{"progress":{},"changed":{},"refused":{},"violated":{},"blocked":{}}}}}"#,
-        progress(&done.progress)?,
-        json(&done.changed)?,
-        json(&done.refused)?,
-        reasons(&done.violated, "reason"),
-        reasons(&done.blocked, "error"),
-    ))
+    let mut out = String::new();
+    let mut object = ObjectWriter::new(&mut out);
+    let mut inner = ObjectWriter::new(object.field("done"));
+    inner.raw("progress", &progress(&done.progress));
+    inner.list("changed", &done.changed, |id, out| put_text(out, id));
+    inner.list("refused", &done.refused, |id, out| put_text(out, id));
+    put_reasons(&mut inner, "violated", "reason", &done.violated);
+    put_reasons(&mut inner, "blocked", "error", &done.blocked);
+    inner.end();
+    object.end();
+    out
 }
 
-struct OutcomeText<'a>(&'a Outcome);
-
-impl Serialize for OutcomeText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.0 {
-            Outcome::Appended(receipt) => put_receipt(&mut map, "appended", receipt)?,
-            Outcome::Duplicate(receipt) => put_receipt(&mut map, "duplicate", receipt)?,
-            Outcome::Conflict(conflict) => {
-                map.serialize_entry("status", "conflict")?;
-                map.serialize_entry("streamId", &conflict.stream)?;
-                map.serialize_entry("expected", &conflict.expected)?;
-                map.serialize_entry("actual", &conflict.actual)?;
-            }
-            Outcome::Stale { stream } => {
-                map.serialize_entry("status", "stale")?;
-                map.serialize_entry("streamId", stream)?;
-            }
-            Outcome::Refused => {
-                map.serialize_entry("status", "failed")?;
-                map.serialize_entry("error", &CoreError::refused())?;
-            }
-            Outcome::Reused => {
-                map.serialize_entry("status", "failed")?;
-                map.serialize_entry("error", &CoreError::reused())?;
-            }
-            Outcome::Invalid(error) => {
-                map.serialize_entry("status", "failed")?;
-                map.serialize_entry("error", &CoreError::from(error))?;
-            }
-        }
-        map.end()
-    }
+/// A list of commits, each with JSON in the field `name`.
+fn put_reasons(object: &mut ObjectWriter<'_>, list: &str, name: &str, reasons: &[(String, String)]) {
+    object.list(list, reasons, |(id, reason), out| {
+        let mut object = ObjectWriter::new(out);
+        object.text("commitId", id);
+        object.raw(name, reason);
+        object.end();
+    });
 }
 
-fn put_receipt<M: SerializeMap>(map: &mut M, status: &str, receipt: &Receipt) -> Result<(), M::Error> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Written<'a> {
-        stream_id: &'a str,
-        first_version: u64,
-        last_version: u64,
+/// `CoreOutcome`. `known` is the status of a commit that was there already.
+fn put_outcome(out: &mut String, outcome: &Outcome, known: &str) {
+    let mut object = ObjectWriter::new(out);
+    match outcome {
+        Outcome::Appended(receipt) => put_receipt(&mut object, "appended", receipt),
+        Outcome::Duplicate(receipt) => put_receipt(&mut object, known, receipt),
+        Outcome::Conflict(conflict) => {
+            object.text("status", "conflict");
+            object.text("streamId", &conflict.stream);
+            match conflict.expected {
+                ExpectedVersion::Exact(version) => object.number("expected", version.0 as i64),
+                other => object.text("expected", &other.to_string()),
+            }
+            object.number("actual", conflict.actual.0 as i64);
+        }
+        Outcome::Stale { stream } => {
+            object.text("status", "stale");
+            object.text("streamId", stream);
+        }
+        Outcome::Refused => put_failed(&mut object, &CoreError::refused()),
+        Outcome::Reused => put_failed(&mut object, &CoreError::reused()),
+        Outcome::Invalid(error) => put_failed(&mut object, &CoreError::from(error)),
     }
-    let streams: Vec<_> = receipt
-        .streams
-        .iter()
-        .map(|(stream, first, last)| Written {
-            stream_id: stream,
-            first_version: first.0,
-            last_version: last.0,
-        })
-        .collect();
-    map.serialize_entry("status", status)?;
-    map.serialize_entry("commitId", &receipt.commit_id)?;
-    map.serialize_entry("attempt", &receipt.attempt)?;
-    map.serialize_entry("position", &receipt.position)?;
-    map.serialize_entry("streams", &streams)
+    object.end();
+}
+
+fn put_failed(object: &mut ObjectWriter<'_>, error: &CoreError) {
+    object.text("status", "failed");
+    error.put(object.field("error"));
+}
+
+fn put_receipt(object: &mut ObjectWriter<'_>, status: &str, receipt: &Receipt) {
+    object.text("status", status);
+    object.text("commitId", &receipt.commit_id);
+    object.number("attempt", receipt.attempt as i64);
+    object.number("position", receipt.position.0 as i64);
+    object.list("streams", &receipt.streams, |(stream, first, last), out| {
+        let mut object = ObjectWriter::new(out);
+        object.text("streamId", stream);
+        object.number("firstVersion", first.0 as i64);
+        object.number("lastVersion", last.0 as i64);
+        object.end();
+    });
 }

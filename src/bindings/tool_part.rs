@@ -7,13 +7,15 @@ use wasm_bindgen::JsValue;
 #[cfg(feature = "parts")]
 use wasm_split_helpers::wasm_split;
 
-use super::answer::{Answer, Answering, parse};
+use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
 use super::text;
 use crate::bulk::Bulk;
 use crate::position::Position;
-use crate::store::{OnRefused, RowWrite, Store, check_export};
+use crate::store::idb::delete_database;
+use crate::store::{MemoryDatabase, OnRefused, RowWrite, Store, check_export};
+use crate::stream::Version;
 
 /// A seldom call, with what it takes. See `ts/core.ts` for each.
 pub(super) enum ToolCall {
@@ -22,8 +24,21 @@ pub(super) enum ToolCall {
         from: u32,
         pass_over: bool,
     },
+    Seal,
     Compact {
         run: u32,
+    },
+    Refusal {
+        commit_id: String,
+    },
+    PutSnapshot {
+        merges: f64,
+        stream_id: String,
+        definition: String,
+        version: f64,
+        stream_version: f64,
+        state: String,
+        keep: u32,
     },
     DropSnapshots {
         stream_id: String,
@@ -89,6 +104,22 @@ pub(super) fn tool_part(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answeri
     Box::pin(answer(store, call))
 }
 
+/// Deletes a store that nobody has open here.
+#[cfg_attr(
+    feature = "parts",
+    wasm_split(tools, fallible, return_wrapper(let answering = _; { answering.await } -> Answer))
+)]
+pub(super) fn delete_store(name: String, storage: String) -> Answering {
+    Box::pin(async move {
+        if storage == "memory" {
+            MemoryDatabase::delete(&name);
+        } else {
+            delete_database(&name).await?;
+        }
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
 async fn answer(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answer {
     Ok(match call {
         ToolCall::Ingest { bulk, from, pass_over } => {
@@ -98,7 +129,27 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answer {
             } else {
                 OnRefused::Stop
             };
-            text::ingested(&store.ingest(&bulk, from as usize, on_refused).await?)?.into()
+            text::ingested(&store.ingest(&bulk, from as usize, on_refused).await?).into()
+        }
+        ToolCall::Seal => store.seal().await?.into(),
+        ToolCall::Refusal { commit_id } => {
+            let refusal = store.refusal_of(&commit_id).await?;
+            or_null(refusal.map(|(_, refusal)| text::refused(&refusal)))
+        }
+        ToolCall::PutSnapshot {
+            merges,
+            stream_id,
+            definition,
+            version,
+            stream_version,
+            state,
+            keep,
+        } => {
+            let definition = (&*definition, version as u64);
+            let at = Version(stream_version as u64);
+            let put = store.put_snapshot(merges as u64, &stream_id, definition, at, &state, keep as usize);
+            put.await?;
+            JsValue::UNDEFINED
         }
         ToolCall::Compact { run } => store.compact(run as usize).await?.into(),
         ToolCall::DropSnapshots { stream_id } => {

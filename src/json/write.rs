@@ -19,6 +19,11 @@ pub(crate) fn put_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Appends a whole number.
+pub(crate) fn put_number(out: &mut String, number: i64) {
+    out.push_str(itoa::Buffer::new().format(number));
+}
+
 /// Writes an object. Its fields stand in the order in which they are given.
 #[derive(Debug)]
 pub(crate) struct ObjectWriter<'o> {
@@ -54,7 +59,11 @@ impl<'o> ObjectWriter<'o> {
     }
 
     pub(crate) fn number(&mut self, name: &str, value: i64) {
-        self.field(name).push_str(itoa::Buffer::new().format(value));
+        put_number(self.field(name), value);
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, value: bool) {
+        self.raw(name, if value { "true" } else { "false" });
     }
 
     /// A value that is JSON already.
@@ -98,10 +107,14 @@ mod tests {
         object.text("a", "x\"\\\n\u{1f}é");
         object.text_if("none", None);
         object.number("n", -1);
+        object.flag("yes", true);
         object.raw_if("raw", Some("{}"));
         object.list("list", &[1, 2], |_, out| ObjectWriter::new(out).end());
         object.end();
 
-        assert_eq!(out, r#"{"a":"x\"\\\u000a\u001fé","n":-1,"raw":{},"list":[{},{}]}"#);
+        assert_eq!(
+            out,
+            r#"{"a":"x\"\\\u000a\u001fé","n":-1,"yes":true,"raw":{},"list":[{},{}]}"#
+        );
     }
 }

@@ -5,7 +5,7 @@
 
 use super::StoreError;
 use super::read::Sink;
-use crate::json::put_text;
+use crate::json::{put_number, put_text};
 use crate::log::block::Recorded;
 use crate::log::commit::read_commit;
 use crate::log::event::{ENCODING_JSON, EventFields};
@@ -44,7 +44,7 @@ impl Batch {
             if place > 0 {
                 out.push(',');
             }
-            out.push_str(itoa::Buffer::new().format(number as i64));
+            put_number(&mut out, number as i64);
         }
         out.push_str("]}");
         out
@@ -94,8 +94,10 @@ impl BatchWriter {
         let out = &mut self.commits;
         out.push_str(if self.commit_count == 0 { "[" } else { ",[" });
         put_text(out, &commit.id);
-        put_number(out, commit.attempt);
-        put_number(out, commit.recorded_at);
+        for number in [commit.attempt as i64, commit.recorded_at] {
+            out.push(',');
+            put_number(out, number);
+        }
         out.push(',');
         put_text(out, commit.replica);
         out.push_str(if status == CommitStatus::Confirmed { ",1" } else { ",0" });
@@ -106,6 +108,7 @@ impl BatchWriter {
                 None => out.push('0'),
             }
         }
+        out.push(',');
         put_number(out, commit.received_at.unwrap_or(0));
         out.push(']');
         self.commit_count += 1;
@@ -214,7 +217,7 @@ impl Sink for BatchWriter {
             let comma = if self.metadata.is_empty() { "[" } else { ",[" };
             self.metadata.extend_from_slice(comma.as_bytes());
             self.metadata
-                .extend_from_slice(itoa::Buffer::new().format(self.count).as_bytes());
+                .extend_from_slice(itoa::Buffer::new().format(self.count as i64).as_bytes());
             self.metadata.push(b',');
             self.metadata.extend_from_slice(metadata);
             self.metadata.push(b']');
@@ -230,9 +233,4 @@ impl Sink for BatchWriter {
     fn has_enough(&self) -> bool {
         self.count >= PAGE_EVENTS / 2
     }
-}
-
-fn put_number(out: &mut String, number: impl itoa::Integer) {
-    out.push(',');
-    out.push_str(itoa::Buffer::new().format(number));
 }

@@ -139,7 +139,7 @@ impl Decide {
     pub fn into_json(self) -> String {
         let mut out = String::new();
         let mut object = ObjectWriter::new(&mut out);
-        object.raw("begins", if self.begins { "true" } else { "false" });
+        object.flag("begins", self.begins);
         object.text("commitId", &self.commit_id);
         object.text("mode", self.mode.name());
         if let Some((name, version)) = &self.definition {
@@ -157,7 +157,7 @@ impl Decide {
             let mut inner = ObjectWriter::new(list);
             inner.text("streamId", &stream.stream_id);
             inner.number("confirmedVersion", stream.confirmed_version.0 as i64);
-            inner.raw("written", if stream.written { "true" } else { "false" });
+            inner.flag("written", stream.written);
             inner.raw("batch", &stream.batch.into_document());
             inner.end();
         }

@@ -42,7 +42,6 @@ impl SyncState {
     pub fn to_json(&self) -> String {
         let mut out = String::new();
         let mut object = ObjectWriter::new(&mut out);
-        let flag = |value| if value { "true" } else { "false" };
         object.text("space", &self.space);
         object.text("subject", &self.subject);
         match &self.cursor {
@@ -57,8 +56,8 @@ impl SyncState {
             None => object.raw("oldestPendingAt", "null"),
         }
         object.number("confirmed", self.confirmed.0 as i64);
-        object.raw("rebase", flag(self.rebase));
-        object.raw("adopting", flag(self.adopting));
+        object.flag("rebase", self.rebase);
+        object.flag("adopting", self.adopting);
         object.end();
         out
     }

@@ -366,6 +366,12 @@ impl<S: Storage> Store<S> {
         Ok(Some((refusal.kind, out)))
     }
 
+    /// Whether [`Store::refusal_of`] has something to say.
+    pub async fn has_refusal(&self, id: &str) -> Result<bool, StoreError> {
+        let entry = self.refusal_entry(id).await?;
+        Ok(entry.is_some())
+    }
+
     /// Those of `ids` that were pending and are not any more.
     pub(crate) async fn find_refused(&self, ids: HashSet<String>) -> Result<HashSet<String>, StoreError> {
         let ids: Vec<String> = ids.into_iter().collect();
@@ -385,13 +391,17 @@ impl<S: Storage> Store<S> {
     }
 
     pub(crate) async fn refusal(&self, id: &str) -> Result<Option<Refusal>, StoreError> {
+        let entry = self.refusal_entry(id).await?;
+        entry.map(|entry| decoded(id, &entry.value)).transpose()
+    }
+
+    async fn refusal_entry(&self, id: &str) -> Result<Option<Entry>, StoreError> {
         self.check_open()?;
         let found = self
             .storage
             .read(vec![Read::Get(Table::Meta, Refusal::key(id))])
             .await?;
-        let entry = found.into_iter().flatten().next();
-        entry.map(|entry| decoded(id, &entry.value)).transpose()
+        Ok(found.into_iter().flatten().next())
     }
 }
 

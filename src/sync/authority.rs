@@ -402,7 +402,7 @@ impl<L: SpaceLog> Authority<L> {
 
 fn write_end(object: &mut ObjectWriter<'_>, cursor: &Cursor, more: bool) {
     object.text("cursor", &cursor.to_string());
-    object.raw("more", if more { "true" } else { "false" });
+    object.flag("more", more);
 }
 
 fn unknown_space(space: &str) -> Problem {

@@ -136,7 +136,7 @@ impl PullPage<'_> {
     fn write_rest(&self, object: &mut ObjectWriter<'_>) {
         object.list("commits", &self.commits, WireCommit::write);
         object.text("cursor", &self.cursor.to_string());
-        object.raw("more", if self.more { "true" } else { "false" });
+        object.flag("more", self.more);
     }
 }
 

@@ -139,7 +139,7 @@ impl Output {
             }
             Self::Token { refresh } => {
                 named("token");
-                object.raw("refresh", if *refresh { "true" } else { "false" });
+                object.flag("refresh", *refresh);
             }
             Self::Rebase => named("rebase"),
             Self::Recover { request } => {
