@@ -136,8 +136,8 @@ const features = [
 
 const forSpeed = ["-O3", "--low-memory-unused", "--strip-producers", "--strip-target-features", ...features];
 
-// Control flow that is built anew, after rustc's own, compresses better. A second round finds what the first one opened. Bodies copied into their one caller compress worse
-// than calls. Functions ordered by name have like beside like.
+// Control flow that is built anew, after rustc's own, compresses better. A second round finds what the first one opened.
+// Bodies copied into their one caller compress worse than calls. Functions ordered by name have like beside like.
 const forSize = [
   "--flatten",
   "--rereloop",

@@ -11,13 +11,13 @@ use wasm_bindgen::prelude::*;
 
 use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
-use super::memory_part::memory_storage;
+use super::memory_part::{delete_memory, memory_storage};
 use super::sync_part::{SyncCall, sync_part};
 use super::text;
-use super::tool_part::{ToolCall, delete_store, tool_part};
+use super::tool_part::{ToolCall, tool_part};
 use crate::commit::NewCommit;
 use crate::json::{FromJson, JsonReader, ObjectWriter, put_number};
-use crate::store::idb::IdbStorage;
+use crate::store::idb::{IdbStorage, delete_database};
 use crate::store::{
     Clock, Closed, ClosedBy, Durability, Fault, Faults, LoadQuery, Loaded, OpenOptions, Outcome, Page, Query, RowQuery,
     RowWrite, Storage, StorageError, Store, When,
@@ -131,7 +131,13 @@ impl Core {
     /// Deletes a store.
     #[wasm_bindgen(js_name = deleteStore)]
     pub fn delete_store(name: String, storage: String) -> Promise {
-        promise(delete_store(name, storage))
+        promise(async move {
+            if storage == "memory" {
+                return delete_memory(name).await;
+            }
+            delete_database(&name).await?;
+            Ok(JsValue::UNDEFINED)
+        })
     }
 
     /// `CoreState`.

@@ -2,9 +2,13 @@
 
 use std::pin::Pin;
 
+use wasm_bindgen::JsValue;
 #[cfg(feature = "parts")]
 use wasm_split_helpers::wasm_split;
 
+#[cfg(feature = "parts")]
+use super::answer::Answer;
+use super::answer::Answering;
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
 use crate::store::{Faults, MemoryDatabase, MemoryStorage};
@@ -19,4 +23,14 @@ type Opened = Result<AnyStorage, CoreError>;
 pub(super) fn memory_storage(name: String, faults: Faults) -> Pin<Box<dyn Future<Output = Opened>>> {
     let storage = MemoryStorage::open(&MemoryDatabase::named(&name));
     Box::pin(async move { Ok(AnyStorage::new(storage, &faults)) })
+}
+
+/// Deletes the database of this name.
+#[cfg_attr(
+    feature = "parts",
+    wasm_split(tools, fallible, return_wrapper(let answering = _; { answering.await } -> Answer))
+)]
+pub(super) fn delete_memory(name: String) -> Answering {
+    MemoryDatabase::delete(&name);
+    Box::pin(async { Ok(JsValue::UNDEFINED) })
 }

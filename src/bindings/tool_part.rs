@@ -13,8 +13,7 @@ use super::error::CoreError;
 use super::text;
 use crate::bulk::Bulk;
 use crate::position::Position;
-use crate::store::idb::delete_database;
-use crate::store::{MemoryDatabase, OnRefused, RowWrite, Store, check_export};
+use crate::store::{OnRefused, RowWrite, Store, check_export};
 use crate::stream::Version;
 
 /// A seldom call, with what it takes. See `ts/core.ts` for each.
@@ -102,22 +101,6 @@ pub(super) enum ToolCall {
 )]
 pub(super) fn tool_part(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answering {
     Box::pin(answer(store, call))
-}
-
-/// Deletes a store that nobody has open here.
-#[cfg_attr(
-    feature = "parts",
-    wasm_split(tools, fallible, return_wrapper(let answering = _; { answering.await } -> Answer))
-)]
-pub(super) fn delete_store(name: String, storage: String) -> Answering {
-    Box::pin(async move {
-        if storage == "memory" {
-            MemoryDatabase::delete(&name);
-        } else {
-            delete_database(&name).await?;
-        }
-        Ok(JsValue::UNDEFINED)
-    })
 }
 
 async fn answer(store: Rc<Store<AnyStorage>>, call: ToolCall) -> Answer {
