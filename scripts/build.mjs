@@ -163,8 +163,8 @@ async function buildApi() {
     logLevel: "warning",
   };
   await bundle({ ...options, entryPoints, splitting: true, plugins: [coreInOneFile] });
-  // A worker is not made of parts: it shares nothing with the page, and not every bundler follows its imports. Without white space esbuild would drop
-  // the comments that keep bundlers from looking for the user's module.
+  // A worker is not made of parts: it shares nothing with the page, and not every bundler follows its imports. Without white
+  // space esbuild would drop the comments that keep bundlers from looking for the user's module.
   await bundle({
     ...options,
     entryPoints: ["worker", "rebuild-worker"].map((name) => join(root, "ts", `${name}.ts`)),
