@@ -48,7 +48,7 @@ test("what the rules refuse is said beside the field, and nothing is written", a
 });
 
 test("a frozen account moves no money until it is unfrozen", async ({ demo, page }) => {
-  await page.getByRole("button", { name: "Freeze this account" }).click();
+  await page.getByRole("button", { name: "Freeze this account", exact: true }).click();
   await expect(page.getByText("Frozen", { exact: true })).toBeVisible();
 
   await demo.move("Withdraw", "1");
@@ -57,7 +57,7 @@ test("a frozen account moves no money until it is unfrozen", async ({ demo, page
   await demo.move("Transfer", "1", "7");
   await expect(page.getByLabel("To account")).toHaveAccessibleDescription("Account 7 is frozen and takes no money.");
   await demo.account("7");
-  await page.getByRole("button", { name: "Unfreeze this account" }).click();
+  await page.getByRole("button", { name: "Unfreeze this account", exact: true }).click();
   await demo.move("Withdraw", "1");
 
   await expect(demo.balance).toHaveText("1,499.00\u00a0CZK");
@@ -140,9 +140,9 @@ test("a replay shows each event, the state after it and what it changed, by butt
 });
 
 test("a replay finds the first event by which something came about", async ({ demo, page }) => {
-  await page.getByRole("button", { name: "Freeze this account" }).click();
-  await page.getByRole("button", { name: "Unfreeze this account" }).click();
-  await page.getByRole("button", { name: "Freeze this account" }).click();
+  await page.getByRole("button", { name: "Freeze this account", exact: true }).click();
+  await page.getByRole("button", { name: "Unfreeze this account", exact: true }).click();
+  await page.getByRole("button", { name: "Freeze this account", exact: true }).click();
   await expect(page.getByText("now, after 7 events")).toBeVisible();
   await page.getByRole("button", { name: "Replay event by event" }).click();
   const replay = page.getByRole("region", { name: "Replay" });
