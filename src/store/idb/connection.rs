@@ -3,7 +3,7 @@
 //! Sharing is for speed: an append is some 500 µs of the browser's work, of which words passed as
 //! strings and one timer for each transaction were 25 µs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
@@ -24,7 +24,9 @@ pub(super) struct Connection {
     pub(super) database: IdbDatabase,
     pub(super) closing: Closing,
     pub(super) words: Words,
-    pub(super) fresh_log: FreshLog,
+    pub(super) fresh_log: Rc<FreshLog>,
+    /// Writes under way, of which the first ones may have no transaction yet.
+    writing: Cell<usize>,
     pub(super) overdue: Rc<Overdue>,
 }
 
@@ -76,14 +78,29 @@ impl Connection {
             database,
             closing: Closing::default(),
             words: Words::new(),
-            fresh_log: FreshLog::default(),
+            fresh_log: Rc::default(),
+            writing: Cell::default(),
             overdue: Rc::default(),
         }
     }
 
+    /// Calls under way go on; others fail.
     pub(super) fn close(&self, by: ClosedBy) {
         self.closing.close(by);
-        self.database.close();
+        self.let_go();
+    }
+
+    /// Counts a write from before it has a transaction, until what this gives is dropped.
+    pub(super) fn hold_open(&self) -> HeldOpen<'_> {
+        self.writing.set(self.writing.get() + 1);
+        HeldOpen(self)
+    }
+
+    /// The browser waits for transactions under way, but begins none after this.
+    fn let_go(&self) {
+        if self.closing.check().is_err() && self.writing.get() == 0 {
+            self.database.close();
+        }
     }
 
     /// Some browsers say only in the answer to a call that the connection is gone.
@@ -92,6 +109,17 @@ impl Connection {
             self.close(ClosedBy::Browser);
         }
         result
+    }
+}
+
+/// The database stays open for a write that was begun before the connection was closed.
+#[derive(Debug)]
+pub(super) struct HeldOpen<'a>(&'a Connection);
+
+impl Drop for HeldOpen<'_> {
+    fn drop(&mut self) {
+        self.0.writing.set(self.0.writing.get() - 1);
+        self.0.let_go();
     }
 }
 

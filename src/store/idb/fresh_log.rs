@@ -2,17 +2,22 @@
 //!
 //! Chromium keeps IndexedDB in `LevelDB`, and goes on with the log that it finds. Killed between the header of a record and
 //! its bytes (two calls of the system), it leaves a header that promises bytes which never came. The next start passes over
-//! it and writes behind it; the start after that one takes what stands there for those bytes, finds their checksum
-//! wrong, and deletes every database of the site: one kill in a hundred of a browser that was importing lost all. To delete
-//! a database makes Chromium begin another log (it compacts the range of its keys, which empties the table in memory
-//! first), so that nothing stands behind half a record when the browser is killed again. Only a kill within these
-//! milliseconds, after one that cut a record, still does harm.
+//! it and writes behind it, if only to undo what was under way; the start after that one takes what stands there for those
+//! bytes, finds their checksum wrong, and deletes every database of the site: one kill in a hundred of a browser that was
+//! importing lost all. To delete a database makes Chromium begin another log (it compacts the range of its keys, which
+//! empties the table in memory first), so that nothing stands behind half a record at the next start.
+//!
+//! So every connection does that as soon as it is open, and its first write waits for it. What is left is a browser killed
+//! again before that, some 15 ms after it has opened the database.
 
 use std::cell::Cell;
+use std::pin::pin;
 
+use futures_util::future::select;
+use futures_util::lock::Mutex;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Reflect, global};
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbDatabase;
 
 use super::factory;
@@ -21,19 +26,29 @@ use crate::store::StorageError;
 /// A database that is there for milliseconds. Where a kill left it behind, the next one finds it.
 const NAME: &str = "everfold: a fresh log";
 
-/// Whether a connection has seen to it.
+/// A frozen tab may hold that database open: then writing goes on without a new log, after so many milliseconds.
+const PATIENCE: u32 = 1_000;
+
+/// Whether the log is new, as far as a connection knows.
 #[derive(Debug, Default)]
-pub(super) struct FreshLog(Cell<bool>);
+pub(super) struct FreshLog {
+    begun: Cell<bool>,
+    beginning: Mutex<()>,
+}
 
 impl FreshLog {
-    /// Before the first write of a connection; reading needs no new log. The write does not wait for it: what has been
-    /// written behind half a record by then is in memory still, from where it goes into a table, not into the log.
-    pub(super) fn begin(&self) {
-        if !self.0.replace(true) && is_chromium() {
-            spawn_local(async {
+    /// Called at the opening and before every write of a connection; only the first ones wait. Reading needs no new log.
+    pub(super) async fn begin(&self) {
+        if self.begun.get() {
+            return;
+        }
+        let _beginning = self.beginning.lock().await;
+        if !self.begun.get() {
+            if is_chromium() {
                 // Where it cannot be had, there is nothing better than to write.
-                let _ = make_and_delete().await;
-            });
+                select(pin!(make_and_delete()), TimeoutFuture::new(PATIENCE)).await;
+            }
+            self.begun.set(true);
         }
     }
 }

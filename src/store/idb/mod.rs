@@ -27,6 +27,7 @@ use futures_util::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{IdbDatabase, IdbVersionChangeEvent};
 
 use self::connection::Connection;
@@ -70,7 +71,7 @@ impl IdbStorage {
             Either::Left((Err(error), _)) => return Err(error::opening(error)),
             Either::Right(((), opening)) => {
                 // It may open after all, and a connection that nobody holds would block every other.
-                wasm_bindgen_futures::spawn_local(async {
+                spawn_local(async {
                     if let Ok(late) = opening.await {
                         late.unchecked_into::<IdbDatabase>().close();
                     }
@@ -87,6 +88,8 @@ impl IdbStorage {
         };
         let storage = Self::over(database);
         schema::verify(&storage.connection.database)?;
+        let fresh_log = Rc::clone(&storage.connection.fresh_log);
+        spawn_local(async move { fresh_log.begin().await });
         Ok(storage)
     }
 
@@ -163,9 +166,11 @@ impl Storage for IdbStorage {
     }
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
-        self.connection.closing.check()?;
-        self.connection.fresh_log.begin();
-        self.connection.noticing(write::write(&self.connection, &write).await)
+        let connection = &self.connection;
+        connection.closing.check()?;
+        let _held_open = connection.hold_open();
+        connection.fresh_log.begin().await;
+        connection.noticing(write::write(connection, &write).await)
     }
 
     fn close(&self) {
