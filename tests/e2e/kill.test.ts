@@ -118,10 +118,12 @@ function statement(transaction: number): StatementFile {
   };
 }
 
-/** Starts the browser, looks, and closes it as a person does. */
+/** Starts the browser, looks for a second, and closes it as a person does. */
 async function rowsHeldAtStart(profile: string, serverUrl: string): Promise<number> {
   const context = await launch(profile, serverUrl);
-  const held = await rowsHeld(await openDemo(context, serverUrl));
+  const demo = await openDemo(context, serverUrl);
+  const held = await rowsHeld(demo);
+  await demo.page.waitForTimeout(1_000);
   await context.close();
   return held;
 }

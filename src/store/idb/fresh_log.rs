@@ -7,8 +7,8 @@
 //! importing lost all. To delete a database makes Chromium begin another log (it compacts the range of its keys, which
 //! empties the table in memory first), so that nothing stands behind half a record at the next start.
 //!
-//! So every connection does that as soon as it is open, and its first write waits for it. What is left is a browser killed
-//! again before that, some 15 ms after it has opened the database.
+//! So every connection does that soon after it was opened, out of the way of the first reads, and the first write waits for
+//! it. What is left is a browser that ends again before that.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -26,6 +26,10 @@ use crate::store::StorageError;
 /// A database that is there for milliseconds. Where a kill left it behind, the next one finds it.
 const NAME: &str = "everfold: a fresh log";
 
+/// So many milliseconds after it was opened a connection sees to it, if it has written nothing: a page that starts reads
+/// first what it shows.
+const SOON: u32 = 300;
+
 /// A frozen tab may hold that database open: then writing goes on without a new log, after so many milliseconds.
 const PATIENCE: u32 = 1_000;
 
@@ -37,7 +41,13 @@ pub(super) struct FreshLog {
 }
 
 impl FreshLog {
-    /// Called at the opening and before every write of a connection; only the first ones wait. Reading needs no new log.
+    /// What a connection that only reads does.
+    pub(super) async fn begin_soon(&self) {
+        TimeoutFuture::new(SOON).await;
+        self.begin().await;
+    }
+
+    /// Before every write of a connection; only the first ones wait.
     pub(super) async fn begin(&self) {
         if self.begun.get() {
             return;

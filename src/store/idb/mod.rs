@@ -89,7 +89,7 @@ impl IdbStorage {
         let storage = Self::over(database);
         schema::verify(&storage.connection.database)?;
         let fresh_log = Rc::clone(&storage.connection.fresh_log);
-        spawn_local(async move { fresh_log.begin().await });
+        spawn_local(async move { fresh_log.begin_soon().await });
         Ok(storage)
     }
 
