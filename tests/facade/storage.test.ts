@@ -45,6 +45,37 @@ test("a page that has lost its network since it was opened has the seldom calls"
   expect(await page.evaluate(async () => (await (await window.bank.open("offline")).stats()).events)).toBe(0);
 });
 
+test("a snapshot that cannot be written for want of a part is a problem that is told, and the next one is written", async ({
+  page,
+}) => {
+  await page.route("**/everfold-tools.wasm", (route) => route.abort());
+  const told = await page.evaluate(async () => {
+    const { open, account, deposit, problems } = window.bank;
+    window.store = await open("partless");
+    const deposits = Array.from({ length: 100 }, () => window.store.execute(account, "a", deposit(1)));
+    const version = (await Promise.all(deposits)).at(-1)?.version;
+    while (problems.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return { version, problems: [...problems] };
+  });
+  await page.unroute("**/everfold-tools.wasm");
+  const then = await page.evaluate(async () => {
+    const { account, deposit } = window.bank;
+    await Promise.all(Array.from({ length: 100 }, () => window.store.execute(account, "a", deposit(1))));
+    for (;;) {
+      const { snapshots } = await window.store.stats();
+      if (snapshots > 0) {
+        return { snapshots, version: (await window.store.load(account, "a")).version };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+
+  expect(told).toEqual({ version: 100, problems: ["wasm-failed"] });
+  expect(then).toEqual({ snapshots: 1, version: 200 });
+});
+
 test("a killed browser loses nothing that was acknowledged", async ({ profile, serverUrl }) => {
   test.setTimeout(180_000);
   let acknowledged = 0;

@@ -223,19 +223,27 @@ proptest! {
     }
 
     #[test]
-    fn commits_that_say_something_else_have_other_digests(one in any_commit(), other in any_commit()) {
-        let said = |commit: &WireCommit<'_>| {
-            let mut said = commit.clone();
-            (said.number, said.attempt, said.actor, said.received_at) = (None, 1, None, None);
-            said.reads.clear();
-            said.streams.iter_mut().flatten().for_each(|stream| stream.before = None);
-            written(&said, WireCommit::write)
-        };
-        // Empty is hashed as left out is.
-        let is_empty = |commit: &WireCommit<'_>| said(commit).contains(":\"\"") || said(commit).contains("\"version\":0");
-        prop_assume!(said(&one) != said(&other) && !is_empty(&one) && !is_empty(&other));
+    fn commits_that_say_something_else_have_other_digests(one in any_full_commit(), other in any_full_commit()) {
+        prop_assume!(said(&one) != said(&other));
         prop_assert_ne!(digest(&one), digest(&other));
     }
+}
+
+/// Of these no text is empty and no version 0, which is hashed as left out is.
+fn any_full_commit() -> impl Strategy<Value = WireCommit<'static>> {
+    any_commit().prop_filter("something is empty", |commit| {
+        let said = said(commit);
+        !said.contains(":\"\"") && !said.contains("\"version\":0")
+    })
+}
+
+/// What a digest is of.
+fn said(commit: &WireCommit<'_>) -> String {
+    let mut said = commit.clone();
+    (said.number, said.attempt, said.actor, said.received_at) = (None, 1, None, None);
+    said.reads.clear();
+    said.streams.iter_mut().flatten().for_each(|stream| stream.before = None);
+    written(&said, WireCommit::write)
 }
 
 /// A message that was damaged on its way: bytes changed, dropped, doubled or cut.
