@@ -62,6 +62,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     return withPartFailure(errorFromCore(thrown));
   }
 
+  if (storage === "indexeddb") {
+    void wakeStorage();
+  }
   try {
     core = await openCore();
   } catch (thrown) {
@@ -178,4 +181,13 @@ export function storeClosed(name: string, reason?: string): EverfoldError<"store
     `the store ${JSON.stringify(name)} is closed${reason === undefined ? "" : `: ${reason}`}`,
     reason === undefined ? { name } : { name, reason },
   );
+}
+
+/** The browser opens its own database for a site when it is first asked: it may do so while the engine is loaded. */
+async function wakeStorage(): Promise<void> {
+  try {
+    await indexedDB.databases();
+  } catch {
+    // Whoever opens the store hears why it cannot be had.
+  }
 }

@@ -36,6 +36,25 @@ test("what was written is there after a reload, with rows and snapshots", async 
   });
 });
 
+test("the browser opens its database while the engine is fetched", async ({ page }) => {
+  await page.evaluate(() => {
+    const { databases } = IDBFactory.prototype;
+    IDBFactory.prototype.databases = function () {
+      document.title = "asked";
+      return databases.call(this);
+    };
+  });
+  let meanwhile = "";
+  await page.route("**/everfold.wasm", async (route) => {
+    meanwhile = await page.title();
+    await route.continue();
+  });
+
+  await page.evaluate(async () => void (await window.bank.open("woken")));
+
+  expect(meanwhile).toBe("asked");
+});
+
 test("a page that has lost its network since it was opened has the seldom calls", async ({ page, context }) => {
   const fetched = page.waitForResponse(/everfold-tools\.wasm$/);
   await page.evaluate(async () => void (await window.bank.open("offline")));
