@@ -242,7 +242,10 @@ fn said(commit: &WireCommit<'_>) -> String {
     let mut said = commit.clone();
     (said.number, said.attempt, said.actor, said.received_at) = (None, 1, None, None);
     said.reads.clear();
-    said.streams.iter_mut().flatten().for_each(|stream| stream.before = None);
+    said.streams
+        .iter_mut()
+        .flatten()
+        .for_each(|stream| stream.before = None);
     written(&said, WireCommit::write)
 }
 
