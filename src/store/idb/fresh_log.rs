@@ -11,13 +11,13 @@
 //! it. What is left is a browser that ends again before that.
 
 use std::cell::Cell;
-use std::pin::pin;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Reflect, global};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbDatabase;
 
 use super::factory;
@@ -36,7 +36,7 @@ const PATIENCE: u32 = 1_000;
 /// Whether the log is new, as far as a connection knows.
 #[derive(Debug, Default)]
 pub(super) struct FreshLog {
-    begun: Cell<bool>,
+    done: Cell<bool>,
     beginning: Mutex<()>,
 }
 
@@ -49,20 +49,26 @@ impl FreshLog {
 
     /// Before every write of a connection; only the first ones wait.
     pub(super) async fn begin(&self) {
-        if self.begun.get() {
+        if self.done.get() {
             return;
         }
         let _beginning = self.beginning.lock().await;
-        if !self.begun.get() {
+        if !self.done.get() {
             if is_chromium() {
-                // Where it cannot be had, there is nothing better than to write.
-                select(pin!(make_and_delete()), TimeoutFuture::new(PATIENCE)).await;
+                let making = select(Box::pin(make_and_delete()), TimeoutFuture::new(PATIENCE));
+                if let Either::Right(((), late)) = making.await {
+                    // A database that opens after all, and that nobody closes, would be in everybody's way.
+                    spawn_local(async {
+                        let _ = late.await;
+                    });
+                }
             }
-            self.begun.set(true);
+            self.done.set(true);
         }
     }
 }
 
+/// Where it cannot be had, there is nothing better than to write.
 async fn make_and_delete() -> Result<(), StorageError> {
     if let Ok(database) = factory::open_as_it_is(NAME)?.await {
         database.unchecked_into::<IdbDatabase>().close();
