@@ -132,6 +132,11 @@ impl<'a> JsonReader<'a> {
         self.peek() == Some(b'"')
     }
 
+    /// Whether a list is next.
+    pub(crate) fn is_list(&mut self) -> bool {
+        self.peek() == Some(b'[')
+    }
+
     /// A text.
     pub(crate) fn text(&mut self) -> Cow<'a, str> {
         let (quoted, is_escaped) = self.quoted();
@@ -159,7 +164,16 @@ impl<'a> JsonReader<'a> {
     /// A number.
     pub(crate) fn float(&mut self) -> f64 {
         let text = self.number();
-        let value = number::parse(text);
+        // Most numbers are whole and small.
+        let digits = text.bytes().try_fold(0_u32, |value, byte| {
+            let digit = u32::from(byte.wrapping_sub(b'0'));
+            if digit < 10 {
+                value.checked_mul(10)?.checked_add(digit)
+            } else {
+                None
+            }
+        });
+        let value = digits.map_or_else(|| number::parse(text), f64::from);
         if !value.is_finite() {
             self.fail("a number");
         }

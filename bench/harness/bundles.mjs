@@ -3,7 +3,8 @@
 // Otherwise a cold start would count the round trips of unbundled modules. everfold comes from the `dist/`
 // that its users get, with its wasm file beside the bundle.
 
-import { join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { join, relative } from "node:path";
 import { build } from "esbuild";
 import { root } from "../../scripts/command.mjs";
 
@@ -39,5 +40,14 @@ export const everfoldFiles = [
     name,
     join(root, "dist", name),
   ]),
-  ...["rust_module.js", "rust_module_bg.wasm"].map((name) => [name, join(root, "examples/rust-module/pkg", name)]),
+  ...filesBelow(join(root, "examples/rust-module/pkg")),
 ];
+
+/** The files that wasm-bindgen wrote, with the modules that its glue imports. */
+function filesBelow(folder) {
+  const entries = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .map((file) => [relative(folder, file), file]);
+}

@@ -278,7 +278,9 @@ fn std_bound(bound: &Bound) -> ops::Bound<&Key> {
 /// IndexedDB refuses a key that has no place in the order.
 fn valid(key: &Key) -> Result<(), StorageError> {
     match key {
-        Key::Number(number) if number.is_nan() => Err(StorageError::Failed("NaN is not a key".to_owned())),
+        Key::Number(number) if !number.is_finite() => {
+            Err(StorageError::Failed("a key must be a finite number".to_owned()))
+        }
         Key::Number(_) | Key::Text(_) => Ok(()),
         Key::List(parts) => parts.iter().try_for_each(valid),
     }

@@ -1,7 +1,7 @@
 /**
  * A page with the API and the small bank, built from the sources as the package is.
  */
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { test as base } from "../chromium.ts";
@@ -29,12 +29,10 @@ export const test = base.extend<object, { folder: string }>({
       for (const file of ["everfold.wasm", "everfold-sync.wasm", "everfold-tools.wasm", "rebuild-worker.js"]) {
         copyFileSync(join(root, "dist", file), join(folder, file));
       }
-      for (const file of ["rust_module.js", "rust_module_bg.wasm"]) {
-        copyFileSync(join(root, "examples", "rust-module", "pkg", file), join(folder, file));
-      }
+      const pkg = join(root, "examples", "rust-module", "pkg");
+      cpSync(pkg, folder, { recursive: true });
       // One whose wasm is missing.
-      mkdirSync(join(folder, "glue-only"), { recursive: true });
-      copyFileSync(join(folder, "rust_module.js"), join(folder, "glue-only", "rust_module.js"));
+      cpSync(pkg, join(folder, "glue-only"), { recursive: true, filter: (file) => !file.endsWith(".wasm") });
       writeFileSync(
         join(folder, "index.html"),
         '<!doctype html><title>bank</title><link rel="icon" href="data:," /><script type="module" src="/page.js"></script>',
