@@ -133,6 +133,10 @@ impl<'a> JsonReader<'a> {
     }
 
     /// Whether a list is next.
+    #[cfg_attr(
+        not(target_arch = "wasm32"),
+        expect(dead_code, reason = "asked of keys, which IndexedDB gives")
+    )]
     pub(crate) fn is_list(&mut self) -> bool {
         self.peek() == Some(b'[')
     }

@@ -16,8 +16,12 @@ use super::{Store, StoreError};
 use crate::log::directory::Directory;
 use crate::log::segment::{self, Segment};
 
-/// Events that a segment should have: enough for few segments, few enough to merge in one transaction.
-pub(crate) const SEGMENT_EVENTS: u64 = 8_000;
+/// Events that a segment should have. A stream is read from a block of every segment that it occurs in, so few large ones make
+/// loads fast; but a segment is built in one go, and a replay sorts one in memory. Eight times eight sealed tails of 256.
+pub(crate) const SEGMENT_EVENTS: u64 = 16_384;
+
+/// A run that fills a segment so far is worth merging, however few it is of.
+const FULL_ENOUGH: u64 = SEGMENT_EVENTS / 4 * 3;
 
 impl<S: Storage> Store<S> {
     /// Merges one run of at least `run` neighbouring segments that are small together. False if there is
@@ -90,22 +94,27 @@ impl<S: Storage> Store<S> {
     }
 }
 
-/// The first run of at least `length` neighbours, none of them large, that fit into one segment.
+/// The first run of neighbours that is worth merging. It must fit into one segment, and either
+///
+/// - be of at least `length` of about one size: to write a large one again for some small ones gains little;
+/// - or fill a segment well enough;
+/// - or end at one that does not fit, so that it will never be longer.
 fn small_run(segments: &[Rc<Directory>], length: usize) -> Option<Range<usize>> {
-    let mut start = 0;
-    while start < segments.len() {
-        let mut events = 0;
-        let fitting = segments.iter().skip(start).take_while(|segment| {
+    (0..segments.len()).find_map(|start| {
+        let (mut end, mut events, mut largest) = (start, 0, 0);
+        for segment in segments.iter().skip(start) {
+            if segment.events > SEGMENT_EVENTS / 2 || events + segment.events > SEGMENT_EVENTS {
+                break;
+            }
+            end += 1;
             events += segment.events;
-            segment.events <= SEGMENT_EVENTS / 2 && events <= SEGMENT_EVENTS
-        });
-        let count = fitting.count();
-        if count >= length {
-            return Some(start..start + count);
+            largest = largest.max(segment.events);
         }
-        start += count.max(1);
-    }
-    None
+        let count = end - start;
+        let is_long = count >= length && largest * (length as u64 - 1) <= events;
+        let is_over = end < segments.len();
+        (count > 1 && (is_long || is_over || events >= FULL_ENOUGH)).then_some(start..end)
+    })
 }
 
 fn replacing(
@@ -141,4 +150,82 @@ pub(crate) fn drop_segment(segment: &Directory, write: &mut Write) {
     write.changes.push(Change::Delete(Table::Blocks, blocks));
     let directory = KeyRange::only(Key::from(segment.first.0));
     write.changes.push(Change::Delete(Table::Segments, directory));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::directory::TimeRange;
+    use crate::position::Position;
+
+    fn segments(sizes: &[u64]) -> Vec<Rc<Directory>> {
+        let of = |events| Directory {
+            first: Position(1),
+            events,
+            commits: events,
+            occurred: TimeRange::EMPTY,
+            recorded: TimeRange::EMPTY,
+            types: Vec::new(),
+            event_blocks: Vec::new(),
+            commit_blocks: Vec::new(),
+            stream_blocks: Vec::new(),
+            stream_filter: Vec::new(),
+            streams_begun: 0,
+            bytes: 0,
+        };
+        sizes.iter().map(|events| Rc::new(of(*events))).collect()
+    }
+
+    #[test]
+    fn a_run_is_merged_when_it_is_long() {
+        assert_eq!(small_run(&segments(&[256; 7]), 8), None);
+        assert_eq!(small_run(&segments(&[256; 8]), 8), Some(0..8));
+    }
+
+    #[test]
+    fn a_short_run_is_merged_when_it_fills_a_segment() {
+        let enough = FULL_ENOUGH / 2;
+        assert_eq!(small_run(&segments(&[enough, enough - 1]), 8), None);
+        assert_eq!(small_run(&segments(&[enough, enough]), 8), Some(0..2));
+    }
+
+    #[test]
+    fn large_segments_are_left_as_they_are() {
+        let half = SEGMENT_EVENTS / 2;
+        assert_eq!(small_run(&segments(&[half + 1, half - 1, half + 1]), 2), None);
+        assert_eq!(small_run(&segments(&[half + 1, half, half]), 2), Some(1..3));
+    }
+
+    #[test]
+    fn small_ones_before_a_large_one_are_merged_as_there_will_not_be_more() {
+        assert_eq!(small_run(&segments(&[256, 256]), 8), None);
+        assert_eq!(small_run(&segments(&[256, 256, SEGMENT_EVENTS]), 8), Some(0..2));
+    }
+
+    #[test]
+    fn a_large_segment_is_not_written_again_for_some_small_ones() {
+        assert_eq!(
+            small_run(&segments(&[2_048, 256, 256, 256, 256, 256, 256, 256]), 8),
+            None
+        );
+        let like = [300, 256, 256, 256, 256, 256, 256, 280];
+        assert_eq!(small_run(&segments(&like), 8), Some(0..8));
+        // Whoever asks for it has all of them merged.
+        assert_eq!(small_run(&segments(&[2_048, 1]), 2), Some(0..2));
+    }
+
+    #[test]
+    fn single_commits_end_in_few_segments_and_are_written_again_twice() {
+        let (mut sizes, mut written) = (Vec::new(), 0);
+        for _ in 0..400 {
+            sizes.push(256);
+            while let Some(run) = small_run(&segments(&sizes), 8) {
+                let events: u64 = sizes.drain(run.clone()).sum();
+                sizes.insert(run.start, events);
+                written += events;
+            }
+        }
+        assert!(sizes.len() <= 12, "{sizes:?}");
+        assert!(written <= 400 * 256 * 2, "{written}");
+    }
 }

@@ -79,7 +79,7 @@ impl StreamSink for Batched {
 
 impl<S: Storage> Store<S> {
     /// Loads a stream. Costs one or two read transactions and, without a snapshot, one block for about
-    /// every 8,000 events of the log that the stream occurs in.
+    /// every 16,000 events of the log that the stream occurs in.
     pub async fn load(&self, stream: &str, query: LoadQuery<'_>) -> Result<Loaded, StoreError> {
         let mut events = Batched(BatchWriter::new(None));
         let FoundStream {
