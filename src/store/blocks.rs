@@ -73,7 +73,7 @@ impl From<StoreError> for BlocksError {
 }
 
 /// The unpacked content of a block.
-pub(crate) type Content = Rc<[u8]>;
+pub(crate) type Content = Rc<Vec<u8>>;
 
 /// Unpacked blocks, the last used one at the back.
 #[derive(Debug, Default)]
@@ -156,7 +156,7 @@ impl BlockCache {
                 let entry = blocks.next().and_then(|entries| entries.into_iter().next());
                 let block = entry.ok_or(BlocksError::Vanished)?.value;
                 let unpacked = unpack(&block).map_err(|reason| StoreError::format(id.to_string(), reason))?;
-                *content = Some(self.keep(*id, unpacked.into()));
+                *content = Some(self.keep(*id, Rc::new(unpacked)));
             }
         }
         Ok((found, contents.into_iter().flatten().collect()))

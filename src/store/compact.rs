@@ -217,8 +217,8 @@ mod tests {
     #[test]
     fn single_commits_end_in_few_segments_and_are_written_again_twice() {
         let (mut sizes, mut written) = (Vec::new(), 0);
-        for _ in 0..400 {
-            sizes.push(256);
+        for sealed in [256; 400] {
+            sizes.push(sealed);
             while let Some(run) = small_run(&segments(&sizes), 8) {
                 let events: u64 = sizes.drain(run.clone()).sum();
                 sizes.insert(run.start, events);

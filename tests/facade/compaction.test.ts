@@ -4,8 +4,10 @@ import type { Page } from "@playwright/test";
 import { expect, killBrowser, launch, test } from "./bank.ts";
 
 const KILLS = 10;
-/** A merge makes one of eight: so there is one left to do after all kills, whether or not they were in time. */
-const SEGMENTS = 8 * (KILLS + 1);
+/** A merge makes one of so many, of 1,000 events each. */
+const MERGED = 16;
+/** So there is one left to do after all kills, whether or not they were in time. */
+const SEGMENTS = MERGED * (KILLS + 1);
 
 test("a browser killed ten times in mid-compaction has every event, and the space in the end", async ({
   profile,
@@ -76,7 +78,7 @@ test("a browser killed ten times in mid-compaction has every event, and the spac
   await context.close();
 
   expect(left.segments).toBeGreaterThan(merged.segments);
-  expect(merged).toEqual({ segments: SEGMENTS / 8, withBlocks: SEGMENTS / 8 });
+  expect(merged).toEqual({ segments: SEGMENTS / MERGED, withBlocks: SEGMENTS / MERGED });
   expect(after).toEqual(before);
   expect(verified).toEqual({ ok: true, problems: [] });
 });
