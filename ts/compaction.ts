@@ -5,7 +5,7 @@
  */
 import type { Engine } from "./engine.js";
 
-/** Idle time merges at least so many at once, so that an event is rewritten about twice in its life. */
+/** Idle time merges so many of one size at once, or fewer that fill a segment: an event is rewritten about twice in its life. */
 const idleRun = 8;
 /** Changes of the log between two looks: the append path seals every 256 records. */
 const changesBetweenLooks = 256;

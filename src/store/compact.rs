@@ -24,8 +24,8 @@ pub(crate) const SEGMENT_EVENTS: u64 = 16_384;
 const FULL_ENOUGH: u64 = SEGMENT_EVENTS / 4 * 3;
 
 impl<S: Storage> Store<S> {
-    /// Merges one run of at least `run` neighbouring segments that are small together. False if there is
-    /// none. Costs one read and one write transaction of about a megabyte; what is read stays as it was.
+    /// Merges one run of neighbouring segments: at least `run` of about one size, or fewer that make a whole one. False
+    /// if there is none. Costs one read and one write transaction of about a megabyte; what is read stays as it was.
     pub async fn compact(&self, run: usize) -> Result<bool, StoreError> {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_TRIES {
