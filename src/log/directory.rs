@@ -92,6 +92,24 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
+    /// That of a segment which begins at `first` and has nothing yet.
+    pub(crate) fn begin(first: Position) -> Self {
+        Self {
+            first,
+            events: 0,
+            commits: 0,
+            occurred: TimeRange::EMPTY,
+            recorded: TimeRange::EMPTY,
+            types: Vec::new(),
+            event_blocks: Vec::new(),
+            commit_blocks: Vec::new(),
+            stream_blocks: Vec::new(),
+            stream_filter: Vec::new(),
+            streams_begun: 0,
+            bytes: 0,
+        }
+    }
+
     /// Position of its last event.
     pub(crate) fn last(&self) -> Position {
         Position(self.first.0 + self.events - 1)
@@ -182,20 +200,7 @@ impl Directory {
 
     /// Reads a stored directory.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut directory = Self {
-            first: Position(0),
-            events: 0,
-            commits: 0,
-            occurred: TimeRange::EMPTY,
-            recorded: TimeRange::EMPTY,
-            types: Vec::new(),
-            event_blocks: Vec::new(),
-            commit_blocks: Vec::new(),
-            stream_blocks: Vec::new(),
-            stream_filter: Vec::new(),
-            streams_begun: 0,
-            bytes: 0,
-        };
+        let mut directory = Self::begin(Position(0));
         let mut reader = Reader::of_fields(frame::open(Kind::Directory, bytes)?);
         while let Some(tag) = reader.next() {
             match tag {

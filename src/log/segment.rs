@@ -25,20 +25,9 @@ pub(crate) fn build(mut events: Vec<Recorded<'_>>, commits: &[RecordedCommit<'_>
         .ok_or(FormatError::Missing("events of a segment"))?;
     sort(&mut events, Recorded::by_stream);
 
-    let mut directory = Directory {
-        first,
-        events: events.len() as u64,
-        commits: commits.len() as u64,
-        occurred: TimeRange::EMPTY,
-        recorded: TimeRange::EMPTY,
-        types: Vec::new(),
-        event_blocks: Vec::new(),
-        commit_blocks: Vec::new(),
-        stream_blocks: Vec::new(),
-        stream_filter: Vec::new(),
-        streams_begun: 0,
-        bytes: 0,
-    };
+    let mut directory = Directory::begin(first);
+    directory.events = events.len() as u64;
+    directory.commits = commits.len() as u64;
     let mut blocks = Vec::new();
     put_events(&mut directory, &mut blocks, &events)?;
     put_commits(&mut directory, &mut blocks, commits);

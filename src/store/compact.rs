@@ -155,23 +155,12 @@ pub(crate) fn drop_segment(segment: &Directory, write: &mut Write) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::directory::TimeRange;
     use crate::position::Position;
 
     fn segments(sizes: &[u64]) -> Vec<Rc<Directory>> {
         let of = |events| Directory {
-            first: Position(1),
             events,
-            commits: events,
-            occurred: TimeRange::EMPTY,
-            recorded: TimeRange::EMPTY,
-            types: Vec::new(),
-            event_blocks: Vec::new(),
-            commit_blocks: Vec::new(),
-            stream_blocks: Vec::new(),
-            stream_filter: Vec::new(),
-            streams_begun: 0,
-            bytes: 0,
+            ..Directory::begin(Position(1))
         };
         sizes.iter().map(|events| Rc::new(of(*events))).collect()
     }

@@ -8,9 +8,6 @@
 // A transaction commits by itself as soon as no request is left, so everything is asked for before anything is awaited, and what
 // undoes it is decided inside the handler of the request that it depends on.
 
-/** The version of the object stores that this release makes and understands. */
-const known = 1;
-
 /**
  * An empty object store in the scope of every transaction that writes, so that the browser lets them run one after another,
  * whatever else they touch and whichever tab they are of.
@@ -85,18 +82,19 @@ class Failure {
 const unsaid = new Failure(closed, "the browser ended the transaction");
 
 /**
- * Opens the database of this name, made or migrated where needed. `tables` are the names of its object stores with a space
+ * Opens the database of this name, made or migrated to this version where needed. `tables` are the names of its object stores with a space
  * between them, in the order that later questions count them by; `journal` is the one that makes its own keys. `onClosed`
  * hears who takes the connection away.
  *
  * @param {string} name
+ * @param {number} version
  * @param {string} tables
  * @param {string} journal
  * @param {(by: number) => void} onClosed
  */
-export async function openDatabase(name, tables, journal, onClosed) {
+export async function openDatabase(name, version, tables, journal, onClosed) {
   const names = tables.split(" ");
-  const request = asked(() => indexedDB.open(name, known));
+  const request = asked(() => indexedDB.open(name, version));
   let isBlocked = false;
   let gaveUp = false;
   request.onblocked = () => {

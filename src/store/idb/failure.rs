@@ -29,7 +29,7 @@ pub(super) fn meaning(rejected: JsValue) -> StorageError {
         5 => StorageError::Aborted(message),
         6 => StorageError::Newer {
             found: message.parse().unwrap_or_default(),
-            known: VERSION,
+            known: u64::from(VERSION),
         },
         _ => StorageError::Failed(message),
     }

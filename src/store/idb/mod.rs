@@ -17,14 +17,15 @@ use wasm_bindgen_futures::JsFuture;
 use super::closing::Closing;
 use super::{Closed, ClosedBy, Entry, Read, Storage, StorageError, Table, Write, Written};
 
-/// The version of the object stores that `database.js` makes.
-const VERSION: u64 = 1;
+/// The version of the object stores that this release makes, in `database.js`, and understands.
+const VERSION: u32 = 1;
 
 #[wasm_bindgen(module = "/src/store/idb/database.js")]
 extern "C" {
     #[wasm_bindgen(catch, js_name = openDatabase)]
     async fn open_database(
         name: &str,
+        version: u32,
         tables: &str,
         journal: &str,
         on_closed: &Closure<dyn FnMut(u32)>,
@@ -96,7 +97,7 @@ impl IdbStorage {
                 _ => ClosedBy::Browser,
             });
         });
-        let opened = open_database(name, &crossing::tables(), Table::Journal.name(), &on_closed).await;
+        let opened = open_database(name, VERSION, &crossing::tables(), Table::Journal.name(), &on_closed).await;
         Ok(Self {
             connection: opened.map_err(failure::meaning)?.unchecked_into(),
             closing,
