@@ -218,7 +218,7 @@ async function nothingWritten(engine: Engine, commitId: string, streams: readonl
   const versions = await Promise.all(
     streams.map(async ({ streamId, expectedVersion }) => {
       const { version } = await engine.connection.ask<CoreLoaded>((core) =>
-        core.load(streamId, "", 0, 0, Number.NaN, "occurred"),
+        core.load(streamId, "", 0, 0, 0, Number.NaN, "occurred"),
       );
       if (!isMet(expectedVersion, version)) {
         throw conflictError(streamId, expectedVersion, version);

@@ -199,7 +199,7 @@ export async function foldStream(
   }
   const name = snapshots === 0 ? "" : aggregate.name;
   const { snapshot, batch, dropped } = await connection.ask<CoreLoaded>((core) =>
-    core.load(streamId, name, snapshots, atVersion, at, clock),
+    core.load(streamId, name, snapshots, aggregate.snapshotEvery, atVersion, at, clock),
   );
   const base = snapshot ?? { state: initialState(aggregate), version: 0 };
   const events = recordedEvents(batch);

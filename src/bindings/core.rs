@@ -198,11 +198,13 @@ impl Core {
     }
 
     /// Loads a stream.
+    #[expect(clippy::too_many_arguments, reason = "JavaScript passes them one by one")]
     pub fn load(
         &self,
         stream_id: String,
         definition: String,
         version: f64,
+        snapshot_every: f64,
         at_version: f64,
         at: f64,
         clock: String,
@@ -212,6 +214,7 @@ impl Core {
             let clock = clock_of(&clock);
             let query = LoadQuery {
                 definition: (!definition.is_empty()).then_some((&*definition, version as u64)),
+                snapshot_every: Some(snapshot_every as u64),
                 at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
                 at: (!at.is_nan()).then_some((at as i64, clock)),
             };

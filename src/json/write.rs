@@ -3,20 +3,28 @@
 /// Appends a JSON string.
 pub(crate) fn put_text(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            control if control < ' ' => {
+    let mut rest = text;
+    // Almost every text is copied as a whole.
+    while let Some(place) = rest.bytes().position(needs_escape) {
+        out.push_str(rest.get(..place).unwrap_or_default());
+        match rest.as_bytes().get(place).copied().unwrap_or_default() {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            control => {
                 out.push_str("\\u00");
-                for digit in [control as u32 >> 4, control as u32 & 15] {
-                    out.extend(char::from_digit(digit, 16));
+                for digit in [control >> 4, control & 15] {
+                    out.extend(char::from_digit(digit.into(), 16));
                 }
             }
-            other => out.push(other),
         }
+        rest = rest.get(place + 1..).unwrap_or_default();
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 /// Appends a whole number.

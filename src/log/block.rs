@@ -12,7 +12,7 @@
 
 use std::cmp::Ordering;
 
-use lz4_flex::block::{compress, decompress_into};
+use lz4_flex::block::{compress, decompress};
 
 use super::bytes::{FormatError, Reader, put_bytes, put_signed, put_varint, quick_varint};
 use super::frame::{self, Kind};
@@ -94,13 +94,6 @@ pub(crate) fn pack(content: &[u8]) -> Vec<u8> {
 
 /// The content of a block.
 pub(crate) fn unpack(block: &[u8]) -> Result<Vec<u8>, FormatError> {
-    let mut content = Vec::new();
-    unpack_into(&mut content, block)?;
-    Ok(content)
-}
-
-/// Appends the content of a block to `out`.
-pub(crate) fn unpack_into(out: &mut Vec<u8>, block: &[u8]) -> Result<(), FormatError> {
     let mut reader = Reader::new(frame::open(Kind::Block, block)?);
     let compression = reader.varint();
     if compression != LZ4 {
@@ -115,12 +108,9 @@ pub(crate) fn unpack_into(out: &mut Vec<u8>, block: &[u8]) -> Result<(), FormatE
     }
     let compressed = reader.all();
     reader.end()?;
-    let before = out.len();
-    out.resize(before + length as usize, 0);
-    let written = decompress_into(compressed, out.get_mut(before..).unwrap_or_default())
-        .map_err(|_| FormatError::Malformed("compressed block"))?;
-    if written as u64 == length {
-        Ok(())
+    let content = decompress(compressed, length as usize).map_err(|_| FormatError::Malformed("compressed block"))?;
+    if content.len() as u64 == length {
+        Ok(content)
     } else {
         Err(FormatError::Cut)
     }

@@ -1,5 +1,7 @@
 //! Loading one stream: a snapshot, if one serves, and the events after it.
 
+use std::cmp::Ordering;
+
 use super::batch::{Batch, BatchWriter};
 use super::blocks::{BlockId, BlocksError, Content};
 use super::read::Sink;
@@ -7,13 +9,17 @@ use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
 use super::tail::TailEvent;
 use super::{Clock, Store, StoreError};
-use crate::log::FormatError;
-use crate::log::block::{EventsReader, Recorded};
+use crate::log::block::{Finder, Recorded};
 use crate::log::commit::read_recorded_at;
 use crate::log::event::{EventFields, read_event};
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
+/// A stream in up to this many blocks, no two of them neighbours, has some hundred events at most, and mostly too few for a
+/// snapshot.
+const FEW_BLOCKS: usize = 6;
+/// Where snapshots are kept after fewer events than this, a stream is asked for its snapshots however short it is.
+const SOME_EVENTS: u64 = 50;
 /// Up to this many blocks are read in one transaction with the snapshots, of a stream that lies in more the last ones:
 /// reading a few too many costs less than a second transaction.
 const EAGER_BLOCKS: usize = 12;
@@ -25,6 +31,8 @@ const LAST_BLOCKS: usize = 2;
 pub struct LoadQuery<'a> {
     /// Name and version of the definition whose snapshots may serve; none: fold from the start.
     pub definition: Option<(&'a str, u64)>,
+    /// After how many events one is kept: a stream that has no more is not asked for any.
+    pub snapshot_every: Option<u64>,
     /// No event above this version.
     pub at_version: Option<Version>,
     /// No event that happened, or was recorded, later.
@@ -115,13 +123,29 @@ impl<S: Storage> Store<S> {
         query: LoadQuery<'_>,
         sink: &mut dyn StreamSink,
     ) -> Result<FoundStream, BlocksError> {
-        let (number, life) = (self.log.borrow().tail.number(), self.blocks.life());
-        let (all_blocks, tail) = self.parts_of(stream, Version(1));
-        let many = all_blocks.len() > EAGER_BLOCKS && query.definition.is_some();
-        let first = if many { all_blocks.len() - LAST_BLOCKS } else { 0 };
-        let now = all_blocks.get(first..).unwrap_or_default();
-        let reads = query.definition.map(|_| snapshots_of(stream)).into_iter().collect();
-        let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
+        let life = self.blocks.life();
+        let Known {
+            number,
+            changes,
+            blocks,
+            in_tail,
+        } = self.known_of(stream);
+        let many = blocks.len() > EAGER_BLOCKS && query.definition.is_some();
+        let first = if many {
+            blocks.len() - query.last_blocks(in_tail)
+        } else {
+            0
+        };
+        let now = blocks.get(first..).unwrap_or_default();
+        let mut asks = query.definition.is_some() && !query.expects_no_snapshot(&blocks);
+        let (found, contents) = loop {
+            let reads = asks.then(|| snapshots_of(stream)).into_iter().collect();
+            let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
+            if asks || query.definition.is_none() || !self.may_have_snapshots(stream, &contents, query)? {
+                break (found, contents);
+            }
+            asks = true;
+        };
         let snapshots = match query.definition {
             Some((definition, version)) => self.sift_snapshots(found, definition, version).await?,
             None => FoundSnapshots::default(),
@@ -130,16 +154,24 @@ impl<S: Storage> Store<S> {
         let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
         let contents = if many {
             // Those that were just read are not read again.
-            let needed = self.blocks_from(stream, from, &all_blocks, &tail);
+            let needed = self.blocks_from(stream, from, &blocks);
             self.blocks.get(&*self.storage, &needed).await?
         } else {
             contents
         };
         self.blocks.check_life(life)?;
+        let tail: Vec<TailEvent> = {
+            let log = self.log.borrow();
+            if log.floor.changes != changes {
+                // While this read, a seal moved events of the tail into blocks that it did not read.
+                return Err(BlocksError::Vanished);
+            }
+            let after = |event: &&TailEvent| event.recorded().version >= from;
+            log.tail.events_of(stream).filter(after).cloned().collect()
+        };
         sink.begin(snapshot.as_ref());
         let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
-        // While this read, a seal may have moved later events of the stream below the tail.
-        if tail.is_empty() && self.log.borrow().tail.number() == number {
+        if in_tail == 0 && self.log.borrow().tail.number() == number {
             self.log.borrow_mut().keep_head(stream, version);
         }
         Ok(FoundStream {
@@ -159,40 +191,84 @@ impl<S: Storage> Store<S> {
     ) -> Result<(), StoreError> {
         let (contents, tail) = self
             .with_blocks(async || {
-                let (blocks, tail) = self.parts_of(stream, from);
+                let (blocks, tail): (_, Vec<TailEvent>) = {
+                    let log = self.log.borrow();
+                    let tail = log.tail.events_of(stream).cloned().collect();
+                    (log.blocks_of(stream, from), tail)
+                };
                 Ok((self.blocks.get(&*self.storage, &blocks).await?, tail))
             })
             .await?;
+        let mut each = |event: &Recorded<'_>| if event.version >= from { each(event) } else { Ok(()) };
         for content in &contents {
-            for event in events_of(content, stream) {
-                let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
-                if event.version >= from {
-                    each(&event)?;
-                }
-            }
+            each_of_stream(content, stream, &mut each)?;
         }
-        tail.iter()
-            .map(TailEvent::recorded)
-            .filter(|event| event.version >= from)
-            .try_for_each(|event| each(&event))
+        tail.iter().try_for_each(|event| each(&event.recorded()))
     }
 
-    /// Blocks and tail of a stream, from one instant.
-    fn parts_of(&self, stream: &str, from: Version) -> (Vec<BlockId>, Vec<TailEvent>) {
+    /// What is known of a stream before anything is read.
+    fn known_of(&self, stream: &str) -> Known {
         let log = self.log.borrow();
-        (
-            log.blocks_of(stream, from),
-            log.tail.events_of(stream).cloned().collect(),
-        )
+        Known {
+            number: log.tail.number(),
+            changes: log.floor.changes,
+            blocks: log.blocks_of(stream, Version(1)),
+            in_tail: log.tail.count_of(stream),
+        }
+    }
+
+    /// Whether a stream has events enough for a snapshot; `contents` are all of its blocks.
+    fn may_have_snapshots(&self, stream: &str, contents: &[Content], query: LoadQuery<'_>) -> Result<bool, StoreError> {
+        let mut last = self.log.borrow().tail.head(stream);
+        if last.is_none() {
+            for content in contents {
+                each_of_stream(content, stream, &mut |event| {
+                    last = Some(event.version);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(last.is_some_and(|version| version.0 >= query.snapshot_every.unwrap_or_default()))
     }
 
     /// Those of `all` blocks that hold versions from `from` on; none if the tail has all of these.
-    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId], tail: &[TailEvent]) -> Vec<BlockId> {
-        if tail.first().is_some_and(|event| event.recorded().version <= from) {
+    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId]) -> Vec<BlockId> {
+        let log = self.log.borrow();
+        let first = log.tail.events_of(stream).next();
+        if first.is_some_and(|event| event.recorded().version <= from) {
             return Vec::new();
         }
-        let after = self.log.borrow().blocks_of(stream, from);
+        let after = log.blocks_of(stream, from);
         all.iter().filter(|block| after.contains(block)).copied().collect()
+    }
+}
+
+/// What is known of a stream before anything is read.
+struct Known {
+    /// The highest number of the journal.
+    number: u64,
+    /// How often segments changed.
+    changes: u64,
+    /// All of its blocks, oldest first.
+    blocks: Vec<BlockId>,
+    /// How many of its events are in the tail.
+    in_tail: usize,
+}
+
+impl LoadQuery<'_> {
+    /// Whether a stream in these blocks has too few events for a snapshot, as far as one can tell.
+    fn expects_no_snapshot(&self, blocks: &[BlockId]) -> bool {
+        let neighbours = blocks
+            .iter()
+            .zip(blocks.iter().skip(1))
+            .any(|(one, next)| one.is_followed_by(*next));
+        self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= FEW_BLOCKS && !neighbours
+    }
+
+    /// How many of many blocks to read together with the snapshots.
+    fn last_blocks(&self, in_tail: usize) -> usize {
+        let covered = self.snapshot_every.is_some_and(|every| in_tail as u64 >= every);
+        if covered { 0 } else { LAST_BLOCKS }
     }
 }
 
@@ -238,10 +314,7 @@ fn collect(
         }
     };
     for content in contents {
-        for event in events_of(content, stream) {
-            let event = event.map_err(|reason| StoreError::format("a block of events", reason))?;
-            put(&event, CommitStatus::Confirmed)?;
-        }
+        each_of_stream(content, stream, &mut |event| put(event, CommitStatus::Confirmed))?;
     }
     for event in tail {
         put(&event.recorded(), event.status())?;
@@ -249,11 +322,29 @@ fn collect(
     Ok((last, confirmed))
 }
 
-/// The events of one stream in a block, which is ordered by stream: what comes after it is not read.
-fn events_of<'a>(content: &'a Content, stream: &str) -> impl Iterator<Item = Result<Recorded<'a>, FormatError>> {
-    EventsReader::new(content)
-        .skip_while(move |event| matches!(event, Ok(event) if event.stream < stream))
-        .take_while(move |event| !matches!(event, Ok(event) if event.stream != stream))
+/// Hands the events that a block has of one stream on to `each`, in order. Those before them are passed over, and what comes
+/// after them is not read.
+fn each_of_stream<'a>(
+    content: &'a Content,
+    stream: &'a str,
+    each: &mut dyn FnMut(&Recorded<'a>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut finder = Finder::new(content, 0);
+    let mut order = Ordering::Less;
+    while let Some(found) = finder
+        .next()
+        .map_err(|reason| StoreError::format("a block of events", reason))?
+    {
+        if found.new_stream {
+            order = found.stream.of(content).cmp(stream.as_bytes());
+        }
+        match order {
+            Ordering::Less => {}
+            Ordering::Equal => each(&found.recorded(content, stream))?,
+            Ordering::Greater => break,
+        }
+    }
+    Ok(())
 }
 
 fn passes(event: &Recorded<'_>, query: LoadQuery<'_>) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use super::StoreError;
 use super::blocks::{BlockId, BlocksError};
 use super::storage::{Bound, Entry, KeyRange, Order, Read, Table};
 use crate::log::FormatError;
-use crate::log::block::{BLOCK_BYTES, Finder, Found, Recorded, unpack_into};
+use crate::log::block::{BLOCK_BYTES, Finder, Found, Recorded, unpack};
 use crate::log::directory::Directory;
 
 /// See the module.
@@ -63,7 +63,7 @@ impl Sorted {
             let block = block.ok_or(BlocksError::Vanished)?.value;
             let start = sorted.content.len();
             let mut put = || {
-                unpack_into(&mut sorted.content, &block)?;
+                sorted.content.extend_from_slice(&unpack(&block)?);
                 let mut finder = Finder::new(&sorted.content, start);
                 while let Some(found) = finder.next()? {
                     if found.new_stream {

@@ -1,23 +1,26 @@
 //! What readers ask of storage.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use everfold::position::Position;
 use everfold::store::{
     Advanced, Closed, Entry, Faults, Faulty, Fold, LoadQuery, MemoryDatabase, MemoryStorage, Query, Read, Storage,
-    StorageError, StoredRows, Table, Write, Written,
+    StorageError, StoredRows, Table, When, Write, Written,
 };
 use everfold::stream::Version;
 use serde_json::json;
 
 use crate::contract::log::{appended, commit, noise, over};
+use crate::meddling::{Call, Meddling};
 use crate::tally::ByStream;
 
-/// Counts the blocks that are read.
+/// Counts the blocks that are read, and how often snapshots are asked for.
 struct Counting {
     storage: MemoryStorage,
     blocks: Rc<Cell<usize>>,
+    snapshots: Rc<Cell<usize>>,
 }
 
 impl Storage for Counting {
@@ -33,6 +36,17 @@ impl Storage for Counting {
             )
         };
         let of_blocks: Vec<bool> = reads.iter().map(of_blocks).collect();
+        let of_snapshots = |read: &&Read| {
+            matches!(
+                read,
+                Read::Scan {
+                    table: Table::Snapshots,
+                    ..
+                }
+            )
+        };
+        self.snapshots
+            .set(self.snapshots.get() + reads.iter().filter(of_snapshots).count());
         let found = self.storage.read(reads).await?;
         let blocks = found.iter().zip(of_blocks).filter(|(_, is)| *is);
         self.blocks
@@ -60,6 +74,7 @@ async fn blocks_read(database: &MemoryDatabase, parts: usize, budget: usize, str
     let store = over(Counting {
         storage: MemoryStorage::open(database),
         blocks: Rc::clone(&blocks),
+        snapshots: Rc::default(),
     })
     .await;
     let bounds = store.stream_bounds("", parts);
@@ -141,5 +156,119 @@ fn a_snapshot_and_what_follows_it_are_read_in_one_transaction_however_long_the_s
             // One that is far behind takes another transaction for what the first did not bring.
             assert_eq!(reads_of_load(&database, "account-1").await, transactions, "{version}");
         }
+    });
+}
+
+/// Loads "short" in a new tab, where a snapshot is kept every so many events: the version of the one that served, how many
+/// events came after it, and how often snapshots were asked for.
+async fn load_of_short(database: &MemoryDatabase, every: u64) -> (Option<u64>, usize, usize) {
+    let asked = Rc::new(Cell::new(0));
+    let store = over(Counting {
+        storage: MemoryStorage::open(database),
+        blocks: Rc::default(),
+        snapshots: Rc::clone(&asked),
+    })
+    .await;
+    let query = LoadQuery {
+        definition: Some(("account", 1)),
+        snapshot_every: Some(every),
+        ..LoadQuery::default()
+    };
+    let loaded = store.load("short", query).await.expect("loads");
+    (
+        loaded.snapshot.map(|snapshot| snapshot.version.0),
+        loaded.batch.events(),
+        asked.get(),
+    )
+}
+
+#[test]
+fn a_stream_with_too_few_events_for_a_snapshot_is_not_asked_for_one() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        let write = async |count: u64, seal: bool| {
+            for _ in 0..count {
+                let id = format!("short {}", store.position().0);
+                appended(&store, &[commit(&id, &[("short", json!("any"))])]).await;
+            }
+            if seal {
+                store.seal().await.expect("seals");
+            }
+        };
+
+        // Three blocks, of a segment each, and a tail.
+        for _ in 0..3 {
+            write(30, true).await;
+        }
+        write(9, false).await;
+        assert_eq!(load_of_short(&database, 100).await, (None, 99, 0));
+        assert_eq!(load_of_short(&database, 99).await, (None, 99, 1));
+        // It might have one that spares folding most of it.
+        assert_eq!(load_of_short(&database, 49).await, (None, 99, 1));
+
+        write(1, false).await;
+        let state = store.put_snapshot(store.merges(), "short", ("account", 1), Version(100), "{}", 2);
+        state.await.expect("keeps");
+        assert_eq!(load_of_short(&database, 100).await, (Some(100), 0, 1));
+        write(5, true).await;
+        assert_eq!(load_of_short(&database, 100).await, (Some(100), 5, 1));
+        assert_eq!(load_of_short(&database, 106).await, (None, 105, 0));
+    });
+}
+
+#[test]
+fn a_stream_in_neighbouring_blocks_is_asked_for_its_snapshots_at_once() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        for number in 1..=4_u64 {
+            let mut large = commit(&format!("large {number}"), &[("short", json!("any"))]);
+            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 12_000) });
+            appended(&store, &[large]).await;
+        }
+        store.seal().await.expect("seals");
+
+        assert_eq!(load_of_short(&database, 100).await, (None, 4, 1));
+    });
+}
+
+/// What a tab does while its storage reads.
+type Pending = Pin<Box<dyn Future<Output = ()>>>;
+
+#[test]
+fn a_tail_that_is_sealed_while_a_stream_is_loaded_is_loaded_all_the_same() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let meanwhile: Rc<RefCell<Option<Pending>>> = Rc::default();
+        let due = Rc::clone(&meanwhile);
+        let store = Rc::new(
+            over(Meddling {
+                storage: MemoryStorage::open(&database),
+                meddle: async move |call, when| {
+                    let is_due = call == Call::Read && when == When::After;
+                    let work = is_due.then(|| due.take()).flatten();
+                    if let Some(work) = work {
+                        work.await;
+                    }
+                },
+            })
+            .await,
+        );
+        for number in 0..20 {
+            appended(&store, &[commit(&number.to_string(), &[("one", json!("any"))])]).await;
+            if number == 9 {
+                store.seal().await.expect("seals");
+            }
+        }
+
+        let sealing = Rc::clone(&store);
+        meanwhile.replace(Some(Box::pin(async move {
+            assert!(sealing.seal().await.expect("seals"));
+        })));
+        let loaded = store.load("one", LoadQuery::default()).await.expect("loads");
+
+        assert!(meanwhile.borrow().is_none(), "it was sealed meanwhile");
+        assert_eq!((loaded.version, loaded.batch.events()), (Version(20), 20));
     });
 }

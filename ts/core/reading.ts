@@ -78,12 +78,14 @@ export type CorePage = readonly [text: string, numbers: Float64Array, next: numb
 export interface CoreReading {
   /**
    * `CoreLoaded`. `definition` and `version` name the snapshots that may serve, none if the name is
-   * empty; `atVersion` and `at` (occurredAt or recordedAt by `clock`) restrict, NaN leaves open.
+   * empty, and `snapshotEvery` says after how many events one is kept; `atVersion` and `at` (occurredAt or recordedAt by
+   * `clock`) restrict, NaN leaves open.
    */
   load(
     streamId: string,
     definition: string,
     version: number,
+    snapshotEvery: number,
     atVersion: number,
     at: number,
     clock: string,
