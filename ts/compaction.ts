@@ -1,7 +1,8 @@
 /**
- * When small segments are merged: in idle time after enough was written. When the app asks, it is `compactStore`.
+ * When the log is compacted: small segments are merged in idle time after enough was written, and a long tail is sealed once
+ * nothing was written for a moment. When the app asks, it is `compactStore`.
  *
- * How they are merged, and why nobody notices, is the core's business.
+ * How that is done, and why nobody notices, is the core's business.
  */
 import type { Engine } from "./engine.js";
 
@@ -9,20 +10,54 @@ import type { Engine } from "./engine.js";
 const idleRun = 8;
 /** Changes of the log between two looks: the append path seals every 256 records. */
 const changesBetweenLooks = 256;
+/** Whoever loads first in the next page decodes the whole tail: from so many events on that is felt. */
+const longTail = 1_000;
+/** Nothing was written for so long: one that is in the middle of something is not kept waiting. */
+const quietMs = 300;
 
-/** Merges in idle time. Returns what ends it. */
-export function compactWhenIdle({ log, idle, connection }: Engine): () => void {
+/** Compacts in idle time. Returns what ends it. */
+export function compactWhenIdle({ log, idle, connection, storage }: Engine): () => void {
   let changes = 0;
-  const look = async () => {
-    // A failure is nobody's loss: the next look tries again.
+  let changesSeen = -1;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  // A failure is nobody's loss: the next look tries again.
+  const merge = async () => {
     if (await connection.call((core) => core.compact(idleRun))) {
-      idle.later("compact", look);
+      idle.later("merge", merge);
     }
   };
-  return log.onChange(() => {
+  const seal = async () => {
+    if (await connection.call((core) => core.seal(longTail))) {
+      idle.later("merge", merge);
+    }
+  };
+
+  function sealOnceQuiet(): void {
+    timer = undefined;
+    if (changesSeen === changes) {
+      idle.later("seal", seal);
+    } else {
+      changesSeen = changes;
+      timer = setTimeout(sealOnceQuiet, quietMs);
+    }
+  }
+
+  function onChange(): void {
     changes += 1;
     if (changes % changesBetweenLooks === 0) {
-      idle.later("compact", look);
+      idle.later("merge", merge);
     }
-  });
+    if (storage !== "memory") {
+      timer ??= setTimeout(sealOnceQuiet, quietMs);
+    }
+  }
+
+  const stopHearing = log.onChange(onChange);
+  // A page that was closed at once left its tail as it was.
+  onChange();
+  return () => {
+    stopHearing();
+    clearTimeout(timer);
+  };
 }

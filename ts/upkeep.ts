@@ -67,7 +67,7 @@ const askedRun = 2;
 
 /** Merges whatever is small. */
 export async function compactStore({ connection }: Engine, { signal }: Abortable): Promise<void> {
-  await connection.call((core) => core.seal());
+  await connection.call((core) => core.seal(1));
   do {
     checkAborted(signal);
   } while (await connection.call((core) => core.compact(askedRun)));

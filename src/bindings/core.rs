@@ -187,8 +187,11 @@ impl Core {
         promise(async move { Ok(text::progress(&store.catch_up().await?).into()) })
     }
 
-    /// Seals the tail; false if there was nothing to seal.
-    pub fn seal(&self) -> Promise {
+    /// Seals the tail if it has at least so many confirmed events; false if nothing was sealed.
+    pub fn seal(&self, least: f64) -> Promise {
+        if self.store.unsealed() < least as u64 {
+            return Promise::resolve(&JsValue::FALSE);
+        }
         self.tool(ToolCall::Seal)
     }
 

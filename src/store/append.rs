@@ -221,6 +221,13 @@ impl<S: Storage> Store<S> {
         }
     }
 
+    /// How many confirmed events are not sealed, as far as this instance knows. Whoever looks into the log first reads all
+    /// of them.
+    pub fn unsealed(&self) -> u64 {
+        let log = self.log.borrow();
+        log.confirmed().0 - log.floor.position.0
+    }
+
     /// Seals the tail now, whatever its length. False if there was nothing to seal.
     pub async fn seal(&self) -> Result<bool, StoreError> {
         let _writing = self.writing.lock().await;

@@ -334,6 +334,7 @@ pub(crate) async fn a_store_knows_its_end_before_it_reads_its_tail(tabs: &impl T
     let opened = open(tabs).await;
     let late = open(tabs).await;
     assert_eq!((opened.position(), opened.journal_records()), (Position(2), 1));
+    assert_eq!(opened.unsealed(), 2);
     appended(&writer, &[any("c", "three")]).await;
 
     let progress = opened.catch_up().await.expect("catches up");

@@ -83,6 +83,35 @@ test("a browser killed ten times in mid-compaction has every event, and the spac
   expect(verified).toEqual({ ok: true, problems: [] });
 });
 
+test("a long tail is sealed once nothing is written for a moment, also one that another page left", async ({ page }) => {
+  const write = (events: number) =>
+    page.evaluate(async (events) => {
+      const deposits = Array.from({ length: events }, (_, event) => window.bank.deposited(event));
+      await window.store.append("account-1", deposits);
+    }, events);
+  const open = () =>
+    page.evaluate(async () => {
+      window.store = await window.bank.open("compacted", { durability: "relaxed", withoutViews: true });
+    });
+  const segments = async () => (await segmentsOf(page)).segments;
+  await page.goto("/");
+  await open();
+
+  await write(999);
+  // Long enough for two looks.
+  await page.waitForTimeout(1_500);
+  expect(await segments()).toBe(0);
+  await write(1);
+  await expect.poll(segments).toBe(1);
+
+  await write(1_000);
+  await page.evaluate(() => window.store.close());
+  expect(await segments()).toBe(1);
+  await open();
+  await expect.poll(segments).toBe(2);
+  expect(await page.evaluate(() => window.store.verify())).toEqual({ ok: true, problems: [] });
+});
+
 /** How many events there are, and a number that none of them can change without being seen. */
 const contentOf = (page: Page) =>
   page.evaluate(async () => {
