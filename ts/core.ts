@@ -63,9 +63,9 @@ export interface Core
    * tab deletes or upgrades the database) or "lost" (the browser closed it, opening again may help).
    */
   closed(): Promise<string>;
-  /** Fails the `call`-th storage call from now with `error` ("quota", "unknown", "closed", "aborted", "blocked"), for `everfold/testing`. */
+  /** Of a store in memory: fails the `call`-th storage call from now ("quota", "unknown", "closed", "aborted", "blocked"). */
   failStorage(call: number, error: string): void;
-  /** Storage calls made so far. */
+  /** Of a store in memory: storage calls made so far. */
   storageCalls(): number;
   close(): Promise<void>;
   free(): void;

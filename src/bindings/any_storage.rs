@@ -7,9 +7,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::store::{Closed, Entry, Faults, Faulty, Read, Storage, StorageError, Write, Written};
+use crate::store::{Closed, Entry, Read, Storage, StorageError, Write, Written};
 
-/// Any storage, with faults on demand.
+/// Any storage.
 pub(super) struct AnyStorage(Box<dyn Boxed>);
 
 type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, StorageError>> + 'a>>;
@@ -21,7 +21,7 @@ trait Boxed {
     fn closed(&self) -> Closed;
 }
 
-impl<S: Storage> Boxed for Faulty<S> {
+impl<S: Storage> Boxed for S {
     fn read(&self, reads: Vec<Read>) -> Waiting<'_, Vec<Vec<Entry>>> {
         Box::pin(Storage::read(self, reads))
     }
@@ -40,8 +40,8 @@ impl<S: Storage> Boxed for Faulty<S> {
 }
 
 impl AnyStorage {
-    pub(super) fn new(storage: impl Storage + 'static, faults: &Faults) -> Self {
-        Self(Box::new(Faulty::new(storage, faults.clone())))
+    pub(super) fn new(storage: impl Storage) -> Self {
+        Self(Box::new(storage))
     }
 }
 

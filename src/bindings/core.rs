@@ -103,7 +103,7 @@ impl Core {
             let storage = if options.storage == "memory" {
                 memory_storage(options.name.into_owned(), faults.clone()).await?
             } else {
-                AnyStorage::new(IdbStorage::open(&options.name).await?, &faults)
+                AnyStorage::new(IdbStorage::open(&options.name).await?)
             };
             let closed = storage.closed();
             let durability = if options.durability == "relaxed" {
@@ -487,7 +487,7 @@ impl Core {
         self.sync(SyncCall::Replica { input, now, random })
     }
 
-    /// Fails a storage call to come.
+    /// Fails a storage call to come, of a store in memory.
     #[wasm_bindgen(js_name = failStorage)]
     pub fn fail_storage(&self, call: u32, error: &str) {
         let reason = "a fault was injected".to_owned();
@@ -505,7 +505,7 @@ impl Core {
         });
     }
 
-    /// Storage calls so far.
+    /// Storage calls so far, of a store in memory.
     #[wasm_bindgen(js_name = storageCalls)]
     pub fn storage_calls(&self) -> f64 {
         self.faults.calls() as f64

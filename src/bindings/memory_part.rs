@@ -11,18 +11,18 @@ use super::answer::Answer;
 use super::answer::Answering;
 use super::any_storage::AnyStorage;
 use super::error::CoreError;
-use crate::store::{Faults, MemoryDatabase, MemoryStorage};
+use crate::store::{Faults, Faulty, MemoryDatabase, MemoryStorage};
 
 type Opened = Result<AnyStorage, CoreError>;
 
-/// Opens or makes the database of this name.
+/// Opens or makes the database of this name, with faults on demand: tests use it.
 #[cfg_attr(
     feature = "parts",
     wasm_split(tools, fallible, return_wrapper(let opening = _; { opening.await } -> Opened))
 )]
 pub(super) fn memory_storage(name: String, faults: Faults) -> Pin<Box<dyn Future<Output = Opened>>> {
-    let storage = MemoryStorage::open(&MemoryDatabase::named(&name));
-    Box::pin(async move { Ok(AnyStorage::new(storage, &faults)) })
+    let storage = Faulty::new(MemoryStorage::open(&MemoryDatabase::named(&name)), faults);
+    Box::pin(async move { Ok(AnyStorage::new(storage)) })
 }
 
 /// Deletes the database of this name.

@@ -17,7 +17,7 @@ use crate::stream::Version;
 
 /// A stream in up to this many blocks, no two of them neighbours, has some hundred events at most, and mostly too few for a
 /// snapshot.
-const FEW_BLOCKS: usize = 6;
+const FEW_BLOCKS: usize = 8;
 /// Where snapshots are kept after fewer events than this, a stream is asked for its snapshots however short it is.
 const SOME_EVENTS: u64 = 50;
 /// Up to this many blocks are read in one transaction with the snapshots, of a stream that lies in more the last ones:
@@ -31,7 +31,7 @@ const LAST_BLOCKS: usize = 2;
 pub struct LoadQuery<'a> {
     /// Name and version of the definition whose snapshots may serve; none: fold from the start.
     pub definition: Option<(&'a str, u64)>,
-    /// After how many events one is kept: a stream that has no more is not asked for any.
+    /// After how many events one is kept: a stream that has fewer is not asked for any.
     pub snapshot_every: Option<u64>,
     /// No event above this version.
     pub at_version: Option<Version>,

@@ -83,7 +83,9 @@ test("a browser killed ten times in mid-compaction has every event, and the spac
   expect(verified).toEqual({ ok: true, problems: [] });
 });
 
-test("a long tail is sealed once nothing is written for a moment, also one that another page left", async ({ page }) => {
+test("a long tail is sealed once nothing is written for a moment, also one that another page left", async ({
+  page,
+}) => {
   const write = (events: number) =>
     page.evaluate(async (events) => {
       const deposits = Array.from({ length: events }, (_, event) => window.bank.deposited(event));
