@@ -15,9 +15,6 @@ use crate::log::event::{EventFields, read_event};
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
 
-/// A stream in up to this many blocks, no two of them neighbours, has some hundred events at most, and mostly too few for a
-/// snapshot.
-const FEW_BLOCKS: usize = 8;
 /// Where snapshots are kept after fewer events than this, a stream is asked for its snapshots however short it is.
 const SOME_EVENTS: u64 = 50;
 /// Up to this many blocks are read in one transaction with the snapshots, of a stream that lies in more the last ones:
@@ -256,13 +253,13 @@ struct Known {
 }
 
 impl LoadQuery<'_> {
-    /// Whether a stream in these blocks has too few events for a snapshot, as far as one can tell.
+    /// Whether a stream in these blocks has too few events for a snapshot, as far as one can tell: one that fills a block of
+    /// its own, between two others, has many.
     fn expects_no_snapshot(&self, blocks: &[BlockId]) -> bool {
-        let neighbours = blocks
-            .iter()
-            .zip(blocks.iter().skip(1))
-            .any(|(one, next)| one.is_followed_by(*next));
-        self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= FEW_BLOCKS && !neighbours
+        let fills_one = blocks
+            .windows(3)
+            .any(|three| matches!(three, [one, two, three] if one.is_followed_by(*two) && two.is_followed_by(*three)));
+        self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= EAGER_BLOCKS && !fills_one
     }
 
     /// How many of many blocks to read together with the snapshots.

@@ -218,18 +218,21 @@ fn a_stream_with_too_few_events_for_a_snapshot_is_not_asked_for_one() {
 }
 
 #[test]
-fn a_stream_in_neighbouring_blocks_is_asked_for_its_snapshots_at_once() {
+fn a_stream_that_fills_a_block_is_asked_for_its_snapshots_at_once() {
     pollster::block_on(async {
-        let database = MemoryDatabase::new();
-        let store = over(MemoryStorage::open(&database)).await;
-        for number in 1..=4_u64 {
-            let mut large = commit(&format!("large {number}"), &[("short", json!("any"))]);
-            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 12_000) });
-            appended(&store, &[large]).await;
-        }
-        store.seal().await.expect("seals");
+        // A block is closed with the event that makes it as long as that.
+        for (events, asked) in [(4, 0), (6, 1)] {
+            let database = MemoryDatabase::new();
+            let store = over(MemoryStorage::open(&database)).await;
+            for number in 1..=events {
+                let mut large = commit(&format!("large {number}"), &[("short", json!("any"))]);
+                large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 12_000) });
+                appended(&store, &[large]).await;
+            }
+            store.seal().await.expect("seals");
 
-        assert_eq!(load_of_short(&database, 100).await, (None, 4, 1));
+            assert_eq!(load_of_short(&database, 100).await, (None, events as usize, asked));
+        }
     });
 }
 
