@@ -7,6 +7,8 @@
 export interface IdleWork {
   /** Puts off `task`. One with the same key that has not begun is replaced. */
   later(key: string, task: () => Promise<void>): void;
+  /** The same for what the page's start does not need: not before it had the time to show what it shows first. */
+  afterStart(key: string, task: () => Promise<void>): void;
   /** Waits for the next idle moment, between two steps of a task. */
   turn(): Promise<void>;
   /** Somebody waits for long work: nothing is idle until the returned function is called. */
@@ -16,6 +18,8 @@ export interface IdleWork {
 }
 
 const patienceMs = 1_000;
+/** So long a page that has just been opened is left alone: loads took a tenth longer beside what was fetched for later. */
+const startMs = 1_000;
 /** Browsers without `requestIdleCallback` (Safari) and Node just wait a little. */
 const pauseMs = 30;
 
@@ -24,6 +28,7 @@ export function idleWork(): IdleWork {
   let running = false;
   let held = 0;
   let waiting: (() => void)[] = [];
+  const starts: ReturnType<typeof setTimeout>[] = [];
 
   async function turn(): Promise<void> {
     do {
@@ -47,12 +52,17 @@ export function idleWork(): IdleWork {
     running = false;
   }
 
+  function later(key: string, task: () => Promise<void>): void {
+    tasks.set(key, task);
+    if (!running) {
+      void run();
+    }
+  }
+
   return {
-    later(key, task) {
-      tasks.set(key, task);
-      if (!running) {
-        void run();
-      }
+    later,
+    afterStart(key, task) {
+      starts.push(setTimeout(later, startMs, key, task));
     },
     turn,
     hold() {
@@ -68,7 +78,10 @@ export function idleWork(): IdleWork {
         }
       });
     },
-    stop: () => tasks.clear(),
+    stop() {
+      starts.forEach(clearTimeout);
+      tasks.clear();
+    },
   };
 }
 

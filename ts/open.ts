@@ -169,7 +169,7 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
   openedByName.set(name, opened);
   try {
     const { idle } = await engine;
-    idle.later("parts", fetchTools);
+    idle.afterStart("parts", fetchTools);
   } catch (error) {
     openedByName.delete(name);
     throw error;

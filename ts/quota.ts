@@ -59,7 +59,7 @@ export function watchQuota(engine: Engine): () => void {
     low = isLow;
   }
 
-  engine.idle.later("quota", look);
+  engine.idle.afterStart("quota", look);
   return engine.log.onChange(() => {
     changes += 1;
     if (changes % lookEachChanges === 0) {

@@ -59,3 +59,23 @@ test("a task in steps waits between two of them for long work that began meanwhi
 
   expect(whileHeld).toEqual([1]);
 });
+
+test("what the start does not need waits for a second, and is dropped with the rest", async () => {
+  const [idle, stopped] = [idleWork(), idleWork()];
+  const ran: string[] = [];
+  const task = (name: string) => async () => {
+    ran.push(name);
+  };
+
+  idle.afterStart("late", task("late"));
+  idle.later("soon", task("soon"));
+  stopped.afterStart("late", task("dropped"));
+  stopped.stop();
+  await until(() => ran.length === 1);
+  const first = [...ran];
+  await until(() => ran.length === 2);
+
+  expect(first).toEqual(["soon"]);
+  await aWhile();
+  expect(ran).toEqual(["soon", "late"]);
+});
