@@ -164,7 +164,9 @@ impl<S: Storage> Store<S> {
                 return Err(BlocksError::Vanished);
             }
             let after = |event: &&TailEvent| event.recorded().version >= from;
-            log.tail.events_of(stream).filter(after).cloned().collect()
+            let mut last_first: Vec<_> = log.tail.events_of(stream).rev().take_while(after).cloned().collect();
+            last_first.reverse();
+            last_first
         };
         sink.begin(snapshot.as_ref());
         let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
