@@ -225,7 +225,7 @@ impl<S: Storage> Store<S> {
     /// of them.
     pub fn unsealed(&self) -> u64 {
         let log = self.log.borrow();
-        log.confirmed().0 - log.floor.position.0
+        log.confirmed().0.saturating_sub(log.floor.position.0)
     }
 
     /// Seals the tail now, whatever its length. False if there was nothing to seal.

@@ -120,16 +120,11 @@ impl<S: Storage> Store<S> {
         query: LoadQuery<'_>,
         sink: &mut dyn StreamSink,
     ) -> Result<FoundStream, BlocksError> {
-        let life = self.blocks.life();
-        let Known {
-            number,
-            changes,
-            blocks,
-            in_tail,
-        } = self.known_of(stream);
+        let (number, life) = (self.log.borrow().tail.number(), self.blocks.life());
+        let (blocks, tail) = self.parts_of(stream, Version(1));
         let many = blocks.len() > EAGER_BLOCKS && query.definition.is_some();
         let first = if many {
-            blocks.len() - query.last_blocks(in_tail)
+            blocks.len() - query.last_blocks(&tail)
         } else {
             0
         };
@@ -138,7 +133,7 @@ impl<S: Storage> Store<S> {
         let (found, contents) = loop {
             let reads = asks.then(|| snapshots_of(stream)).into_iter().collect();
             let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
-            if asks || query.definition.is_none() || !self.may_have_snapshots(stream, &contents, query)? {
+            if asks || query.definition.is_none() || !may_have_snapshots(stream, &contents, &tail, query)? {
                 break (found, contents);
             }
             asks = true;
@@ -151,26 +146,16 @@ impl<S: Storage> Store<S> {
         let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
         let contents = if many {
             // Those that were just read are not read again.
-            let needed = self.blocks_from(stream, from, &blocks);
+            let needed = self.blocks_from(stream, from, &blocks, &tail);
             self.blocks.get(&*self.storage, &needed).await?
         } else {
             contents
         };
         self.blocks.check_life(life)?;
-        let tail: Vec<TailEvent> = {
-            let log = self.log.borrow();
-            if log.floor.changes != changes {
-                // While this read, a seal moved events of the tail into blocks that it did not read.
-                return Err(BlocksError::Vanished);
-            }
-            let after = |event: &&TailEvent| event.recorded().version >= from;
-            let mut last_first: Vec<_> = log.tail.events_of(stream).rev().take_while(after).cloned().collect();
-            last_first.reverse();
-            last_first
-        };
         sink.begin(snapshot.as_ref());
         let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
-        if in_tail == 0 && self.log.borrow().tail.number() == number {
+        // While this read, a seal may have moved later events of the stream below the tail.
+        if tail.is_empty() && self.log.borrow().tail.number() == number {
             self.log.borrow_mut().keep_head(stream, version);
         }
         Ok(FoundStream {
@@ -190,11 +175,7 @@ impl<S: Storage> Store<S> {
     ) -> Result<(), StoreError> {
         let (contents, tail) = self
             .with_blocks(async || {
-                let (blocks, tail): (_, Vec<TailEvent>) = {
-                    let log = self.log.borrow();
-                    let tail = log.tail.events_of(stream).cloned().collect();
-                    (log.blocks_of(stream, from), tail)
-                };
+                let (blocks, tail) = self.parts_of(stream, from);
                 Ok((self.blocks.get(&*self.storage, &blocks).await?, tail))
             })
             .await?;
@@ -205,53 +186,23 @@ impl<S: Storage> Store<S> {
         tail.iter().try_for_each(|event| each(&event.recorded()))
     }
 
-    /// What is known of a stream before anything is read.
-    fn known_of(&self, stream: &str) -> Known {
+    /// Blocks and tail of a stream, from one instant.
+    fn parts_of(&self, stream: &str, from: Version) -> (Vec<BlockId>, Vec<TailEvent>) {
         let log = self.log.borrow();
-        Known {
-            number: log.tail.number(),
-            changes: log.floor.changes,
-            blocks: log.blocks_of(stream, Version(1)),
-            in_tail: log.tail.count_of(stream),
-        }
-    }
-
-    /// Whether a stream has events enough for a snapshot; `contents` are all of its blocks.
-    fn may_have_snapshots(&self, stream: &str, contents: &[Content], query: LoadQuery<'_>) -> Result<bool, StoreError> {
-        let mut last = self.log.borrow().tail.head(stream);
-        if last.is_none() {
-            for content in contents {
-                each_of_stream(content, stream, &mut |event| {
-                    last = Some(event.version);
-                    Ok(())
-                })?;
-            }
-        }
-        Ok(last.is_some_and(|version| version.0 >= query.snapshot_every.unwrap_or_default()))
+        (
+            log.blocks_of(stream, from),
+            log.tail.events_of(stream).cloned().collect(),
+        )
     }
 
     /// Those of `all` blocks that hold versions from `from` on; none if the tail has all of these.
-    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId]) -> Vec<BlockId> {
-        let log = self.log.borrow();
-        let first = log.tail.events_of(stream).next();
-        if first.is_some_and(|event| event.recorded().version <= from) {
+    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId], tail: &[TailEvent]) -> Vec<BlockId> {
+        if tail.first().is_some_and(|event| event.recorded().version <= from) {
             return Vec::new();
         }
-        let after = log.blocks_of(stream, from);
+        let after = self.log.borrow().blocks_of(stream, from);
         all.iter().filter(|block| after.contains(block)).copied().collect()
     }
-}
-
-/// What is known of a stream before anything is read.
-struct Known {
-    /// The highest number of the journal.
-    number: u64,
-    /// How often segments changed.
-    changes: u64,
-    /// All of its blocks, oldest first.
-    blocks: Vec<BlockId>,
-    /// How many of its events are in the tail.
-    in_tail: usize,
 }
 
 impl LoadQuery<'_> {
@@ -265,10 +216,29 @@ impl LoadQuery<'_> {
     }
 
     /// How many of many blocks to read together with the snapshots.
-    fn last_blocks(&self, in_tail: usize) -> usize {
-        let covered = self.snapshot_every.is_some_and(|every| in_tail as u64 >= every);
+    fn last_blocks(&self, tail: &[TailEvent]) -> usize {
+        let covered = self.snapshot_every.is_some_and(|every| tail.len() as u64 >= every);
         if covered { 0 } else { LAST_BLOCKS }
     }
+}
+
+/// Whether a stream has events enough for a snapshot; `contents` are all of its blocks.
+fn may_have_snapshots(
+    stream: &str,
+    contents: &[Content],
+    tail: &[TailEvent],
+    query: LoadQuery<'_>,
+) -> Result<bool, StoreError> {
+    let mut last = tail.last().map(|event| event.recorded().version);
+    if last.is_none() {
+        for content in contents {
+            each_of_stream(content, stream, &mut |event| {
+                last = Some(event.version);
+                Ok(())
+            })?;
+        }
+    }
+    Ok(last.is_some_and(|version| version.0 >= query.snapshot_every.unwrap_or_default()))
 }
 
 /// Whether folding may begin with `snapshot`: it must cover nothing that was not asked for.

@@ -252,11 +252,6 @@ impl Tail {
         places.iter().filter_map(|place| self.events.get(*place))
     }
 
-    /// How many events of a stream it has.
-    pub(crate) fn count_of(&self, stream: &str) -> usize {
-        self.events_by_stream.get(stream).map_or(0, Vec::len)
-    }
-
     /// The version of a stream, if the tail tells.
     pub(crate) fn head(&self, stream: &str) -> Option<Version> {
         let last = self.events_of(stream).next_back().map(|event| event.version);

@@ -237,22 +237,25 @@ fn a_stream_that_fills_a_block_is_asked_for_its_snapshots_at_once() {
 }
 
 /// What a tab does while its storage reads.
-type Pending = Pin<Box<dyn Future<Output = ()>>>;
+type Meanwhile = Rc<RefCell<Option<Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()>>>>>>>;
 
 #[test]
-fn a_tail_that_is_sealed_while_a_stream_is_loaded_is_loaded_all_the_same() {
+fn a_stream_is_loaded_while_the_tail_is_sealed_again_and_again() {
     pollster::block_on(async {
         let database = MemoryDatabase::new();
-        let meanwhile: Rc<RefCell<Option<Pending>>> = Rc::default();
+        let meanwhile: Meanwhile = Rc::default();
         let due = Rc::clone(&meanwhile);
         let store = Rc::new(
             over(Meddling {
                 storage: MemoryStorage::open(&database),
                 meddle: async move |call, when| {
-                    let is_due = call == Call::Read && when == When::After;
-                    let work = is_due.then(|| due.take()).flatten();
-                    if let Some(work) = work {
-                        work.await;
+                    if call == Call::Read && when == When::After {
+                        // What it reads itself is left alone.
+                        let work = due.take();
+                        if let Some(work) = work {
+                            work().await;
+                            due.replace(Some(work));
+                        }
                     }
                 },
             })
@@ -265,13 +268,22 @@ fn a_tail_that_is_sealed_while_a_stream_is_loaded_is_loaded_all_the_same() {
             }
         }
 
-        let sealing = Rc::clone(&store);
-        meanwhile.replace(Some(Box::pin(async move {
-            assert!(sealing.seal().await.expect("seals"));
+        let seals = Rc::new(Cell::new(0));
+        let (sealing, sealed) = (Rc::downgrade(&store), Rc::clone(&seals));
+        meanwhile.replace(Some(Box::new(move || {
+            let (sealing, sealed) = (sealing.clone(), Rc::clone(&sealed));
+            Box::pin(async move {
+                let store = sealing.upgrade().expect("is open");
+                let id = format!("later {}", sealed.replace(sealed.get() + 1));
+                appended(&store, &[commit(&id, &[("one", json!("any"))])]).await;
+                assert!(store.seal().await.expect("seals"));
+            })
         })));
         let loaded = store.load("one", LoadQuery::default()).await.expect("loads");
+        meanwhile.take();
 
-        assert!(meanwhile.borrow().is_none(), "it was sealed meanwhile");
+        // What was there when it began, whatever became of it meanwhile.
         assert_eq!((loaded.version, loaded.batch.events()), (Version(20), 20));
+        assert_eq!(seals.get(), 1);
     });
 }

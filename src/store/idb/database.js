@@ -82,9 +82,9 @@ class Failure {
 const unsaid = new Failure(closed, "the browser ended the transaction");
 
 /**
- * Opens the database of this name, made or migrated to this version where needed. `tables` are the names of its object stores with a space
- * between them, in the order that later questions count them by; `journal` is the one that makes its own keys. `onClosed`
- * hears who takes the connection away.
+ * Opens the database of this name, made or migrated to this version where needed. `tables` are the names of its object stores
+ * with a space between them, in the order that later questions count them by; `journal` is the one that makes its own keys.
+ * `onClosed` hears who takes the connection away.
  *
  * @param {string} name
  * @param {number} version
