@@ -130,40 +130,40 @@ impl<S: Storage> Store<S> {
         };
         let now = blocks.get(first..).unwrap_or_default();
         let mut asks = query.definition.is_some() && !query.expects_no_snapshot(&blocks);
-        let (found, contents) = loop {
+        loop {
             let reads = asks.then(|| snapshots_of(stream)).into_iter().collect();
             let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
-            if asks || query.definition.is_none() || !may_have_snapshots(stream, &contents, &tail, query)? {
-                break (found, contents);
+            let snapshots = match query.definition {
+                Some((definition, version)) => self.sift_snapshots(found, definition, version).await?,
+                None => FoundSnapshots::default(),
+            };
+            let snapshot = snapshots.usable.into_iter().find(|snapshot| serves(snapshot, query));
+            let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
+            let contents = if many {
+                // Those that were just read are not read again.
+                let needed = self.blocks_from(stream, from, &blocks, &tail);
+                self.blocks.get(&*self.storage, &needed).await?
+            } else {
+                contents
+            };
+            self.blocks.check_life(life)?;
+            sink.begin(snapshot.as_ref());
+            let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
+            if !asks && query.may_have_snapshots(version) {
+                asks = true;
+                continue;
             }
-            asks = true;
-        };
-        let snapshots = match query.definition {
-            Some((definition, version)) => self.sift_snapshots(found, definition, version).await?,
-            None => FoundSnapshots::default(),
-        };
-        let snapshot = snapshots.usable.into_iter().find(|snapshot| serves(snapshot, query));
-        let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
-        let contents = if many {
-            // Those that were just read are not read again.
-            let needed = self.blocks_from(stream, from, &blocks, &tail);
-            self.blocks.get(&*self.storage, &needed).await?
-        } else {
-            contents
-        };
-        self.blocks.check_life(life)?;
-        sink.begin(snapshot.as_ref());
-        let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
-        // While this read, a seal may have moved later events of the stream below the tail.
-        if tail.is_empty() && self.log.borrow().tail.number() == number {
-            self.log.borrow_mut().keep_head(stream, version);
+            // While this read, a seal may have moved later events of the stream below the tail.
+            if tail.is_empty() && self.log.borrow().tail.number() == number {
+                self.log.borrow_mut().keep_head(stream, version);
+            }
+            return Ok(FoundStream {
+                snapshot,
+                version,
+                confirmed,
+                dropped: snapshots.damaged,
+            });
         }
-        Ok(FoundStream {
-            snapshot,
-            version,
-            confirmed,
-            dropped: snapshots.damaged,
-        })
     }
 
     /// Hands the events of `stream` from version `from` on to `each`, in order.
@@ -215,30 +215,16 @@ impl LoadQuery<'_> {
         self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= EAGER_BLOCKS && !fills_one
     }
 
+    /// Whether a stream that ends at `version` has events enough for a snapshot.
+    fn may_have_snapshots(&self, version: Version) -> bool {
+        self.definition.is_some() && version.0 >= self.snapshot_every.unwrap_or_default()
+    }
+
     /// How many of many blocks to read together with the snapshots.
     fn last_blocks(&self, tail: &[TailEvent]) -> usize {
         let covered = self.snapshot_every.is_some_and(|every| tail.len() as u64 >= every);
         if covered { 0 } else { LAST_BLOCKS }
     }
-}
-
-/// Whether a stream has events enough for a snapshot; `contents` are all of its blocks.
-fn may_have_snapshots(
-    stream: &str,
-    contents: &[Content],
-    tail: &[TailEvent],
-    query: LoadQuery<'_>,
-) -> Result<bool, StoreError> {
-    let mut last = tail.last().map(|event| event.recorded().version);
-    if last.is_none() {
-        for content in contents {
-            each_of_stream(content, stream, &mut |event| {
-                last = Some(event.version);
-                Ok(())
-            })?;
-        }
-    }
-    Ok(last.is_some_and(|version| version.0 >= query.snapshot_every.unwrap_or_default()))
 }
 
 /// Whether folding may begin with `snapshot`: it must cover nothing that was not asked for.
