@@ -1,4 +1,5 @@
-//! How transactions cross into JavaScript: one text each, and the values one behind another.
+//! How transactions cross into JavaScript: one text each, and the values one behind another. Those of an answer, which may be
+//! large, are asked for one after another, so that each is copied once.
 //!
 //! ```text
 //! read:    [question, …]
@@ -6,7 +7,7 @@
 //!          count    [1, table, range]
 //!          scan     [2, table, range, descending, limit]           0 is no limit
 //!          indexed  [2, index, range, descending, limit, rows]
-//! answers: [[key, length, …], …]
+//! answers: [[key, …], …]
 //! write:   [strict, [[table, key, length | null], …], [change, …]]
 //!          put      [0, table, key, length]
 //!          delete   [1, table, range, null]
@@ -146,50 +147,28 @@ fn put_bound(out: &mut String, bound: &Bound) {
     }
 }
 
-/// What was answered to `reads`.
-pub(super) fn answers(reads: &[Read], text: &str, bytes: &[u8]) -> Result<Vec<Vec<Entry>>, StorageError> {
-    let Answers(lists) =
+/// What was answered to `reads`. `value` gives the value of an entry, by its number among all of them.
+pub(super) fn answers(
+    reads: &[Read],
+    text: &str,
+    value: impl Fn(u32) -> Vec<u8>,
+) -> Result<Vec<Vec<Entry>>, StorageError> {
+    let lists: Vec<Vec<Key>> =
         json::parse(text).map_err(|reason| StorageError::Failed(format!("an answer of the browser: {reason}")))?;
     let mut lists = lists.into_iter();
-    let mut rest = bytes;
+    let mut numbers = 0..;
     let mut answer = |read| {
         unasked(read).unwrap_or_else(|| {
-            let found = lists.next().unwrap_or_default().into_iter();
-            found
-                .map(|(key, length)| {
-                    let (value, after) = rest.split_at(length.min(rest.len()));
-                    rest = after;
-                    Entry {
-                        key,
-                        value: value.to_vec(),
-                    }
+            let keys = lists.next().unwrap_or_default().into_iter();
+            keys.zip(&mut numbers)
+                .map(|(key, number)| Entry {
+                    key,
+                    value: value(number),
                 })
                 .collect()
         })
     };
     Ok(reads.iter().map(&mut answer).collect())
-}
-
-/// Keys with the lengths of their values.
-#[derive(Default)]
-struct Answers(Vec<Vec<(Key, usize)>>);
-
-impl<'a> FromJson<'a> for Answers {
-    fn read(json: &mut JsonReader<'a>) -> Self {
-        let mut lists = Vec::new();
-        json.list();
-        while json.item() {
-            let mut found = Vec::new();
-            json.list();
-            while json.item() {
-                let key = Key::read(json);
-                json.item();
-                found.push((key, json.whole() as usize));
-            }
-            lists.push(found);
-        }
-        Self(lists)
-    }
 }
 
 impl<'a> FromJson<'a> for Key {

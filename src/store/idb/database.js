@@ -2,8 +2,8 @@
 // A store's database in IndexedDB: what `IdbStorage` (mod.rs) asks for, done with the browser's own calls.
 //
 // In JavaScript, because all that IndexedDB takes and gives are JavaScript's objects. A transaction crosses once in each
-// direction: as a text with the values behind it, and its answer likewise (crossing.rs). Called from Rust, a request was some
-// ten crossings. In one file, as what Rust imports is copied beside the glue, and what that would import is not.
+// direction: as a text with the values behind it, and its answer as a text, of which each value is then fetched
+// (crossing.rs). Called from Rust, a request was some ten crossings. In one file, as what Rust imports is copied beside the glue, and what that would import is not.
 //
 // A transaction commits by itself as soon as no request is left, so everything is asked for before anything is awaited, and what
 // undoes it is decided inside the handler of the request that it depends on.
@@ -233,7 +233,7 @@ class Connection {
    */
   read(text) {
     return this.#ask(JSON.parse(text))
-      .then(together)
+      .then((answers) => new Answers(answers))
       .catch((error) => {
         throw meaning(error);
       });
@@ -385,6 +385,28 @@ class Connection {
       this.#hasFreshLog = true;
     });
     return this.#freshLog;
+  }
+}
+
+/** Answers as they cross: keys as text, each value by itself. */
+class Answers {
+  text;
+  #values;
+
+  /** @param {Entry[][]} answers */
+  constructor(answers) {
+    this.text = JSON.stringify(answers.map((entries) => entries.map(([key]) => key)));
+    this.#values = answers.flatMap((entries) => entries.map(([, value]) => value));
+    for (const value of this.#values) {
+      if (!(value instanceof Uint8Array)) {
+        throw new Failure(failed, `a value that is not bytes: ${JSON.stringify(value)}`);
+      }
+    }
+  }
+
+  /** @param {number} number counted over all answers */
+  value(number) {
+    return this.#values[number];
   }
 }
 
@@ -570,31 +592,6 @@ async function lastOf(store, range, limit) {
     cursor = await found(request);
   }
   return entries;
-}
-
-/**
- * Answers as they cross: keys and lengths as text, the values one behind another.
- *
- * @param {Entry[][]} answers
- */
-function together(answers) {
-  let length = 0;
-  const lists = answers.map((entries) =>
-    entries.flatMap(([key, value]) => {
-      if (!(value instanceof Uint8Array)) {
-        throw new Failure(failed, `a value that is not bytes: ${JSON.stringify(value)}`);
-      }
-      length += value.length;
-      return [key, value.length];
-    }),
-  );
-  const bytes = new Uint8Array(length);
-  let end = 0;
-  for (const [, value] of answers.flat()) {
-    bytes.set(value, end);
-    end += value.length;
-  }
-  return { text: JSON.stringify(lists), bytes };
 }
 
 /**

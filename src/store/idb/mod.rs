@@ -59,8 +59,8 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn text(this: &Answers) -> String;
 
-    #[wasm_bindgen(method, getter)]
-    fn bytes(this: &Answers) -> Vec<u8>;
+    #[wasm_bindgen(method)]
+    fn value(this: &Answers, number: u32) -> Vec<u8>;
 
     /// A write under way.
     type WriteUnderWay;
@@ -142,11 +142,11 @@ impl Storage for IdbStorage {
     async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
         self.closing.check()?;
         let Some(questions) = crossing::questions(&reads) else {
-            return crossing::answers(&reads, "[]", &[]);
+            return crossing::answers(&reads, "[]", |_| Vec::new());
         };
         let answered = self.connection.read(&questions).await;
         let answers: Answers = answered.map_err(|rejected| self.failed(rejected))?.unchecked_into();
-        crossing::answers(&reads, &answers.text(), &answers.bytes())
+        crossing::answers(&reads, &answers.text(), |number| answers.value(number))
     }
 
     async fn write(&self, write: Write) -> Result<Written, StorageError> {
