@@ -74,7 +74,7 @@ async function build(engine: Engine, projection: AnyProjection, control: BuildCo
     await engine.rebuildStarts({ projection: name, version });
   }
   const { rebuild } = await connection.ask<CoreProjection>((core) =>
-    core.beginRebuild(name, version, resume, indexNames(projection)),
+    core.tool("beginRebuild", [name, version, resume, indexNames(projection)]),
   );
   if (rebuild === null) {
     throw notOurs(name);
@@ -177,7 +177,9 @@ async function drive(
     const since = performance.now();
     const parts = await fold.parts(breathe);
     const write = { name, version, generation, expectedCheckpoint: checkpoint, checkpoint: fold.position(), rows: [] };
-    if (!(await connection.call((core) => core.stageRows(JSON.stringify(write satisfies CoreRowWrite), parts)))) {
+    if (
+      !(await connection.call((core) => core.tool("stageRows", [JSON.stringify(write satisfies CoreRowWrite), parts])))
+    ) {
       throw notOurs(name);
     }
     checkpoint = fold.position();
@@ -213,7 +215,7 @@ async function drive(
 
   try {
     await toTheEnd();
-    while (!(await connection.call((core) => core.switchGeneration(name, version, generation)))) {
+    while (!(await connection.call((core) => core.tool("switchGeneration", [name, version, generation])))) {
       // The live rows are ahead: what was appended meanwhile is folded, too.
       await log.catchUp();
       if (checkpoint >= log.confirmedPosition()) {
@@ -236,7 +238,7 @@ async function flush(
   signal: AbortSignal | undefined,
   breathe?: () => Promise<void>,
 ): Promise<void> {
-  while (!(await engine.connection.call((core) => core.flushRows(name, version, generation)))) {
+  while (!(await engine.connection.call((core) => core.tool("flushRows", [name, version, generation])))) {
     checkAborted(signal);
     await breathe?.();
   }
@@ -266,7 +268,7 @@ export function dropIdly(engine: Engine, generation: number): Promise<void> {
 }
 
 async function dropGeneration(engine: Engine, generation: number, between?: () => Promise<void>): Promise<void> {
-  while (!(await engine.connection.call((core) => core.dropGeneration(generation, dropAtOnce)))) {
+  while (!(await engine.connection.call((core) => core.tool("dropGeneration", [generation, dropAtOnce])))) {
     await between?.();
   }
 }

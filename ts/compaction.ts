@@ -23,7 +23,7 @@ export function compactWhenIdle({ log, idle, connection, storage }: Engine): () 
 
   // A failure is nobody's loss: the next look tries again.
   const merge = async () => {
-    if (await connection.call((core) => core.compact(idleRun))) {
+    if (await connection.call((core) => core.tool("compact", [idleRun]))) {
       idle.later("merge", merge);
     }
   };

@@ -11,14 +11,14 @@
  * `EverfoldError`. After a trap (a `WebAssembly.RuntimeError`) the instance is dead and its promises
  * never settle: see `wasm.ts`.
  */
-import type { CoreReading } from "./core/reading.js";
+import type { CoreReading, CoreStreams } from "./core/reading.js";
 import type { CoreRebasing } from "./core/rebasing.js";
 import type { CoreRefusals } from "./core/refusals.js";
 import type { CoreReplica } from "./core/replica.js";
-import type { CoreRows } from "./core/rows.js";
+import type { CoreRebuilding, CoreRows } from "./core/rows.js";
 import type { CoreSyncing } from "./core/syncing.js";
 import type { CoreUpkeep } from "./core/upkeep.js";
-import type { CoreWriting } from "./core/writing.js";
+import type { CoreBulk, CoreWriting } from "./core/writing.js";
 
 /** Options of `Core.open`. */
 export interface CoreOptions {
@@ -46,16 +46,18 @@ export interface CoreState {
   readonly merges: number;
 }
 
+/** What is seldom called, or long: a part of the core, loaded with the first call. */
+export interface CoreTools extends CoreBulk, CoreStreams, CoreRebuilding, CoreUpkeep {}
+
+/** What only a store with sync calls: another part. */
+export interface CoreSync extends CoreReplica, CoreSyncing, CoreRebasing, CoreRefusals {}
+
 /** The class of the wasm core. Texts are JSON of the types beside each method. */
-export interface Core
-  extends CoreWriting,
-    CoreReading,
-    CoreRows,
-    CoreReplica,
-    CoreSyncing,
-    CoreRebasing,
-    CoreRefusals,
-    CoreUpkeep {
+export interface Core extends CoreWriting, CoreReading, CoreRows {
+  /** Calls what is in `CoreTools`, by its name: each way from one side to the other is code of its own in every page. */
+  tool<K extends keyof CoreTools>(name: K, args: Parameters<CoreTools[K]>): ReturnType<CoreTools[K]>;
+  /** Calls what is in `CoreSync`. */
+  sync<K extends keyof CoreSync>(name: K, args: Parameters<CoreSync[K]>): ReturnType<CoreSync[K]>;
   /** `CoreState`. */
   state(): string;
   /**

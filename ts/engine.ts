@@ -263,7 +263,7 @@ async function loadDriver() {
 /** From here on what is committed waits for the server: also before anybody has reached it. */
 async function bindTo(connection: Connection, { space, subject, adopt }: CheckedSync): Promise<CoreState> {
   const binding: CoreBindOptions = { space, subject, adopt };
-  await connection.call((core) => core.bindSync(JSON.stringify(binding)));
+  await connection.call((core) => core.sync("bindSync", [JSON.stringify(binding)]));
   return connection.ask<CoreState>(async (core) => core.state());
 }
 

@@ -60,7 +60,7 @@ export async function offerAgain(
   streams: ReadonlySet<string>,
 ): Promise<CommitReceipt> {
   await engine.log.synced<CoreProgress>(
-    (core) => core.retryOrphan(commitId),
+    (core) => core.sync("retryOrphan", [commitId]),
     (progress) => progress,
     streams,
   );

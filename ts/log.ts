@@ -151,7 +151,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
       return progress;
     },
     async ingest(bulk, from, passOver, streams) {
-      const ingested = await connection.ask<CoreIngested>((core) => core.ingest(bulk, from, passOver));
+      const ingested = await connection.ask<CoreIngested>((core) => core.tool("ingest", [bulk, from, passOver]));
       takeIn(ingested.progress);
       if (ingested.commits > ingested.knownCommits) {
         tellStale(streams);

@@ -29,7 +29,7 @@ export function storedRows(connection: Pick<Connection, "call" | "ask">, generat
         core.listRows(JSON.stringify({ generation, ...range } satisfies CoreRowQuery)),
       ),
     count: async () => {
-      const count = await connection.call((core) => core.countRows(generation));
+      const count = await connection.call((core) => core.tool("countRows", [generation]));
       return count < 0 ? null : count;
     },
   };

@@ -77,7 +77,7 @@ export function keepSnapshots(
       return;
     }
     await connection.call((core) =>
-      core.putSnapshot(
+      core.tool("putSnapshot", [
         merges,
         streamId,
         aggregate.name,
@@ -85,14 +85,14 @@ export function keepSnapshots(
         version,
         JSON.stringify(state),
         aggregate.keepSnapshots,
-      ),
+      ]),
     );
   }
 
   async function check(aggregate: AnyAggregate, streamId: string, snapshot: Loaded<unknown>): Promise<void> {
     const { state } = await foldStream(connection, aggregate, streamId, 0, { atVersion: snapshot.version });
     if (canonicalText(state) !== canonicalText(snapshot.state)) {
-      await connection.call((core) => core.dropSnapshots(streamId));
+      await connection.call((core) => core.tool("dropSnapshots", [streamId]));
       forget(streamId);
       reportMismatch(streamId, snapshot.version, "is not what its events fold to");
     }

@@ -144,7 +144,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
       checkAborted(signal);
       engine.check();
       const [from, count] = [last, Math.min(left, streamsAtOnce)];
-      const ids = await connection.ask<readonly string[]>((core) => core.streams(prefix, from, count));
+      const ids = await connection.ask<readonly string[]>((core) => core.tool("streams", [prefix, from, count]));
       for (const id of ids) {
         yield id.slice(prefix.length);
       }

@@ -15,7 +15,7 @@ type CoreStats = Pick<StoreStats, "events" | "streams" | "segments" | "bytes" | 
 /** Numbers about the store; `projections` are those of the handle that asks. */
 export async function statsOf(engine: Engine, projections: readonly AnyProjection[]): Promise<StoreStats> {
   const [counted, quota, persisted] = await Promise.all([
-    engine.connection.ask<CoreStats>((core) => core.stats()),
+    engine.connection.ask<CoreStats>((core) => core.tool("stats", [])),
     quotaOfOrigin(),
     isPersisted(),
   ]);
@@ -54,7 +54,7 @@ export async function verifyStore(engine: Engine, { signal }: Abortable): Promis
     checkAborted(signal);
     const from: number = after;
     const step: { readonly next: number | null; readonly problems: typeof problems } = await engine.connection.ask(
-      (core) => core.verify(from),
+      (core) => core.tool("verify", [from]),
     );
     problems.push(...step.problems);
     after = step.next;
@@ -70,7 +70,7 @@ export async function compactStore({ connection }: Engine, { signal }: Abortable
   await connection.call((core) => core.seal(1));
   do {
     checkAborted(signal);
-  } while (await connection.call((core) => core.compact(askedRun)));
+  } while (await connection.call((core) => core.tool("compact", [askedRun])));
 }
 
 /** The log as one file. */
@@ -78,7 +78,7 @@ export async function exportStore(engine: Engine, { signal }: Abortable): Promis
   const parts: BlobPart[] = [];
   for (;;) {
     checkAborted(signal);
-    const part = await engine.connection.call((core) => core.exportPart(parts.length));
+    const part = await engine.connection.call((core) => core.tool("exportPart", [parts.length]));
     if (part == null) {
       return new Blob(parts, { type: "application/octet-stream" });
     }
@@ -94,7 +94,9 @@ export async function importStore(
 ): Promise<ImportReport> {
   const bytes = await bytesOf(file);
   checkAborted(signal);
-  const { events, commits } = await engine.connection.ask<ImportReport>((core) => core.importAll(bytes, merge));
+  const { events, commits } = await engine.connection.ask<ImportReport>((core) =>
+    core.tool("importAll", [bytes, merge]),
+  );
   engine.log.restart(await engine.connection.ask<CoreState>(async (core) => core.state()));
   return { events, commits };
 }

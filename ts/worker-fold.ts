@@ -41,7 +41,9 @@ export async function foldInWorkers(
   const { name, version } = projection;
   const inRust = ownFoldsOf(projection) !== undefined;
   const query = projectionQuery(projection);
-  const bounds = await engine.connection.ask<string[]>((core) => core.streamBounds(query.prefix ?? "", workers));
+  const bounds = await engine.connection.ask<string[]>((core) =>
+    core.tool("streamBounds", [query.prefix ?? "", workers]),
+  );
   const threads: Worker[] = [];
   const end = () => {
     for (const thread of threads) {

@@ -11,10 +11,11 @@ use wasm_bindgen::prelude::*;
 
 use super::answer::{Answer, Answering, or_null, parse};
 use super::any_storage::AnyStorage;
+use super::call::Call;
 use super::memory_part::{delete_memory, memory_storage};
-use super::sync_part::{SyncCall, sync_part};
+use super::sync_part::sync_part;
 use super::text;
-use super::tool_part::{ToolCall, tool_part};
+use super::tool_part::tool_part;
 use crate::commit::NewCommit;
 use crate::json::{FromJson, JsonReader, ObjectWriter, put_number};
 use crate::store::idb::{IdbStorage, delete_database};
@@ -175,11 +176,6 @@ impl Core {
         })
     }
 
-    /// Writes commits of a bulk, from number `from` on.
-    pub fn ingest(&self, bulk: String, from: u32, pass_over: bool) -> Promise {
-        self.tool(ToolCall::Ingest { bulk, from, pass_over })
-    }
-
     /// Reads what other tabs wrote.
     #[wasm_bindgen(js_name = catchUp)]
     pub fn catch_up(&self) -> Promise {
@@ -192,12 +188,7 @@ impl Core {
         if self.store.unsealed() < least as u64 {
             return Promise::resolve(&JsValue::FALSE);
         }
-        self.tool(ToolCall::Seal)
-    }
-
-    /// Merges one run of at least `run` small segments; false if there is none.
-    pub fn compact(&self, run: u32) -> Promise {
-        self.tool(ToolCall::Compact { run })
+        self.tool("seal".to_owned(), Array::new())
     }
 
     /// Loads a stream.
@@ -237,11 +228,6 @@ impl Core {
         })
     }
 
-    /// Ids of streams.
-    pub fn streams(&self, prefix: String, after: String, limit: u32) -> Promise {
-        self.tool(ToolCall::Streams { prefix, after, limit })
-    }
-
     /// What became of a commit; with `content`, whether it is the same one.
     pub fn outcome(&self, commit_id: String, content: String) -> Promise {
         let store = self.store();
@@ -250,115 +236,13 @@ impl Core {
                 Some(receipt) if content.is_empty() || receipt.has_content(&content) => Outcome::Duplicate(receipt),
                 Some(_) => Outcome::Reused,
                 None if store.has_refusal(&commit_id).await? => {
-                    return tool_part(store, ToolCall::Refusal { commit_id }).await;
+                    let call = Call::new("refusal".to_owned(), Array::of1(&commit_id.into()));
+                    return tool_part(store, call).await;
                 }
                 None => return Ok(or_null(None)),
             };
             Ok(text::found(&outcome).into())
         })
-    }
-
-    /// `CoreSyncState`, or null.
-    #[wasm_bindgen(js_name = syncState)]
-    pub fn sync_state(&self) -> Promise {
-        self.sync(SyncCall::State)
-    }
-
-    /// Binds the store to a space.
-    #[wasm_bindgen(js_name = bindSync)]
-    pub fn bind_sync(&self, options: String) -> Promise {
-        self.sync(SyncCall::Bind(options))
-    }
-
-    /// Begins to lead.
-    pub fn lead(&self) -> Promise {
-        self.sync(SyncCall::Lead)
-    }
-
-    /// What to push.
-    #[wasm_bindgen(js_name = pushBody)]
-    pub fn push_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
-        self.sync(SyncCall::PushBody { max_commits, max_bytes })
-    }
-
-    /// Stores an answer of the server. A long one is read in one task and stored in another, which `turn` waits for.
-    pub fn pulled(&self, answer: Vec<u8>, turn: Function) -> Promise {
-        self.sync(SyncCall::Pulled { answer, turn })
-    }
-
-    /// The next step of a walk through what is pending.
-    #[wasm_bindgen(js_name = rebaseNext)]
-    pub fn rebase_next(&self, decision: String) -> Promise {
-        self.sync(SyncCall::RebaseNext(decision))
-    }
-
-    /// The next part of a history that the space takes over.
-    #[wasm_bindgen(js_name = adoptBody)]
-    pub fn adopt_body(&self, max_commits: u32, max_bytes: u32) -> Promise {
-        self.sync(SyncCall::AdoptBody { max_commits, max_bytes })
-    }
-
-    /// Stores how far that has come.
-    pub fn adopted(&self, answer: String) -> Promise {
-        self.sync(SyncCall::Adopted(answer))
-    }
-
-    /// Takes the log back after `epoch-changed`.
-    pub fn recover(&self, problem: String, policy: String) -> Promise {
-        self.sync(SyncCall::Recover { problem, policy })
-    }
-
-    /// Offers an orphan to the server.
-    #[wasm_bindgen(js_name = retryOrphan)]
-    pub fn retry_orphan(&self, commit_id: String) -> Promise {
-        self.sync(SyncCall::RetryOrphan(commit_id))
-    }
-
-    /// The refusals that are not dismissed: `CoreRefusal[]`.
-    pub fn refusals(&self) -> Promise {
-        self.sync(SyncCall::Refusals)
-    }
-
-    /// Takes a refusal from the list.
-    #[wasm_bindgen(js_name = dismissRefusal)]
-    pub fn dismiss_refusal(&self, commit_id: String) -> Promise {
-        self.sync(SyncCall::DismissRefusal(commit_id))
-    }
-
-    /// The app has been told of a refusal.
-    #[wasm_bindgen(js_name = refusalTold)]
-    pub fn refusal_told(&self, commit_id: String) -> Promise {
-        self.sync(SyncCall::RefusalTold(commit_id))
-    }
-
-    /// Keeps a snapshot.
-    #[expect(clippy::too_many_arguments, reason = "JavaScript passes them one by one")]
-    #[wasm_bindgen(js_name = putSnapshot)]
-    pub fn put_snapshot(
-        &self,
-        merges: f64,
-        stream_id: String,
-        definition: String,
-        version: f64,
-        stream_version: f64,
-        state: String,
-        keep: u32,
-    ) -> Promise {
-        self.tool(ToolCall::PutSnapshot {
-            merges,
-            stream_id,
-            definition,
-            version,
-            stream_version,
-            state,
-            keep,
-        })
-    }
-
-    /// Deletes every snapshot of a stream.
-    #[wasm_bindgen(js_name = dropSnapshots)]
-    pub fn drop_snapshots(&self, stream_id: String) -> Promise {
-        self.tool(ToolCall::DropSnapshots { stream_id })
     }
 
     /// Where a projection version stands.
@@ -389,12 +273,6 @@ impl Core {
         })
     }
 
-    /// How many rows a generation has.
-    #[wasm_bindgen(js_name = countRows)]
-    pub fn count_rows(&self, generation: f64) -> Promise {
-        self.tool(ToolCall::CountRows { generation })
-    }
-
     /// Writes rows with their checkpoint.
     #[wasm_bindgen(js_name = writeRows)]
     pub fn write_rows(&self, write: String) -> Promise {
@@ -405,86 +283,15 @@ impl Core {
         })
     }
 
-    /// Keeps rows of a rebuild packed.
-    #[wasm_bindgen(js_name = stageRows)]
-    pub fn stage_rows(&self, write: String, parts: String) -> Promise {
-        self.tool(ToolCall::StageRows { write, parts })
+    /// A call that is seldom or long, by its name in `CoreTools`.
+    pub fn tool(&self, name: String, arguments: Array) -> Promise {
+        promise(tool_part(self.store(), Call::new(name, arguments)))
     }
 
-    /// Writes one staged part; true when none is left.
-    #[wasm_bindgen(js_name = flushRows)]
-    pub fn flush_rows(&self, name: String, version: u32, generation: f64) -> Promise {
-        self.tool(ToolCall::FlushRows {
-            name,
-            version,
-            generation,
-        })
-    }
-
-    /// Begins or resumes a rebuild.
-    #[wasm_bindgen(js_name = beginRebuild)]
-    pub fn begin_rebuild(&self, name: String, version: u32, resume: bool, indexes: String) -> Promise {
-        self.tool(ToolCall::BeginRebuild {
-            name,
-            version,
-            resume,
-            indexes,
-        })
-    }
-
-    /// Makes a rebuilt generation the live one.
-    #[wasm_bindgen(js_name = switchGeneration)]
-    pub fn switch_generation(&self, name: String, version: u32, generation: f64) -> Promise {
-        self.tool(ToolCall::SwitchGeneration {
-            name,
-            version,
-            generation,
-        })
-    }
-
-    /// Deletes rows of a generation.
-    #[wasm_bindgen(js_name = dropGeneration)]
-    pub fn drop_generation(&self, generation: f64, limit: u32) -> Promise {
-        self.tool(ToolCall::DropGeneration { generation, limit })
-    }
-
-    /// Numbers about the store.
-    pub fn stats(&self) -> Promise {
-        self.tool(ToolCall::Stats)
-    }
-
-    /// Checks one segment, or the tail.
-    pub fn verify(&self, after_position: f64) -> Promise {
-        self.tool(ToolCall::Verify { after_position })
-    }
-
-    /// One part of an export.
-    #[wasm_bindgen(js_name = exportPart)]
-    pub fn export_part(&self, part: u32) -> Promise {
-        self.tool(ToolCall::ExportPart { part })
-    }
-
-    /// Checks an export file.
-    #[wasm_bindgen(js_name = checkImport)]
-    pub fn check_import(&self, bytes: Vec<u8>) -> Promise {
-        self.tool(ToolCall::CheckImport { bytes })
-    }
-
-    /// Writes an export file into the store.
-    #[wasm_bindgen(js_name = importAll)]
-    pub fn import_all(&self, bytes: Vec<u8>, merge: bool) -> Promise {
-        self.tool(ToolCall::ImportAll { bytes, merge })
-    }
-
-    /// Where to divide streams into parts: `string[]`.
-    #[wasm_bindgen(js_name = streamBounds)]
-    pub fn stream_bounds(&self, prefix: String, count: u32) -> Promise {
-        self.tool(ToolCall::StreamBounds { prefix, count })
-    }
-
-    /// What sync does next: `SyncOutput[]`, after a `SyncInput`.
-    pub fn replica(&self, input: String, now: f64, random: f64) -> Promise {
-        self.sync(SyncCall::Replica { input, now, random })
+    /// A call of a store that syncs, by its name in `CoreSync`.
+    pub fn sync(&self, name: String, arguments: Array) -> Promise {
+        let replica = Rc::clone(&self.replica);
+        promise(sync_part(self.store(), replica, Call::new(name, arguments)))
     }
 
     /// Fails a storage call to come, of a store in memory.
@@ -529,16 +336,6 @@ impl Core {
             store.close();
             Ok(JsValue::UNDEFINED)
         })
-    }
-
-    fn sync(&self, call: SyncCall) -> Promise {
-        let (store, replica) = (self.store(), Rc::clone(&self.replica));
-        promise(sync_part(store, replica, call))
-    }
-
-    fn tool(&self, call: ToolCall) -> Promise {
-        let store = self.store();
-        promise(tool_part(store, call))
     }
 
     pub(super) fn store(&self) -> Rc<Store<AnyStorage>> {

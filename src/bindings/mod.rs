@@ -4,6 +4,7 @@
 
 mod answer;
 mod any_storage;
+mod call;
 mod core;
 mod error;
 mod memory_part;

@@ -140,7 +140,15 @@ describe("a snapshot", () => {
     const database = newDatabase();
     const one = await tab(database, { aggregates: [counted] });
     await one.store.append("account-a", Array(20).fill(deposited(1)));
-    await one.core.putSnapshot(0, "account-a", "account", 1, 20, JSON.stringify({ balance: 7, frozen: false }), 2);
+    await one.core.tool("putSnapshot", [
+      0,
+      "account-a",
+      "account",
+      1,
+      20,
+      JSON.stringify({ balance: 7, frozen: false }),
+      2,
+    ]);
     const two = await tab(database, { aggregates: [counted] });
 
     expect((await two.store.load(counted, "a")).state.balance).toBe(7);

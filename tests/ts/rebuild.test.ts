@@ -3,6 +3,7 @@
  * call; the rows are always those of a plain fold.
  */
 import { describe, expect, test, vi } from "vitest";
+import type { Core, CoreTools } from "../../ts/core.js";
 import { isEverfoldError } from "../../ts/errors.js";
 import { defineProjection } from "../../ts/projection.js";
 import type { StorageFault } from "../../ts/testing/test-store.js";
@@ -96,8 +97,12 @@ describe("a rebuild", () => {
     const held = new Promise<void>((resolve) => {
       drop = resolve;
     });
-    const dropping = vi.spyOn(second.core, "dropGeneration").mockImplementationOnce(() => held.then(() => true));
-    await until(() => dropping.mock.calls.length > 0);
+    let dropping = false;
+    onNext(second.core, "dropGeneration", () => {
+      dropping = true;
+      return held.then(() => true);
+    });
+    await until(() => dropping);
 
     await second.store.rebuild(counts);
     drop();
@@ -128,16 +133,15 @@ describe("a rebuild", () => {
     const { store, core } = await tab(newDatabase(), definitions);
     await store.ingest(history(200));
     const before = await rowsOf(store);
-    const switchGeneration = core.switchGeneration.bind(core);
-    vi.spyOn(core, "switchGeneration").mockImplementationOnce(async (...rebuilt) => {
-      await switchGeneration(...rebuilt);
+    onNext(core, "switchGeneration", async (switchGeneration) => {
+      await switchGeneration();
       throw { code: "storage-unavailable", message: "the answer was lost", details: { reason: "lost" } };
     });
 
     await expect(store.rebuild(counts)).rejects.toMatchObject({ code: "storage-unavailable" });
 
     const { generation } = JSON.parse(await core.projection("counts", 1, ""));
-    expect(await core.countRows(generation)).toBe(10);
+    expect(await core.tool("countRows", [generation])).toBe(10);
     expect(await rowsOf(store)).toEqual(before);
   });
 
@@ -248,3 +252,21 @@ test.each(faults)(
     }
   },
 );
+
+/** Hands the core's next call of this name to `answer`, with what would answer it; those after it are answered as ever. */
+function onNext<K extends keyof CoreTools>(
+  core: Core,
+  name: K,
+  answer: (call: () => ReturnType<CoreTools[K]>) => ReturnType<CoreTools[K]>,
+): void {
+  const tool = core.tool.bind(core);
+  const spy = vi.spyOn(core, "tool");
+  const first = (called: K, args: Parameters<CoreTools[K]>) => {
+    if (called !== name) {
+      return tool(called, args);
+    }
+    spy.mockRestore();
+    return answer(() => tool(called, args));
+  };
+  spy.mockImplementation(first as Core["tool"]);
+}

@@ -92,6 +92,10 @@ export interface CoreReading {
   ): Promise<string>;
   /** `CoreQuery` in. */
   read(query: string): Promise<CorePage>;
+}
+
+/** What is seldom read, and what keeps snapshots. */
+export interface CoreStreams {
   /** The first ids of all parts but the first, when the streams with a prefix are divided: `string[]`. */
   streamBounds(prefix: string, count: number): Promise<string>;
   /** Ids of streams that begin with `prefix`, after `after` ("" from the first): `string[]`. */

@@ -73,13 +73,17 @@ export interface CoreRows {
   rows(generation: number, keys: string): Promise<string>;
   /** `CoreRowQuery` in, `[key, row][]` out. Null if the generation is gone. */
   listRows(query: string): Promise<string>;
-  /** -1 if the generation is gone. */
-  countRows(generation: number): Promise<number>;
   /**
    * `CoreRowWrite` in, of the live generation or of the rebuild under way; false if the stored
    * generation or checkpoint is another.
    */
   writeRows(write: string): Promise<boolean>;
+}
+
+/** What counts rows, and replaces all of them. */
+export interface CoreRebuilding {
+  /** -1 if the generation is gone. */
+  countRows(generation: number): Promise<number>;
   /**
    * Keeps rows of the rebuild under way packed, in place of those kept before: a `CoreRowWrite` without rows, and
    * lists of rows, each a line. Cheap, so that checkpoints are. False as `writeRows`.

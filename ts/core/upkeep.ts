@@ -4,8 +4,6 @@
 
 /** What looks after the log, checks it and takes it elsewhere. */
 export interface CoreUpkeep {
-  /** Makes a segment of the journal's tail if at least so many of its events are confirmed; false if none was made. */
-  seal(least: number): Promise<boolean>;
   /** Merges one run of at least `run` small segments into one; false if there is none. */
   compact(run: number): Promise<boolean>;
   /** Numbers for `store.stats()`, JSON. */

@@ -125,6 +125,19 @@ export interface CoreWriting {
    * what expects a version is "stale", although the version may fit: another event may have it by now.
    */
   append(group: string, merges: number): Promise<string>;
+  /** Makes a segment of the journal's tail if at least so many of its events are confirmed; false if none was made. */
+  seal(least: number): Promise<boolean>;
+  /** Reads what other tabs wrote. `CoreProgress`. */
+  catchUp(): Promise<string>;
+  /**
+   * `CoreFound` of a commit, or null if nothing is known of it. `content`, if not empty, is
+   * compared: "failed" with `commit-id-reused` if it is another.
+   */
+  outcome(commitId: string, content: string): Promise<string>;
+}
+
+/** What writes many commits at once. */
+export interface CoreBulk {
   /**
    * Writes commits of a bulk, from number `from` on, in one transaction and in their order: all of them,
    * or fewer; it ends before the first that is refused, or leaves out those. `CoreIngested`. A bulk is lines, each ended by a line feed, by their first character: `t`
@@ -133,11 +146,4 @@ export interface CoreWriting {
    * version, occurredAt) with its data on the next line, `m` the same with metadata on a line before.
    */
   ingest(bulk: string, from: number, passOver: boolean): Promise<string>;
-  /** Reads what other tabs wrote. `CoreProgress`. */
-  catchUp(): Promise<string>;
-  /**
-   * `CoreFound` of a commit, or null if nothing is known of it. `content`, if not empty, is
-   * compared: "failed" with `commit-id-reused` if it is another.
-   */
-  outcome(commitId: string, content: string): Promise<string>;
 }

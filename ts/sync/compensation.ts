@@ -28,7 +28,7 @@ export function compensateIn(
     if (onRefused === undefined || store === undefined) {
       return;
     }
-    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.refusals());
+    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.sync("refusals", []));
     const untold = kept.filter(({ kind, told, commitId }) => kind === "refused" && !told && !tried.has(commitId));
     const refusals = untold.length === 0 ? [] : await store.refusals.list();
     for (const { commitId } of untold) {
@@ -37,7 +37,7 @@ export function compensateIn(
         tried.add(commitId);
         try {
           await onRefused(refusal, store);
-          await connection.call((core) => core.refusalTold(commitId));
+          await connection.call((core) => core.sync("refusalTold", [commitId]));
         } catch (error) {
           report(error);
         }

@@ -130,7 +130,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         const now = "pending" in input ? { ...input, pending: log.pending() } : input;
         pendingKnown = log.pending();
         const outputs = await connection.ask<readonly SyncOutput[]>((core) =>
-          core.replica(JSON.stringify(now), environment.now(), environment.random()),
+          core.sync("replica", [JSON.stringify(now), environment.now(), environment.random()]),
         );
         outputs.forEach(perform);
       } catch (error) {
@@ -266,7 +266,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
 
   async function recover(): Promise<void> {
     await log.synced<CoreProgress>(
-      (core) => core.recover(epochProblem, options.recover),
+      (core) => core.sync("recover", [epochProblem, options.recover]),
       (progress) => progress,
     );
     const { rebase: dirty } = await state();
@@ -295,7 +295,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
 
   /** A store that had a history when it was opened is bound when the server is reached. */
   const state = async () =>
-    (await connection.ask<CoreSyncState | null>((core) => core.syncState())) ?? {
+    (await connection.ask<CoreSyncState | null>((core) => core.sync("syncState", []))) ?? {
       ...{ cursor: null, hash: null, number: 0, pending: 0, oldestPendingAt: null, rebase: false, adopting: false },
     };
 
@@ -487,7 +487,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   /** Nobody else can lead while this tab holds the lock: it tries until it does. */
   async function takeOver(): Promise<void> {
     try {
-      await connection.call((core) => core.lead());
+      await connection.call((core) => core.sync("lead", []));
       await begin();
     } catch (error) {
       stuck(error);

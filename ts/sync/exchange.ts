@@ -69,7 +69,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   /** Something between here and the server keeps events back until there are many. */
   let polls = false;
 
-  const state = () => connection.ask<CoreSyncState>((core) => core.syncState());
+  const state = () => connection.ask<CoreSyncState>((core) => core.sync("syncState", []));
 
   /** The core stores one answer after the other, in the order of the calls. */
   async function store(answer: Uint8Array): Promise<Applied> {
@@ -78,7 +78,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       heard.head(head);
     }
     const { rebase, more, stopped, refused } = await log.synced<CorePulled>(
-      (core) => core.pulled(answer, nextTask),
+      (core) => core.sync("pulled", [answer, nextTask]),
       ({ progress }) => progress,
     );
     if (refused.length > 0) {
@@ -158,12 +158,12 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   /** Brings a history that was made before there was sync into an empty space. */
   async function adopt(limits: Limits, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const body = await connection.call((core) => core.adoptBody(limits.maxCommits, limits.maxBytes));
+      const body = await connection.call((core) => core.sync("adoptBody", [limits.maxCommits, limits.maxBytes]));
       if (body === null) {
         return;
       }
       const answer = await transport.ask("/push", signal, body[0]);
-      await connection.call((core) => core.adopted(textOf(answer)));
+      await connection.call((core) => core.sync("adopted", [textOf(answer)]));
     }
   }
 
@@ -176,7 +176,9 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       heard.head(head.number);
       const { space, subject, adopt: how } = options;
       const binding: CoreBindOptions = { space, subject, cursor, adopt: how };
-      const { adopting } = await connection.ask<CoreSyncState>((core) => core.bindSync(JSON.stringify(binding)));
+      const { adopting } = await connection.ask<CoreSyncState>((core) =>
+        core.sync("bindSync", [JSON.stringify(binding)]),
+      );
       if (adopting) {
         await adopt({ ...limits, maxCommits: options.batchSize }, signal);
       }
@@ -186,7 +188,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       return { rebase, more: false, stopped: false };
     },
     async push(limits, signal) {
-      const body = await connection.call((core) => core.pushBody(limits.maxCommits, limits.maxBytes));
+      const body = await connection.call((core) => core.sync("pushBody", [limits.maxCommits, limits.maxBytes]));
       if (body === null) {
         return pull(limits, signal);
       }

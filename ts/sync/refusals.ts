@@ -17,7 +17,7 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
 
   async function list(): Promise<readonly Refusal[]> {
     engine.check();
-    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.refusals());
+    const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.sync("refusals", []));
     const oldestFirst = [...kept].sort((one, other) => one.recordedAt - other.recordedAt);
     return oldestFirst.map(({ commitId, kind, attempt, recordedAt, stateSeen, batch, after, reason, ...asked }) => ({
       ...{ commitId, kind, attempt, recordedAt },
@@ -53,7 +53,7 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
 
   async function dismiss(commitId: string): Promise<void> {
     engine.check();
-    await connection.call((core) => core.dismissRefusal(commitId));
+    await connection.call((core) => core.sync("dismissRefusal", [commitId]));
     engine.dismissed.tell();
   }
 

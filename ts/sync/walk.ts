@@ -36,7 +36,7 @@ export async function walkTail(engine: Engine): Promise<Walked> {
   for (;;) {
     const answer = decision;
     const step = await engine.log.synced<CoreDecide | CoreRebased>(
-      (core) => core.rebaseNext(answer),
+      (core) => core.sync("rebaseNext", [answer]),
       (step) => ("done" in step ? step.done.progress : undefined),
     );
     if ("done" in step) {
