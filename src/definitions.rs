@@ -129,7 +129,8 @@ impl Definitions {
         serde_json::json!({ "release": release, "aggregates": aggregates, "projections": projections }).to_string()
     }
 
-    /// Loads a stream into the state of an aggregate. The query's definition, if any, is this aggregate's.
+    /// Loads a stream into the state of an aggregate. The query's definition, if any, is this aggregate's, which says itself
+    /// how often snapshots are kept.
     pub async fn load<S: Storage>(
         &self,
         store: &Store<S>,
@@ -137,7 +138,12 @@ impl Definitions {
         stream: &str,
         query: LoadQuery<'_>,
     ) -> Result<LoadedByName, DefinitionError> {
-        let mut state = self.aggregate_named(aggregate)?.state();
+        let aggregate = self.aggregate_named(aggregate)?;
+        let query = LoadQuery {
+            snapshot_every: Some(aggregate.snapshot_every()),
+            ..query
+        };
+        let mut state = aggregate.state();
         let found = store.load_into(stream, query, &mut *state).await;
         let FoundStream {
             snapshot,
@@ -188,6 +194,7 @@ fn find<'d, T: ?Sized>(
 trait AnyAggregate: fmt::Debug {
     fn name(&self) -> &'static str;
     fn describe(&self) -> serde_json::Value;
+    fn snapshot_every(&self) -> u64;
     fn initial_state(&self) -> Result<String, DefinitionError>;
     fn decide(&self, command: &str, state: &str) -> Result<Decided, DefinitionError>;
     fn evolve(&self, state: &str, event: &str) -> Result<String, DefinitionError>;
@@ -223,6 +230,10 @@ where
 
     fn describe(&self) -> serde_json::Value {
         serde_json::json!({ "name": D::NAME, "version": D::VERSION, "snapshotEvery": D::SNAPSHOT_EVERY })
+    }
+
+    fn snapshot_every(&self) -> u64 {
+        D::SNAPSHOT_EVERY
     }
 
     fn initial_state(&self) -> Result<String, DefinitionError> {

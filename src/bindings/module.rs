@@ -191,9 +191,9 @@ pub fn load(
     promise(async move {
         let query = LoadQuery {
             definition: (version > 0).then_some((&*aggregate, u64::from(version))),
-            snapshot_every: None,
             at_version: (!at_version.is_nan()).then_some(Version(at_version as u64)),
             at: (!at.is_nan()).then_some((at as i64, clock)),
+            ..LoadQuery::default()
         };
         let loaded = definitions.load(&store, &aggregate, &stream_id, query).await?;
         let snapshot = match &loaded.snapshot {

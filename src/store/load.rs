@@ -148,11 +148,13 @@ impl<S: Storage> Store<S> {
             };
             self.blocks.check_life(life)?;
             sink.begin(snapshot.as_ref());
-            let (version, confirmed) = collect(stream, from, query, &contents, &tail, sink)?;
-            if !asks && query.may_have_snapshots(version) {
+            let collected = collect(stream, from, query, &contents, &tail, sink);
+            let end = collected.as_ref().ok().map(|(version, _)| *version);
+            if !asks && query.may_have_snapshots(end) {
                 asks = true;
                 continue;
             }
+            let (version, confirmed) = collected?;
             // While this read, a seal may have moved later events of the stream below the tail.
             if tail.is_empty() && self.log.borrow().tail.number() == number {
                 self.log.borrow_mut().keep_head(stream, version);
@@ -215,9 +217,11 @@ impl LoadQuery<'_> {
         self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= EAGER_BLOCKS && !fills_one
     }
 
-    /// Whether a stream that ends at `version` has events enough for a snapshot.
-    fn may_have_snapshots(&self, version: Version) -> bool {
-        self.definition.is_some() && version.0 >= self.snapshot_every.unwrap_or_default()
+    /// Whether a stream that ends at `version` has events enough for a snapshot. One that cannot be read may have one that
+    /// makes it unnecessary.
+    fn may_have_snapshots(&self, version: Option<Version>) -> bool {
+        let every = self.snapshot_every.unwrap_or_default();
+        self.definition.is_some() && version.is_none_or(|version| version.0 >= every)
     }
 
     /// How many of many blocks to read together with the snapshots.

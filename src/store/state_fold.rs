@@ -104,6 +104,7 @@ impl<S: Storage> Store<S> {
         let mut fold = StateFold::<D>::new();
         let query = LoadQuery {
             definition: Some((D::NAME, D::VERSION.into())),
+            snapshot_every: Some(D::SNAPSHOT_EVERY),
             ..LoadQuery::default()
         };
         self.load_into(stream, query, &mut fold).await?;

@@ -1,6 +1,7 @@
 //! Records written by hand, byte by byte from `docs/format.md`, with fields that no release knows.
 
-use everfold::store::{Change, Key, MemoryDatabase, MemoryStorage, Query, Storage, Table};
+use everfold::store::{Change, Key, LoadQuery, MemoryDatabase, MemoryStorage, Query, Storage, Table};
+use everfold::stream::Version;
 use serde_json::{Value, json};
 use xxhash_rust::xxh64::xxh64;
 
@@ -76,6 +77,35 @@ fn a_field_that_nobody_knows_in_what_is_compared_keeps_nobody_from_writing() {
 }
 
 #[test]
+fn what_cannot_be_read_does_not_matter_before_a_snapshot_however_short_the_stream() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        over(MemoryStorage::open(&database)).await.close();
+        let append = Change::Append {
+            value: record_of_encoding(7),
+            expected: 1,
+        };
+        done(&MemoryStorage::open(&database), vec![append]).await;
+        let store = over(MemoryStorage::open(&database)).await;
+        appended(&store, &[any("second", "account-1")]).await;
+        let query = LoadQuery {
+            definition: Some(("account", 1)),
+            snapshot_every: Some(100),
+            ..LoadQuery::default()
+        };
+
+        let error = store.load("account-1", query).await.expect_err("cannot be read");
+        assert!(error.to_string().contains("encoding"), "{error}");
+        let state = store.put_snapshot(store.merges(), "account-1", ("account", 1), Version(1), "{}", 2);
+        state.await.expect("keeps");
+        let loaded = store.load("account-1", query).await.expect("loads");
+
+        let from = loaded.snapshot.map(|snapshot| snapshot.version);
+        assert_eq!((from, loaded.batch.events()), (Some(Version(1)), 1));
+    });
+}
+
+#[test]
 fn a_store_of_a_later_format_is_refused_untouched() {
     pollster::block_on(async {
         let database = example().await;
@@ -108,12 +138,16 @@ fn a_store_of_a_later_format_is_refused_untouched() {
 /// A journal record with every field that the format has, written down byte by byte from
 /// `docs/format.md`, and one field that no release knows in each place where one may stand.
 fn record_with_every_field() -> Vec<u8> {
+    record_of_encoding(0)
+}
+
+fn record_of_encoding(encoding: u64) -> Vec<u8> {
     let event = [
         field(1, b"account.opened"),
         field(2, &varint(2)),
         field(3, &varint(2 * 1_700)),
         field(4, b"{\"zone\":\"Europe/Prague\"}"),
-        field(5, &varint(0)),
+        field(5, &varint(encoding)),
         field(6, b"0123456789abcdef"),
         field(7, b"{\"owner\":\"Ann\"}"),
         field(99, b"later"),

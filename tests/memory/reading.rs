@@ -4,12 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 
+use everfold::decider::Decider;
 use everfold::position::Position;
 use everfold::store::{
     Advanced, Closed, Entry, Faults, Faulty, Fold, LoadQuery, MemoryDatabase, MemoryStorage, Query, Read, Storage,
     StorageError, StoredRows, Table, When, Write, Written,
 };
 use everfold::stream::Version;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::contract::log::{appended, commit, noise, over};
@@ -214,6 +216,63 @@ fn a_stream_with_too_few_events_for_a_snapshot_is_not_asked_for_one() {
         write(5, true).await;
         assert_eq!(load_of_short(&database, 100).await, (Some(100), 5, 1));
         assert_eq!(load_of_short(&database, 106).await, (None, 105, 0));
+    });
+}
+
+/// Notes, of which a decider in Rust counts.
+#[derive(Debug, PartialEq, Eq)]
+struct Notes;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum Noted {
+    #[serde(rename = "noted")]
+    Noted(u64),
+}
+
+impl Decider for Notes {
+    const NAME: &'static str = "notes";
+    const VERSION: u32 = 1;
+    type State = u64;
+    type Command = ();
+    type Event = Noted;
+    type Refusal = ();
+
+    fn initial_state() -> u64 {
+        0
+    }
+
+    fn decide((): &(), notes: &u64) -> Result<Vec<Noted>, ()> {
+        Ok(vec![Noted::Noted(*notes)])
+    }
+
+    fn evolve(notes: u64, _: &Noted) -> u64 {
+        notes + 1
+    }
+}
+
+#[test]
+fn a_decider_in_rust_says_itself_from_how_many_events_on_there_are_snapshots() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        for number in 1..=100_u64 {
+            let mut noted = commit(&format!("note {number}"), &[("notes-a", json!("any"))]);
+            noted["streams"][0]["events"][0]["type"] = json!("noted");
+            noted["streams"][0]["events"][0]["data"] = json!(number);
+            appended(&store, &[noted]).await;
+            if number < 99 {
+                continue;
+            }
+            let asked = Rc::new(Cell::new(0));
+            let storage = Counting {
+                storage: MemoryStorage::open(&database),
+                blocks: Rc::default(),
+                snapshots: Rc::clone(&asked),
+            };
+            let state = over(storage).await.load_state::<Notes>("a").await.expect("loads");
+            assert_eq!((state.state, asked.get()), (number, usize::from(number == 100)));
+        }
     });
 }
 
