@@ -30,12 +30,11 @@ pub(super) fn sync_part(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replic
 }
 
 async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, call: Call) -> Answer {
-    let text = |place| call.text(place);
     let whole = |place| call.number(place) as usize;
     Ok(match &*call.name {
         "syncState" => or_null(store.sync_state().await?.map(|state| state.to_json())),
         "bindSync" => {
-            let options = text(0);
+            let options = call.text(0);
             let options: BindOptions = parse(&options)?;
             or_null(store.bind(&options).await?.map(|state| state.to_json()))
         }
@@ -57,7 +56,7 @@ async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, cal
             text::pulled(&store.pulled(&answers).await?).into()
         }
         "rebaseNext" => {
-            let decision = text(0);
+            let decision = call.text(0);
             let decision = match &*decision {
                 "" => None,
                 decision => Some(parse::<Decision<'_>>(decision)?),
@@ -66,28 +65,28 @@ async fn answer(store: Rc<Store<AnyStorage>>, replica: Rc<RefCell<Replica>>, cal
         }
         "adoptBody" => text::push_body(store.adopt_request(whole(0), whole(1)).await?),
         "adopted" => {
-            let text = text(0);
+            let text = call.text(0);
             let answer = of_server(&text)?;
             or_null(store.adopted(&answer).await?.map(|state| state.to_json()))
         }
         "recover" => {
-            let problem = text(0);
+            let problem = call.text(0);
             let changed = of_server(&problem)?;
-            let recovery = Recovery::named(&text(1)).unwrap_or_default();
+            let recovery = Recovery::named(&call.text(1)).unwrap_or_default();
             text::progress(&store.recover(&changed, recovery).await?).into()
         }
-        "retryOrphan" => text::progress(&store.retry_orphan(&text(0)).await?).into(),
+        "retryOrphan" => text::progress(&store.retry_orphan(&call.text(0)).await?).into(),
         "refusals" => store.refusals().await?.into(),
         "dismissRefusal" => {
-            store.dismiss_refusal(&text(0)).await?;
+            store.dismiss_refusal(&call.text(0)).await?;
             JsValue::UNDEFINED
         }
         "refusalTold" => {
-            store.refusal_told(&text(0)).await?;
+            store.refusal_told(&call.text(0)).await?;
             JsValue::UNDEFINED
         }
         "replica" => {
-            let input = text(0);
+            let input = call.text(0);
             let input: Input<'_> = parse(&input)?;
             let mut replica = replica.borrow_mut();
             replica.handle(input, call.number(1) as i64, call.number(2));

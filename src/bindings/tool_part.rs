@@ -27,11 +27,10 @@ pub(super) fn tool_part(store: Rc<Store<AnyStorage>>, call: Call) -> Answering {
 }
 
 async fn answer(store: Rc<Store<AnyStorage>>, call: Call) -> Answer {
-    let text = |place| call.text(place);
     let whole = |place| call.number(place) as u64;
     Ok(match &*call.name {
         "ingest" => {
-            let bulk = text(0);
+            let bulk = call.text(0);
             let bulk = Bulk::parse(&bulk).map_err(|error| CoreError::argument(&error))?;
             let on_refused = if call.flag(2) {
                 OnRefused::PassOver
@@ -43,11 +42,11 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: Call) -> Answer {
         "seal" => store.seal().await?.into(),
         "compact" => store.compact(whole(0) as usize).await?.into(),
         "refusal" => {
-            let refusal = store.refusal_of(&text(0)).await?;
+            let refusal = store.refusal_of(&call.text(0)).await?;
             or_null(refusal.map(|(_, refusal)| text::refused(&refusal)))
         }
         "putSnapshot" => {
-            let (stream_id, definition, state) = (text(1), text(2), text(5));
+            let (stream_id, definition, state) = (call.text(1), call.text(2), call.text(5));
             let definition = (&*definition, whole(3));
             let at = Version(whole(4));
             let put = store.put_snapshot(whole(0), &stream_id, definition, at, &state, whole(6) as usize);
@@ -55,28 +54,28 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: Call) -> Answer {
             JsValue::UNDEFINED
         }
         "dropSnapshots" => {
-            store.drop_snapshots(&text(0)).await?;
+            store.drop_snapshots(&call.text(0)).await?;
             JsValue::UNDEFINED
         }
         "countRows" => {
             let count = store.count_rows(whole(0)).await?;
             count.map_or(-1.0, |count| count as f64).into()
         }
-        "streamBounds" => text::json(&store.stream_bounds(&text(0), whole(1) as usize))?.into(),
-        "streams" => text::json(&store.streams(&text(0), &text(1), whole(2) as usize).await?)?.into(),
+        "streamBounds" => text::json(&store.stream_bounds(&call.text(0), whole(1) as usize))?.into(),
+        "streams" => text::json(&store.streams(&call.text(0), &call.text(1), whole(2) as usize).await?)?.into(),
         "stageRows" => {
-            let write = text(0);
+            let write = call.text(0);
             let write: RowWrite<'_> = parse(&write)?;
-            store.stage_rows(&write, &text(1)).await?.into()
+            store.stage_rows(&write, &call.text(1)).await?.into()
         }
-        "flushRows" => store.flush_rows(&text(0), whole(1) as u32, whole(2)).await?.into(),
+        "flushRows" => store.flush_rows(&call.text(0), whole(1) as u32, whole(2)).await?.into(),
         "beginRebuild" => {
-            let (name, indexes) = (text(0), text(3));
+            let (name, indexes) = (call.text(0), call.text(3));
             let begun = store.begin_rebuild(&name, whole(1) as u32, call.flag(2), &indexes);
             text::projection(&begun.await?).into()
         }
         "switchGeneration" => store
-            .switch_generation(&text(0), whole(1) as u32, whole(2))
+            .switch_generation(&call.text(0), whole(1) as u32, whole(2))
             .await?
             .into(),
         "dropGeneration" => store.drop_generation(whole(0), whole(1) as u32).await?.into(),
