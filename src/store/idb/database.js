@@ -3,7 +3,8 @@
 //
 // In JavaScript, because all that IndexedDB takes and gives are JavaScript's objects. A transaction crosses once in each
 // direction: as a text with the values behind it, and its answer as a text, of which each value is then fetched
-// (crossing.rs). Called from Rust, a request was some ten crossings. In one file, as what Rust imports is copied beside the glue, and what that would import is not.
+// (crossing.rs). Called from Rust, a request was some ten crossings. In one file, as what Rust imports is copied beside the
+// glue, and what that would import is not.
 //
 // A transaction commits by itself as soon as no request is left, so everything is asked for before anything is awaited, and what
 // undoes it is decided inside the handler of the request that it depends on.
