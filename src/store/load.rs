@@ -129,7 +129,7 @@ impl<S: Storage> Store<S> {
             0
         };
         let now = blocks.get(first..).unwrap_or_default();
-        let mut asks = query.definition.is_some() && !query.expects_no_snapshot(&blocks);
+        let mut asks = query.definition.is_some() && !query.expects_no_snapshot(&blocks, &tail);
         loop {
             let reads = asks.then(|| snapshots_of(stream)).into_iter().collect();
             let (found, contents) = self.blocks.get_with(&*self.storage, now, reads).await?;
@@ -148,7 +148,8 @@ impl<S: Storage> Store<S> {
             };
             self.blocks.check_life(life)?;
             sink.begin(snapshot.as_ref());
-            let collected = collect(stream, from, query, &contents, &tail, sink);
+            let wanted = if asks { query } else { query.of_a_short_stream() };
+            let collected = collect(stream, from, wanted, &contents, &tail, sink);
             let end = collected.as_ref().ok().map(|(version, _)| *version);
             if !asks && query.may_have_snapshots(end) {
                 asks = true;
@@ -210,18 +211,37 @@ impl<S: Storage> Store<S> {
 impl LoadQuery<'_> {
     /// Whether a stream in these blocks has too few events for a snapshot, as far as one can tell: one that fills a block of
     /// its own, between two others, has many.
-    fn expects_no_snapshot(&self, blocks: &[BlockId]) -> bool {
+    fn expects_no_snapshot(&self, blocks: &[BlockId], tail: &[TailEvent]) -> bool {
         let fills_one = blocks
             .windows(3)
             .any(|three| matches!(three, [one, two, three] if one.is_followed_by(*two) && two.is_followed_by(*three)));
-        self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS) && blocks.len() <= EAGER_BLOCKS && !fills_one
+        let ends_short = tail
+            .last()
+            .is_none_or(|event| !self.has_snapshots_at(event.recorded().version));
+        self.snapshot_every.is_some_and(|every| every >= SOME_EVENTS)
+            && blocks.len() <= EAGER_BLOCKS
+            && !fills_one
+            && ends_short
     }
 
     /// Whether a stream that ends at `version` has events enough for a snapshot. One that cannot be read may have one that
     /// makes it unnecessary.
     fn may_have_snapshots(&self, version: Option<Version>) -> bool {
-        let every = self.snapshot_every.unwrap_or_default();
-        self.definition.is_some() && version.is_none_or(|version| version.0 >= every)
+        self.definition.is_some() && version.is_none_or(|version| self.has_snapshots_at(version))
+    }
+
+    fn has_snapshots_at(&self, version: Version) -> bool {
+        version.0 >= self.snapshot_every.unwrap_or_default()
+    }
+
+    /// What is wanted while a stream seems to be too short for a snapshot: one that is not is collected anew.
+    fn of_a_short_stream(self) -> Self {
+        let last = self.snapshot_every.filter(|_| self.definition.is_some());
+        let last = last.map(|every| Version(every.saturating_sub(1)));
+        Self {
+            at_version: self.at_version.into_iter().chain(last).min(),
+            ..self
+        }
     }
 
     /// How many of many blocks to read together with the snapshots.

@@ -12,9 +12,9 @@ use everfold::store::{
 };
 use everfold::stream::Version;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::contract::log::{appended, commit, noise, over};
+use crate::contract::log::{appended, commit, commit_of, noise, over};
 use crate::meddling::{Call, Meddling};
 use crate::tally::ByStream;
 
@@ -247,8 +247,21 @@ impl Decider for Notes {
     }
 
     fn evolve(notes: u64, _: &Noted) -> u64 {
+        EVOLVED.set(EVOLVED.get() + 1);
         notes + 1
     }
+}
+
+thread_local! {
+    /// How many notes were folded.
+    static EVOLVED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A note, the so manieth of its stream.
+fn note(number: u64) -> Value {
+    let event = json!({ "type": "noted", "schemaVersion": 1, "occurredAt": 1_000, "data": number });
+    let written = json!({ "streamId": "notes-a", "expectedVersion": "any", "events": [event] });
+    commit_of(&format!("note {number}"), &[written])
 }
 
 #[test]
@@ -257,10 +270,7 @@ fn a_decider_in_rust_says_itself_from_how_many_events_on_there_are_snapshots() {
         let database = MemoryDatabase::new();
         let store = over(MemoryStorage::open(&database)).await;
         for number in 1..=100_u64 {
-            let mut noted = commit(&format!("note {number}"), &[("notes-a", json!("any"))]);
-            noted["streams"][0]["events"][0]["type"] = json!("noted");
-            noted["streams"][0]["events"][0]["data"] = json!(number);
-            appended(&store, &[noted]).await;
+            appended(&store, &[note(number)]).await;
             if number < 99 {
                 continue;
             }
@@ -272,6 +282,50 @@ fn a_decider_in_rust_says_itself_from_how_many_events_on_there_are_snapshots() {
             };
             let state = over(storage).await.load_state::<Notes>("a").await.expect("loads");
             assert_eq!((state.state, asked.get()), (number, usize::from(number == 100)));
+        }
+    });
+}
+
+#[test]
+fn a_stream_that_turns_out_long_is_folded_in_vain_as_far_as_a_short_one_at_most() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        for number in 1..=250 {
+            appended(&store, &[note(number)]).await;
+        }
+        store.seal().await.expect("seals");
+        let state = store.put_snapshot(store.merges(), "notes-a", ("notes", 1), Version(200), "200", 2);
+        state.await.expect("keeps");
+
+        EVOLVED.set(0);
+        let other = over(MemoryStorage::open(&database)).await;
+        let state = other.load_state::<Notes>("a").await.expect("loads");
+
+        assert_eq!((state.version, state.state), (Version(250), 250));
+        assert_eq!(EVOLVED.get(), 99 + 50);
+    });
+}
+
+#[test]
+fn a_stream_whose_tail_says_that_it_is_long_is_asked_for_its_snapshots_at_once() {
+    pollster::block_on(async {
+        for last in [99, 100] {
+            let database = MemoryDatabase::new();
+            let store = over(MemoryStorage::open(&database)).await;
+            for number in 1..=last {
+                appended(&store, &[note(number)]).await;
+                if number == 50 {
+                    store.seal().await.expect("seals");
+                }
+            }
+            let faults = Faults::new();
+            let other = over(Faulty::new(MemoryStorage::open(&database), faults.clone())).await;
+            let before = faults.reads();
+            let state = other.load_state::<Notes>("a").await.expect("loads");
+
+            assert_eq!(state.state, last);
+            assert_eq!(faults.reads() - before, 2, "the tail, and blocks: {last}");
         }
     });
 }
