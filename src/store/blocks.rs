@@ -10,6 +10,7 @@ use super::storage::{Entry, Key, Read, Storage, Table};
 use super::{StoreError, log};
 use crate::log::block::unpack;
 use crate::log::directory::Directory;
+use crate::stream::Version;
 
 /// Unpacked blocks kept in memory: 256 of about 16 KiB.
 const KEPT_BLOCKS: usize = 256;
@@ -195,14 +196,21 @@ pub(crate) fn cuts_read() -> Read {
 
 impl log::Log {
     /// The blocks that may hold events of `stream` from version `from` on, oldest first.
-    pub(crate) fn blocks_of(&self, stream: &str, from: crate::stream::Version) -> Vec<BlockId> {
-        self.segments
-            .iter()
-            .flat_map(|segment| {
-                segment
-                    .blocks_of(stream, from)
-                    .map(|number| BlockId::new(segment, number))
-            })
-            .collect()
+    pub(crate) fn blocks_of(&self, stream: &str, from: Version) -> Vec<BlockId> {
+        let mut found = Vec::new();
+        for segment in self.segments.iter().rev() {
+            let blocks = segment.blocks_of(stream, from);
+            let first = blocks
+                .clone()
+                .next()
+                .and_then(|number| segment.event_blocks.get(number));
+            found.extend(blocks.rev().map(|number| BlockId::new(segment, number)));
+            // What is before the first event of a block is of lower versions, and so is all that is older.
+            if first.is_some_and(|fence| fence.stream == stream && fence.version <= from) {
+                break;
+            }
+        }
+        found.reverse();
+        found
     }
 }

@@ -161,6 +161,48 @@ fn a_snapshot_and_what_follows_it_are_read_in_one_transaction_however_long_the_s
     });
 }
 
+#[test]
+fn older_segments_are_not_asked_for_what_a_newer_one_has() {
+    pollster::block_on(async {
+        let database = MemoryDatabase::new();
+        let store = over(MemoryStorage::open(&database)).await;
+        for number in 1..=75_u64 {
+            let mut large = commit(&format!("large {number}"), &[("account-1", json!("any"))]);
+            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 6_000) });
+            appended(&store, &[large]).await;
+            if number % 15 == 0 {
+                store.seal().await.expect("seals");
+            }
+        }
+        let mut read = Vec::new();
+        for version in [73, 60, 59, 1] {
+            store.drop_snapshots("account-1").await.expect("drops");
+            let state = store.put_snapshot(store.merges(), "account-1", ("account", 1), Version(version), "{}", 2);
+            state.await.expect("keeps");
+            let blocks = Rc::new(Cell::new(0));
+            let other = over(Counting {
+                storage: MemoryStorage::open(&database),
+                blocks: Rc::clone(&blocks),
+                snapshots: Rc::default(),
+            })
+            .await;
+            let query = LoadQuery {
+                definition: Some(("account", 1)),
+                ..LoadQuery::default()
+            };
+            let loaded = other.load("account-1", query).await.expect("loads");
+            assert_eq!(loaded.batch.events() as u64, 75 - version);
+            read.push(blocks.get());
+        }
+
+        // The last segment begins with version 61, and each has as many blocks.
+        let [last_two, segment, one_more, all] = read[..] else {
+            panic!("four loads")
+        };
+        assert_eq!((last_two, one_more, all), (2, segment + 1, 5 * segment));
+    });
+}
+
 /// Loads "short" in a new tab, where a snapshot is kept every so many events: the version of the one that served, how many
 /// events came after it, and how often snapshots were asked for.
 async fn load_of_short(database: &MemoryDatabase, every: u64) -> (Option<u64>, usize, usize) {
