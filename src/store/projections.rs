@@ -5,149 +5,15 @@
 //! and checkpoint in its own transaction, so that two tabs never fold one event twice. The marker of a generation says
 //! which indexes its rows are entered in: a definition with others, of the same version, has to leave them alone.
 
-use serde::Serialize;
+mod stored;
 
+pub(crate) use self::stored::{Listed, generation_key};
+use self::stored::{Owner, counter_key, decode_counter, encode_counter, last_number, listed};
+pub use self::stored::{ProjectionState, Rebuild};
 use super::append::MAX_TRIES;
 use super::storage::{Change, Check, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
-use super::{Store, StoreError, log};
-use crate::log::FormatError;
-use crate::log::bytes::{Reader, put_field, put_number};
-use crate::log::frame::{self, Kind};
+use super::{Store, StoreError};
 use crate::position::Position;
-
-/// A rebuild under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Rebuild {
-    /// The generation that it writes.
-    pub generation: u64,
-    /// Up to where it has folded.
-    pub checkpoint: Position,
-}
-
-/// Where one version of a projection stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectionState {
-    /// Its live rows.
-    pub generation: u64,
-    /// Up to where they are folded.
-    pub checkpoint: Position,
-    /// The event at which its reducer failed.
-    pub failed_at: Option<Position>,
-    /// Its rebuild.
-    pub rebuild: Option<Rebuild>,
-    /// How often rows were replaced without folding on: whoever kept rows must read them again.
-    pub revision: u64,
-}
-
-impl ProjectionState {
-    const GENERATION: u64 = 1;
-    const CHECKPOINT: u64 = 2;
-    const FAILED_AT: u64 = 3;
-    const REBUILD_GENERATION: u64 = 4;
-    const REBUILD_CHECKPOINT: u64 = 5;
-    const REVISION: u64 = 6;
-
-    fn key(name: &str, version: u32) -> Key {
-        Key::from([Key::from("projection"), Key::from(name), Key::from(u64::from(version))])
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let mut out = frame::begin(Kind::Meta, 32);
-        put_number(&mut out, Self::GENERATION, self.generation);
-        put_number(&mut out, Self::CHECKPOINT, self.checkpoint.0);
-        if let Some(position) = self.failed_at {
-            put_number(&mut out, Self::FAILED_AT, position.0);
-        }
-        if let Some(rebuild) = self.rebuild {
-            put_number(&mut out, Self::REBUILD_GENERATION, rebuild.generation);
-            put_number(&mut out, Self::REBUILD_CHECKPOINT, rebuild.checkpoint.0);
-        }
-        if self.revision > 0 {
-            put_number(&mut out, Self::REVISION, self.revision);
-        }
-        frame::seal(out)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut state = Self {
-            generation: 0,
-            checkpoint: Position(0),
-            failed_at: None,
-            rebuild: None,
-            revision: 0,
-        };
-        let (mut generation, mut checkpoint) = (None, Position(0));
-        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
-        while let Some(tag) = reader.next() {
-            match tag {
-                Self::GENERATION => state.generation = reader.varint(),
-                Self::CHECKPOINT => state.checkpoint = Position(reader.varint()),
-                Self::FAILED_AT => state.failed_at = Some(Position(reader.varint())),
-                Self::REBUILD_GENERATION => generation = Some(reader.varint()),
-                Self::REBUILD_CHECKPOINT => checkpoint = Position(reader.varint()),
-                Self::REVISION => state.revision = reader.varint(),
-                _ => {}
-            }
-        }
-        reader.end()?;
-        state.rebuild = generation.map(|generation| Rebuild { generation, checkpoint });
-        Ok(state)
-    }
-}
-
-/// Who wrote the rows of a generation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Owner {
-    name: String,
-    version: u32,
-    /// The names of the indexes that its rows are entered in, a JSON list; empty if nobody has said so yet.
-    indexes: String,
-}
-
-impl Owner {
-    const NAME: u64 = 1;
-    const VERSION: u64 = 2;
-    const INDEXES: u64 = 3;
-
-    fn encode(name: &str, version: u32, indexes: &str) -> Vec<u8> {
-        let mut out = frame::begin(Kind::Meta, 32);
-        put_field(&mut out, Self::NAME, name.as_bytes());
-        put_number(&mut out, Self::VERSION, version.into());
-        if !indexes.is_empty() {
-            put_field(&mut out, Self::INDEXES, indexes.as_bytes());
-        }
-        frame::seal(out)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut owner = Self {
-            name: String::new(),
-            version: 0,
-            indexes: String::new(),
-        };
-        let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
-        while let Some(tag) = reader.next() {
-            match tag {
-                Self::NAME => reader.all_text("name").clone_into(&mut owner.name),
-                Self::VERSION => owner.version = reader.varint() as u32,
-                Self::INDEXES => reader.all_text("indexes").clone_into(&mut owner.indexes),
-                _ => {}
-            }
-        }
-        reader.end().map(|()| owner)
-    }
-}
-
-/// The marker of a generation: readers check it in the transaction that reads rows.
-pub(crate) fn generation_key(generation: u64) -> Key {
-    Key::from([Key::from("generation"), Key::from(generation)])
-}
-
-/// The highest generation ever given.
-fn counter_key() -> Key {
-    Key::from("generations")
-}
 
 /// A generation that holds rows but serves no reader of this version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,9 +39,6 @@ pub struct ProjectionReport {
     /// Generations of other versions and of abandoned rebuilds.
     pub stale: Vec<StaleGeneration>,
 }
-
-/// Name, version and state of a projection in the list of all.
-pub(crate) type Listed = (String, u32, ProjectionState);
 
 impl<S: Storage> Store<S> {
     /// Where a projection version stands; it is made, empty at position 0, if nobody has yet.
@@ -267,7 +130,7 @@ impl<S: Storage> Store<S> {
                 rebuild,
                 ..report.state.clone()
             };
-            change_state(&mut write, name, version, &report.state, &state);
+            change_projection(&mut write, name, version, &report.state, &state);
             self.storage.write(write).await?;
             let resumable = self.projection(name, version, indexes).await?;
             if resumable
@@ -302,7 +165,7 @@ impl<S: Storage> Store<S> {
                 ..report.state
             };
             let mut write = Write::relaxed();
-            change_state(&mut write, name, version, &report.state, &state);
+            change_projection(&mut write, name, version, &report.state, &state);
             if self.storage.write(write).await? == Written::Done {
                 self.projections.borrow_mut().insert((name.to_owned(), version), state);
                 return Ok(true);
@@ -380,20 +243,16 @@ impl<S: Storage> Store<S> {
         }
         Ok(())
     }
-
-    /// Adds to `write` the change of a projection's state from `before`, which must be what is stored.
-    pub(crate) fn change_projection(
-        write: &mut Write,
-        name: &str,
-        version: u32,
-        before: &ProjectionState,
-        after: &ProjectionState,
-    ) {
-        change_state(write, name, version, before, after);
-    }
 }
 
-fn change_state(write: &mut Write, name: &str, version: u32, before: &ProjectionState, after: &ProjectionState) {
+/// Adds to `write` the change of a projection's state from `before`, which must be what is stored.
+pub(crate) fn change_projection(
+    write: &mut Write,
+    name: &str,
+    version: u32,
+    before: &ProjectionState,
+    after: &ProjectionState,
+) {
     let (key, value) = (ProjectionState::key(name, version), before.encode());
     replace(write, Entry { key, value }, after.encode());
 }
@@ -487,30 +346,18 @@ fn put_marker(write: &mut Write, generation: u64, name: &str, version: u32, inde
 
 /// Adds to `write` that `generation` is the highest ever given.
 fn put_counter(write: &mut Write, expected: Option<Vec<u8>>, generation: u64) {
-    let mut counter = frame::begin(Kind::Meta, 16);
-    put_number(&mut counter, 1, generation);
     write.checks.push(Check {
         table: Table::Meta,
         key: counter_key(),
         expected,
     });
-    write
-        .changes
-        .push(Change::Put(Table::Meta, counter_key(), frame::seal(counter)));
+    let counter = Change::Put(Table::Meta, counter_key(), encode_counter(generation));
+    write.changes.push(counter);
 }
 
 fn last_generation(counter: Option<&[u8]>) -> Result<u64, StoreError> {
     let last = counter.map_or(Ok(0), decode_counter);
     last.map_err(|reason| StoreError::format("the generations", reason))
-}
-
-fn decode_counter(bytes: &[u8]) -> Result<u64, FormatError> {
-    let mut reader = Reader::of_fields(frame::open(Kind::Meta, bytes)?);
-    if reader.next().is_none() {
-        reader.fail(FormatError::Missing("generation"));
-    }
-    let counter = reader.varint();
-    reader.end().map(|()| counter)
 }
 
 fn scan(range: KeyRange) -> Read {
@@ -519,30 +366,5 @@ fn scan(range: KeyRange) -> Read {
         range,
         order: Order::Ascending,
         limit: None,
-    }
-}
-
-fn listed(entries: &[Entry]) -> Result<Vec<Listed>, StoreError> {
-    entries
-        .iter()
-        .map(|entry| {
-            let name = match &entry.key {
-                Key::List(parts) => match parts.get(1) {
-                    Some(Key::Text(name)) => name.clone(),
-                    _ => String::new(),
-                },
-                _ => String::new(),
-            };
-            let state = ProjectionState::decode(&entry.value)
-                .map_err(|reason| StoreError::format(format!("projection {name}"), reason))?;
-            Ok((name, last_number(&entry.key) as u32, state))
-        })
-        .collect()
-}
-
-fn last_number(key: &Key) -> u64 {
-    match key {
-        Key::List(parts) => parts.last().map_or(0, log::number),
-        key => log::number(key),
     }
 }
