@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::append::MAX_TRIES;
-use super::fold::FoldError;
+use super::fold_error::FoldError;
 use super::plan::{InvalidCommit, Outcome};
 use super::storage::Storage;
 use super::{Store, StoreError};

@@ -10,8 +10,9 @@ use std::rc::Rc;
 
 use foldhash::fast::FixedState;
 
-use super::fold::{FoldError, typed_event};
+use super::fold_error::FoldError;
 use super::rows::RowChange;
+use super::typed_event::typed_event;
 use crate::event::RecordedEvent;
 use crate::json::{RawJson, put_text};
 use crate::log::FormatError;

@@ -18,11 +18,15 @@ mod cut;
 mod decision;
 mod error;
 mod execute;
+mod export;
+mod export_file;
 mod faulty;
 mod fold;
+mod fold_error;
 mod heads;
 #[cfg(target_arch = "wasm32")]
 pub mod idb;
+mod import;
 mod ingest;
 mod known;
 mod known_rows;
@@ -43,13 +47,14 @@ mod rebase;
 mod refusals;
 mod rewind;
 mod rows;
+mod segments;
 mod snapshots;
 mod sorted;
 mod state_fold;
 mod stats;
 mod storage;
 mod tail;
-mod transfer;
+mod typed_event;
 mod verify;
 mod view;
 mod walk;
@@ -69,8 +74,11 @@ pub use closing::{Closed, ClosedBy};
 pub use decision::{Decide, DecideStream, Decision, RebaseStep, Rebased};
 pub use error::{StoreError, StoreErrorKind};
 pub use execute::{ExecuteError, ExecuteOptions, Executed, LoadedState};
+pub use export_file::{ExportContent, check_export};
 pub use faulty::{Fault, Faults, Faulty, When};
-pub use fold::{Advanced, EventPlace, Fold, FoldError, StoredRows};
+pub use fold::{Advanced, Fold, StoredRows};
+pub use fold_error::{EventPlace, FoldError};
+pub use import::Imported;
 pub use ingest::Ingested;
 pub(crate) use load::FoundStream;
 pub use load::{LoadQuery, Loaded};
@@ -94,7 +102,6 @@ pub use storage::{
     Bound, Change, Check, Durability, Entry, Key, KeyRange, Order, Read, Storage, StorageError, Table, Write, Written,
 };
 pub use tail::Settled;
-pub use transfer::{ExportContent, Imported, check_export};
 pub use verify::{Problem, VerifyReport};
 pub use view::{ListQuery, View};
 
@@ -132,7 +139,7 @@ pub struct Store<S> {
     /// Where the commits of a history that were pushed last end.
     adopting: RefCell<Vec<confirmed::Place>>,
     /// Where an export under way is.
-    export: Cell<Option<transfer::ExportProgress>>,
+    export: Cell<Option<export::ExportProgress>>,
     /// In which life of the log a verification under way began, and the last version of each stream that it has seen.
     verified: RefCell<(u64, HashMap<String, Version>)>,
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::fold::{FoldError, typed_event};
+use super::fold_error::FoldError;
 use super::load::{LoadQuery, StreamSink};
 use super::snapshots::Snapshot;
 use super::storage::Storage;
+use super::typed_event::typed_event;
 use super::{Store, StoreError};
 use crate::decider::Decider;
 use crate::log::block::Recorded;

@@ -8,7 +8,8 @@ use std::marker::PhantomData;
 use futures_util::lock::Mutex;
 
 use super::append::MAX_TRIES;
-use super::fold::{Advanced, Fold, FoldError, StoredRows};
+use super::fold::{Advanced, Fold, StoredRows};
+use super::fold_error::FoldError;
 use super::known_rows::Changed;
 use super::projections::{ProjectionReport, ProjectionState};
 use super::query::Query;

@@ -1,0 +1,127 @@
+//! Export: the log as one file, nothing that can be rebuilt, made part by part.
+
+use std::rc::Rc;
+
+use super::blocks::{BlockId, BlocksError};
+use super::export_file::{self, ExportContent};
+use super::segments::read_segment;
+use super::storage::Storage;
+use super::tail::TailEvent;
+use super::{Store, StoreError};
+use crate::log::FormatError;
+use crate::log::block::{Recorded, RecordedCommit};
+use crate::log::bytes::put_bytes;
+use crate::log::commit::{StreamFields, join_commit};
+use crate::position::Position;
+use crate::stream::{ExpectedVersion, Version};
+
+/// Where an export is: what it has written and where it ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ExportProgress {
+    after: Position,
+    until: Position,
+    written: ExportContent,
+}
+
+impl ExportProgress {
+    /// Appends those of `commits` that are not written yet. `events` are in the order of position, dense,
+    /// beginning with the one at `first`.
+    fn put_commits(
+        &mut self,
+        out: &mut Vec<u8>,
+        commits: &[RecordedCommit<'_>],
+        events: &[Recorded<'_>],
+        first: Position,
+    ) -> Result<(), FormatError> {
+        for commit in commits {
+            if commit.position <= self.after || commit.position > self.until {
+                continue;
+            }
+            let mut rest = events
+                .get((commit.position.0 - first.0) as usize..)
+                .ok_or(FormatError::Cut)?;
+            let mut streams = Vec::with_capacity(commit.streams.len());
+            for span in &commit.streams {
+                let (own, others) = rest.split_at_checked(span.events as usize).ok_or(FormatError::Cut)?;
+                rest = others;
+                streams.push(StreamFields {
+                    stream: span.stream,
+                    expected: ExpectedVersion::Exact(Version(span.first.0 - 1)),
+                    events: own.iter().map(|event| event.event).collect(),
+                });
+                self.written.events += span.events;
+            }
+            let mut bytes = Vec::new();
+            join_commit(&mut bytes, commit.header, &streams);
+            put_bytes(out, &bytes);
+            self.written.commits += 1;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Storage> Store<S> {
+    /// One part of an export, from 0; none after the last. The parts one after the other are the file.
+    /// Part 0 fixes where the export ends; a store makes one export at a time.
+    pub async fn export_part(&self, part: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.ready().await?;
+        if part == 0 {
+            let until = {
+                let log = self.log.borrow();
+                // What is pending may move up meanwhile; it belongs to the export all the same.
+                if log.binding.is_some() {
+                    Position(u64::MAX)
+                } else {
+                    log.position()
+                }
+            };
+            self.export.set(Some(ExportProgress {
+                until,
+                ..ExportProgress::default()
+            }));
+            return Ok(Some(export_file::header(&self.identity.replica)));
+        }
+        let Some(export) = self.export.get() else {
+            return Ok(None);
+        };
+        if export.after >= export.until {
+            let refusals = self.stored_refusals().await?;
+            self.export.set(None);
+            return Ok(Some(export_file::end(export.written, &refusals)));
+        }
+        let (export, content) = self.with_blocks(async || self.try_export(export).await).await?;
+        self.export.set(Some(export));
+        Ok(Some(export_file::body(&content)))
+    }
+
+    /// The next segment's commits, or the tail's.
+    async fn try_export(&self, mut export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
+        let mut content = Vec::new();
+        let segment = self
+            .log
+            .borrow()
+            .segments
+            .iter()
+            .find(|segment| segment.last() > export.after)
+            .map(Rc::clone);
+        let Some(segment) = segment else {
+            let log = self.log.borrow();
+            let commits: Vec<_> = log.tail.commits().iter().map(|commit| commit.recorded()).collect();
+            let events: Vec<_> = log.tail.events().iter().map(TailEvent::recorded).collect();
+            export
+                .put_commits(&mut content, &commits, &events, Position(log.tail.base().0 + 1))
+                .map_err(|reason| StoreError::format("the tail", reason))?;
+            export.after = export.until;
+            return Ok((export, content));
+        };
+        let blocks: Vec<_> = (0..segment.first_stream_block())
+            .map(|number| BlockId::new(&segment, number))
+            .collect();
+        let contents = self.blocks.get(&*self.storage, &blocks).await?;
+        read_segment(&segment, &contents)
+            .and_then(|(events, commits)| export.put_commits(&mut content, &commits, &events, segment.first))
+            .map_err(|reason| StoreError::format(format!("segment {}", segment.first.0), reason))?;
+        export.after = segment.last();
+        Ok((export, content))
+    }
+}
