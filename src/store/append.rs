@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::FutureExt;
+
 use super::binding::Binding;
 use super::blocks::{BlockId, BlocksError};
 use super::log::{Foreign, Log, Settlements};
@@ -73,19 +75,20 @@ impl<S: Storage> Store<S> {
     /// now, what expects a version is [`Outcome::Stale`], although the version may fit: pending commits that a merge
     /// takes out of the log give their versions back, and others may have them since.
     pub async fn append_decided(&self, merges: u64, group: &[NewCommit<'_>]) -> Result<Progress, StoreError> {
+        // What is seldom done is boxed, here and in what this calls: the browser compiles a hot function as a whole.
         let _writing = self.writing.lock().await;
         let (mut tries, mut fresh) = (0, false);
         loop {
             self.check_open()?;
             if self.doubtful.get() {
-                self.refresh().await?;
+                self.refresh().boxed_local().await?;
             }
             self.make_room().await?;
             let gathered = match self.gather(group).await {
                 Ok(gathered) => gathered,
                 Err(BlocksError::Store(error)) => return Err(error),
                 Err(BlocksError::Vanished) => {
-                    self.look_for_vanished().await?;
+                    self.look_for_vanished().boxed_local().await?;
                     continue;
                 }
             };
@@ -102,7 +105,7 @@ impl<S: Storage> Store<S> {
                     return Ok(self.progress(plan.outcomes));
                 }
                 // A written record proves that nobody wrote since; a 'no' with nothing written has to look.
-                self.refresh().await?;
+                self.refresh().boxed_local().await?;
                 fresh = true;
                 continue;
             }
@@ -120,7 +123,7 @@ impl<S: Storage> Store<S> {
             if tries == MAX_TRIES {
                 return Err(StoreError::contended(tries));
             }
-            self.refresh().await?;
+            self.refresh().boxed_local().await?;
             fresh = true;
         }
     }
@@ -137,12 +140,17 @@ impl<S: Storage> Store<S> {
         let ids: HashSet<&str> = ids.map(|commit| &*commit.commit_id).collect();
         let bound = self.log.borrow().binding.is_some();
         let refused = if bound && !ids.is_empty() {
-            // Boxed: without sync it never is.
-            Box::pin(self.find_refused(ids.iter().map(ToString::to_string).collect())).await?
+            self.find_refused(ids.iter().map(ToString::to_string).collect())
+                .boxed_local()
+                .await?
         } else {
             HashSet::new()
         };
-        let known = self.find_commits(ids).await?;
+        let known = if ids.is_empty() {
+            HashMap::new()
+        } else {
+            self.find_commits(ids).boxed_local().await?
+        };
         Ok(Gathered { heads, known, refused })
     }
 
@@ -271,7 +279,7 @@ impl<S: Storage> Store<S> {
             let _writing = self.writing.lock().await;
             if self.log.borrow().unread.is_some() {
                 // Boxed: this happens once, and a copy of it in every caller would be large.
-                Box::pin(self.refresh()).await?;
+                self.refresh().boxed_local().await?;
             }
         }
         Ok(())
@@ -358,7 +366,7 @@ impl<S: Storage> Store<S> {
             let _writing = self.writing.lock().await;
             if self.log.borrow().floor.changes == changes {
                 // Boxed: this is rare, and a copy of it in every caller would be large.
-                Box::pin(self.look_for_vanished()).await?;
+                self.look_for_vanished().boxed_local().await?;
             }
         }
     }

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use futures_util::FutureExt;
+
 use super::blocks::{BlockId, BlocksError};
 use super::log::Log;
 use super::storage::Storage;
@@ -42,8 +44,7 @@ impl<S: Storage> Store<S> {
         known: fn(&Log, &str) -> Option<Version>,
     ) -> Result<Vec<Version>, BlocksError> {
         let mut heads = Vec::with_capacity(streams.len());
-        // Those that are not known, and the blocks that may hold them, oldest first.
-        let mut open: Vec<(usize, Vec<BlockId>)> = Vec::new();
+        let mut open = Vec::new();
         {
             let mut log = self.log.borrow_mut();
             for (place, stream) in streams.iter().enumerate() {
@@ -57,6 +58,20 @@ impl<S: Storage> Store<S> {
                 }
             }
         }
+        if !open.is_empty() {
+            self.look_up(streams, open, &mut heads).boxed_local().await?;
+        }
+        Ok(heads)
+    }
+
+    /// Finds the versions of those streams that are not known, at these places, with the blocks that may hold them, oldest
+    /// first.
+    async fn look_up(
+        &self,
+        streams: &[&str],
+        mut open: Vec<(usize, Vec<BlockId>)>,
+        heads: &mut [Version],
+    ) -> Result<(), BlocksError> {
         while !open.is_empty() {
             let mut wanted: HashMap<BlockId, HashMap<&str, usize>> = HashMap::new();
             for (place, blocks) in &mut open {
@@ -69,7 +84,7 @@ impl<S: Storage> Store<S> {
                 let contents = self.blocks.get(&*self.storage, blocks).await?;
                 for (block, content) in blocks.iter().zip(contents) {
                     if let Some(places) = wanted.get(block) {
-                        last_versions(&content, places, &mut heads)?;
+                        last_versions(&content, places, heads)?;
                     }
                 }
             }
@@ -85,7 +100,7 @@ impl<S: Storage> Store<S> {
                 false
             });
         }
-        Ok(heads)
+        Ok(())
     }
 }
 

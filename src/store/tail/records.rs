@@ -103,6 +103,7 @@ impl Tail {
     }
 
     /// The commits of `drafts` are confirmed.
+    #[inline(never)] // `push` is hot, this is not
     fn pull(&mut self, drafts: Vec<Draft>, record: &JournalRecord<'_>, news: &mut News) {
         let mut drafts = drafts.into_iter().peekable();
         let before = self.confirmed_commits;
@@ -192,6 +193,7 @@ impl Tail {
     }
 
     /// Pending commits are replaced by those of the same ids, or are none any more.
+    #[inline(never)] // as `pull`
     fn rebase(&mut self, drafts: Vec<Draft>, record: &JournalRecord<'_>, news: &mut News) {
         let mut drafts: HashMap<Rc<str>, Draft> =
             drafts.into_iter().map(|draft| (Rc::clone(&draft.id), draft)).collect();
