@@ -158,7 +158,7 @@ impl<'a> FromJson<'a> for StreamWrite<'a> {
 }
 
 impl<'a> FromJson<'a> for NewCommit<'a> {
-    #[inline(never)] // as `plan`
+    #[inline(never)] // apart from what appends, as `plan` is
     fn read(json: &mut JsonReader<'a>) -> Self {
         let (mut commit_id, mut known, mut recorded_at, mut mode) = (None, None, None, None);
         let (mut command, mut definition, mut content, mut reads) = (None, None, None, None);

@@ -28,8 +28,8 @@ pub struct Imported {
 
 impl<S: Storage> Store<S> {
     /// Writes an export file into this store, which must be empty, or with `merge` those of its commits
-    /// whose ids are new, after what is there; with sync they become pending facts. One transaction, all or nothing; costs memory for the
-    /// whole file.
+    /// whose ids are new, after what is there; with sync they become pending facts. One transaction, all or nothing; costs
+    /// memory for the whole file.
     pub async fn import(&self, file: &[u8], merge: bool) -> Result<Imported, StoreError> {
         let _writing = self.writing.lock().await;
         let contents = read_file(file)?;

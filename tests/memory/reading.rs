@@ -69,6 +69,22 @@ impl Storage for Counting {
     }
 }
 
+/// A commit of one event, the one with this number, which nothing compresses.
+fn large(stream: &str, number: u64, bytes: usize) -> Value {
+    commit_with(
+        stream,
+        "happened",
+        number,
+        &json!({ "number": number, "noise": noise(number, bytes) }),
+    )
+}
+
+fn commit_with(stream: &str, event_type: &str, number: u64, data: &Value) -> Value {
+    let event = json!({ "type": event_type, "schemaVersion": 1, "occurredAt": 1_000, "data": data });
+    let written = json!({ "streamId": stream, "expectedVersion": "any", "events": [event] });
+    commit_of(&format!("{event_type} {number}"), &[written])
+}
+
 /// How many blocks a worker reads that folds the first of `parts`, in pages of `budget` events and stretches of so
 /// many positions.
 async fn blocks_read(database: &MemoryDatabase, parts: usize, budget: usize, stretch: u64) -> usize {
@@ -104,9 +120,7 @@ fn a_block_is_read_once_however_small_the_pages_and_by_the_part_that_it_belongs_
         // Incompressible, so that a segment has many blocks; and segments that are not merged.
         for number in 0..120_u64 {
             let stream = format!("account-{:02}", number % 24);
-            let mut large = commit(&format!("large {number}"), &[(&stream, json!("any"))]);
-            large["streams"][0]["events"][0]["data"] = json!({ "number": number, "noise": noise(number, 6_000) });
-            appended(&store, &[large]).await;
+            appended(&store, &[large(&stream, number, 6_000)]).await;
             if number % 24 == 23 {
                 store.seal().await.expect("seals");
             }
@@ -145,9 +159,7 @@ fn a_snapshot_and_what_follows_it_are_read_in_one_transaction_however_long_the_s
         let database = MemoryDatabase::new();
         let store = over(MemoryStorage::open(&database)).await;
         for number in 1..=60_u64 {
-            let mut large = commit(&format!("large {number}"), &[("account-1", json!("any"))]);
-            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 6_000) });
-            appended(&store, &[large]).await;
+            appended(&store, &[large("account-1", number, 6_000)]).await;
         }
         store.seal().await.expect("seals");
         for (version, transactions) in [(57, 1), (10, 2)] {
@@ -167,9 +179,7 @@ fn older_segments_are_not_asked_for_what_a_newer_one_has() {
         let database = MemoryDatabase::new();
         let store = over(MemoryStorage::open(&database)).await;
         for number in 1..=75_u64 {
-            let mut large = commit(&format!("large {number}"), &[("account-1", json!("any"))]);
-            large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 6_000) });
-            appended(&store, &[large]).await;
+            appended(&store, &[large("account-1", number, 6_000)]).await;
             if number % 15 == 0 {
                 store.seal().await.expect("seals");
             }
@@ -301,9 +311,7 @@ thread_local! {
 
 /// A note, the so manieth of its stream.
 fn note(number: u64) -> Value {
-    let event = json!({ "type": "noted", "schemaVersion": 1, "occurredAt": 1_000, "data": number });
-    let written = json!({ "streamId": "notes-a", "expectedVersion": "any", "events": [event] });
-    commit_of(&format!("note {number}"), &[written])
+    commit_with("notes-a", "noted", number, &json!(number))
 }
 
 #[test]
@@ -380,9 +388,7 @@ fn a_stream_that_fills_a_block_is_asked_for_its_snapshots_at_once() {
             let database = MemoryDatabase::new();
             let store = over(MemoryStorage::open(&database)).await;
             for number in 1..=events {
-                let mut large = commit(&format!("large {number}"), &[("short", json!("any"))]);
-                large["streams"][0]["events"][0]["data"] = json!({ "noise": noise(number, 12_000) });
-                appended(&store, &[large]).await;
+                appended(&store, &[large("short", number, 12_000)]).await;
             }
             store.seal().await.expect("seals");
 
