@@ -28,6 +28,8 @@ const PULL_COMMITS: u64 = 2_000;
 const PULL_BYTES: u64 = 1 << 20;
 /// A request that is not answered for so long is given up: some networks swallow requests, some browsers wait for ever.
 const REQUEST_TIMEOUT: i64 = 120_000;
+/// Of what the store may refuse, the one that only the app or the server's operator can put right.
+const DIVERGED: &str = "sync-diverged";
 
 /// What a device does next.
 #[derive(Debug, Default)]
@@ -259,8 +261,12 @@ impl Replica {
             Input::Stuck { code } => {
                 // What the tail brings next would not follow on what is stored.
                 self.drop_connections();
+                if code == DIVERGED {
+                    self.storing.blocked(now, random);
+                } else {
+                    self.storing.failed(now, random, None);
+                }
                 self.blocked_by = Some(code.into_owned());
-                self.storing.failed(now, random, None);
             }
             _ => {}
         }

@@ -448,6 +448,24 @@ fn a_store_that_cannot_is_tried_again_ever_more_slowly() {
 }
 
 #[test]
+fn a_log_that_is_not_the_servers_is_asked_for_again_in_minutes_or_when_somebody_wants_it() {
+    let mut device = Device::leading(0);
+    device.say(applied_with(1, 0, true, false, true));
+
+    let diverged = || Input::Stuck {
+        code: "sync-diverged".into(),
+    };
+    assert_eq!(device.say(diverged()), NOTHING);
+    assert_eq!(device.blocked_by(), Some("sync-diverged"));
+    assert_eq!(device.wakes, Some(device.now + 300_000));
+    assert_eq!(device.say(Input::Now), ["pull 2"]);
+
+    assert_eq!(device.say(diverged()), ["cancel 2"]);
+    assert_eq!(device.wakes, Some(device.now + 300_000));
+    assert_eq!(device.wake(), ["pull 3"]);
+}
+
+#[test]
 fn a_push_that_changes_nothing_is_repeated_ever_more_slowly() {
     let mut device = Device::leading(1);
     device.say(applied(1, 1));
