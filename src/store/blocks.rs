@@ -197,20 +197,25 @@ pub(crate) fn cuts_read() -> Read {
 impl log::Log {
     /// The blocks that may hold events of `stream` from version `from` on, oldest first.
     pub(crate) fn blocks_of(&self, stream: &str, from: Version) -> Vec<BlockId> {
-        let mut found = Vec::new();
-        for segment in self.segments.iter().rev() {
-            let blocks = segment.blocks_of(stream, from);
-            let first = blocks
-                .clone()
-                .next()
-                .and_then(|number| segment.event_blocks.get(number));
-            found.extend(blocks.rev().map(|number| BlockId::new(segment, number)));
-            // What is before the first event of a block is of lower versions, and so is all that is older.
-            if first.is_some_and(|fence| fence.stream == stream && fence.version <= from) {
-                break;
-            }
-        }
-        found.reverse();
-        found
+        blocks_of(&self.segments, stream, from)
     }
+}
+
+/// The blocks of `segments` that may hold events of `stream` from version `from` on, oldest first.
+pub(crate) fn blocks_of(segments: &[Rc<Directory>], stream: &str, from: Version) -> Vec<BlockId> {
+    let mut found = Vec::new();
+    for segment in segments.iter().rev() {
+        let blocks = segment.blocks_of(stream, from);
+        let first = blocks
+            .clone()
+            .next()
+            .and_then(|number| segment.event_blocks.get(number));
+        found.extend(blocks.rev().map(|number| BlockId::new(segment, number)));
+        // What is before the first event of a block is of lower versions, and so is all that is older.
+        if first.is_some_and(|fence| fence.stream == stream && fence.version <= from) {
+            break;
+        }
+    }
+    found.reverse();
+    found
 }

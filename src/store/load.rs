@@ -1,9 +1,10 @@
 //! Loading one stream: a snapshot, if one serves, and the events after it.
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use super::batch::{Batch, BatchWriter};
-use super::blocks::{BlockId, BlocksError, Content};
+use super::blocks::{BlockId, BlocksError, Content, blocks_of};
 use super::read::Sink;
 use super::snapshots::{FoundSnapshots, Snapshot, snapshots_of};
 use super::storage::Storage;
@@ -11,6 +12,7 @@ use super::tail::TailEvent;
 use super::{Clock, Store, StoreError};
 use crate::log::block::{Finder, Recorded};
 use crate::log::commit::read_recorded_at;
+use crate::log::directory::Directory;
 use crate::log::event::{EventFields, read_event};
 use crate::log::record::CommitStatus;
 use crate::stream::Version;
@@ -123,6 +125,12 @@ impl<S: Storage> Store<S> {
         let (number, life) = (self.log.borrow().tail.number(), self.blocks.life());
         let (blocks, tail) = self.parts_of(stream, Version(1));
         let many = blocks.len() > EAGER_BLOCKS && query.definition.is_some();
+        // What is merged meanwhile is in other blocks.
+        let segments = if many {
+            self.log.borrow().segments.clone()
+        } else {
+            Vec::new()
+        };
         let first = if many {
             blocks.len() - query.last_blocks(&tail)
         } else {
@@ -141,7 +149,7 @@ impl<S: Storage> Store<S> {
             let from = snapshot.as_ref().map_or(Version(1), |snapshot| snapshot.version.next());
             let contents = if many {
                 // Those that were just read are not read again.
-                let needed = self.blocks_from(stream, from, &blocks, &tail);
+                let needed = blocks_from(stream, from, &segments, &tail);
                 self.blocks.get(&*self.storage, &needed).await?
             } else {
                 contents
@@ -197,15 +205,6 @@ impl<S: Storage> Store<S> {
             log.tail.events_of(stream).cloned().collect(),
         )
     }
-
-    /// Those of `all` blocks that hold versions from `from` on; none if the tail has all of these.
-    fn blocks_from(&self, stream: &str, from: Version, all: &[BlockId], tail: &[TailEvent]) -> Vec<BlockId> {
-        if tail.first().is_some_and(|event| event.recorded().version <= from) {
-            return Vec::new();
-        }
-        let after = self.log.borrow().blocks_of(stream, from);
-        all.iter().filter(|block| after.contains(block)).copied().collect()
-    }
 }
 
 impl LoadQuery<'_> {
@@ -249,6 +248,14 @@ impl LoadQuery<'_> {
         let covered = self.snapshot_every.is_some_and(|every| tail.len() as u64 >= every);
         if covered { 0 } else { LAST_BLOCKS }
     }
+}
+
+/// Those blocks of `segments` that hold versions of `stream` from `from` on; none if the tail has all of these.
+fn blocks_from(stream: &str, from: Version, segments: &[Rc<Directory>], tail: &[TailEvent]) -> Vec<BlockId> {
+    if tail.first().is_some_and(|event| event.recorded().version <= from) {
+        return Vec::new();
+    }
+    blocks_of(segments, stream, from)
 }
 
 /// Whether folding may begin with `snapshot`: it must cover nothing that was not asked for.

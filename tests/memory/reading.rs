@@ -448,3 +448,62 @@ fn a_stream_is_loaded_while_the_tail_is_sealed_again_and_again() {
         assert_eq!(seals.get(), 1);
     });
 }
+
+#[test]
+fn a_long_stream_is_loaded_whole_while_its_segments_are_merged() {
+    pollster::block_on(async {
+        for kept in [None, Some(3)] {
+            let database = MemoryDatabase::new();
+            let meanwhile: Meanwhile = Rc::default();
+            let due = Rc::clone(&meanwhile);
+            let store = Rc::new(
+                over(Meddling {
+                    storage: MemoryStorage::open(&database),
+                    meddle: async move |call, when| {
+                        if (call, when) == (Call::Read, When::Before) {
+                            let work = due.take();
+                            if let Some(work) = work {
+                                work().await;
+                            }
+                        }
+                    },
+                })
+                .await,
+            );
+            for number in 1..=14 {
+                appended(&store, &[commit(&number.to_string(), &[("one", json!("any"))])]).await;
+                assert!(store.seal().await.expect("seals"));
+            }
+            if let Some(version) = kept {
+                let state = store.put_snapshot(store.merges(), "one", ("one", 1), Version(version), "{}", 2);
+                state.await.expect("keeps");
+            }
+            // Merging has just read them, so that they are in memory.
+            let whole = store.load("one", LoadQuery::default()).await.expect("loads");
+            assert_eq!(whole.version, Version(14));
+
+            let merging = Rc::downgrade(&store);
+            meanwhile.replace(Some(Box::new(move || {
+                let merging = merging.clone();
+                Box::pin(async move {
+                    let store = merging.upgrade().expect("is open");
+                    assert!(store.compact(2).await.expect("compacts"));
+                })
+            })));
+            let query = LoadQuery {
+                definition: Some(("one", 1)),
+                ..LoadQuery::default()
+            };
+            let loaded = store.load("one", query).await.expect("loads");
+
+            assert!(meanwhile.borrow().is_none());
+            let base = loaded.snapshot.map_or(0, |snapshot| snapshot.version.0);
+            assert_eq!(
+                (Some(base).filter(|base| *base > 0), loaded.version),
+                (kept, Version(14))
+            );
+            assert_eq!(loaded.batch.events() as u64, 14 - base);
+            appended(&store, &[commit("next", &[("one", json!(14))])]).await;
+        }
+    });
+}
