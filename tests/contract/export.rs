@@ -15,6 +15,7 @@ macro_rules! export_sentences {
             a_damaged_import_changes_nothing
             a_merged_import_adds_what_is_new_once
             a_sound_log_verifies
+            a_sound_log_verifies_while_its_segments_are_merged
         }
     };
 }
@@ -159,4 +160,25 @@ pub(crate) async fn a_sound_log_verifies(tabs: &impl Tabs) {
     }
 
     assert_eq!(steps, 3);
+}
+
+pub(crate) async fn a_sound_log_verifies_while_its_segments_are_merged(tabs: &impl Tabs) {
+    for merger in [0, 1] {
+        let stores = [open(tabs).await, open(tabs).await];
+        for number in 0..5 {
+            appended(&stores[0], &[any(&format!("{merger} {number}"), "bank")]).await;
+            stores[0].seal().await.expect("seals");
+        }
+        stores[1].catch_up().await.expect("catches up");
+
+        let first = stores[0].verify(Position(0)).await.expect("verifies");
+        assert!(stores[merger].compact(2).await.expect("compacts"));
+
+        let mut next = first.next;
+        while let Some(after) = next {
+            let report = stores[0].verify(after).await.expect("verifies");
+            assert_eq!(report.problems, []);
+            next = report.next;
+        }
+    }
 }
