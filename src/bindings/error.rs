@@ -98,7 +98,7 @@ impl From<StoreError> for CoreError {
             StoreErrorKind::Newer { record, .. } => ("storage-newer", Some(record)),
             StoreErrorKind::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
             StoreErrorKind::CommitIdReused(_) => ("commit-id-reused", None),
-            StoreErrorKind::Contended(_) => ("store-blocked", None),
+            StoreErrorKind::Contended(_) | StoreErrorKind::Interrupted(_) => ("store-blocked", None),
             StoreErrorKind::Fenced => ("fenced", None),
             StoreErrorKind::Diverged(_) => ("sync-diverged", None),
             StoreErrorKind::Protocol(_) => ("sync-protocol", None),

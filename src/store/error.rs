@@ -83,6 +83,9 @@ pub enum StoreErrorKind {
     /// Other tabs changed the store again and again while this was tried.
     #[error("the store kept changing, tried {0} times")]
     Contended(u32),
+    /// What is done part by part cannot go on where it was: begin anew.
+    #[error("{0} was interrupted and has to begin anew")]
+    Interrupted(&'static str),
 }
 
 impl StoreError {

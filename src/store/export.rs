@@ -7,7 +7,7 @@ use super::export_file::{self, ExportContent};
 use super::segments::read_segment;
 use super::storage::Storage;
 use super::tail::TailEvent;
-use super::{Store, StoreError};
+use super::{Store, StoreError, StoreErrorKind};
 use crate::log::FormatError;
 use crate::log::block::{Recorded, RecordedCommit};
 use crate::log::bytes::put_bytes;
@@ -21,6 +21,11 @@ pub(crate) struct ExportProgress {
     after: Position,
     until: Position,
     written: ExportContent,
+    /// The number of the next part.
+    part: u64,
+    /// In which life of the log it began.
+    life: u64,
+    is_over: bool,
 }
 
 impl ExportProgress {
@@ -62,7 +67,8 @@ impl ExportProgress {
 
 impl<S: Storage> Store<S> {
     /// One part of an export, from 0; none after the last. The parts one after the other are the file.
-    /// Part 0 fixes where the export ends; a store makes one export at a time.
+    /// Part 0 fixes where the export ends; a store makes one export at a time. One that cannot go on, as another one was
+    /// begun or the log was cut meanwhile, is `Interrupted`: begin anew.
     pub async fn export_part(&self, part: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.ready().await?;
         if part == 0 {
@@ -77,16 +83,24 @@ impl<S: Storage> Store<S> {
             };
             self.export.set(Some(ExportProgress {
                 until,
+                part: 1,
+                life: self.blocks.life(),
                 ..ExportProgress::default()
             }));
             return Ok(Some(export_file::header(&self.identity.replica)));
         }
-        let Some(export) = self.export.get() else {
-            return Ok(None);
+        let Some(mut export) = self.export.get().filter(|export| export.part == part) else {
+            return Err(interrupted());
         };
+        export.part += 1;
+        if export.is_over {
+            self.export.set(None);
+            return Ok(None);
+        }
         if export.after >= export.until {
             let refusals = self.stored_refusals().await?;
-            self.export.set(None);
+            export.is_over = true;
+            self.export.set(Some(export));
             return Ok(Some(export_file::end(export.written, &refusals)));
         }
         let (export, content) = self.with_blocks(async || self.try_export(export).await).await?;
@@ -96,6 +110,10 @@ impl<S: Storage> Store<S> {
 
     /// The next segment's commits, or the tail's.
     async fn try_export(&self, mut export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
+        // After a cut, other commits may be in the places of those that are written.
+        if export.life != self.blocks.life() {
+            return Err(interrupted().into());
+        }
         let mut content = Vec::new();
         let segment = self
             .log
@@ -124,4 +142,8 @@ impl<S: Storage> Store<S> {
         export.after = segment.last();
         Ok((export, content))
     }
+}
+
+fn interrupted() -> StoreError {
+    StoreErrorKind::Interrupted("the export").into()
 }

@@ -12,6 +12,7 @@ macro_rules! export_sentences {
         $run! { export:
             an_exported_log_is_imported_whole
             an_export_taken_while_others_write_ends_where_it_began
+            an_export_that_another_store_began_is_not_ended_short
             a_damaged_import_changes_nothing
             a_merged_import_adds_what_is_new_once
             a_sound_log_verifies
@@ -86,6 +87,24 @@ pub(crate) async fn an_export_taken_while_others_write_ends_where_it_began(tabs:
     .await;
     copy.import(&file, false).await.expect("imports");
     assert_eq!(read_all(&copy).await, before);
+}
+
+pub(crate) async fn an_export_that_another_store_began_is_not_ended_short(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    fill(&store, 20).await;
+    store.export_part(0).await.expect("exports").expect("has a header");
+
+    // As after a trap, or when the browser took the connection away.
+    let again = open(tabs).await;
+    let of_another = again.export_part(1).await.expect_err("has no beginning");
+    store.export_part(1).await.expect("exports").expect("has commits");
+    let twice = store.export_part(1).await.expect_err("was there");
+
+    for error in [of_another, twice] {
+        assert!(matches!(error.kind(), StoreErrorKind::Interrupted(_)), "{error}");
+    }
+    store.export_part(2).await.expect("exports").expect("has an end");
+    assert_eq!(store.export_part(3).await, Ok(None));
 }
 
 async fn fill_more_under<S: Storage>(store: &Store<S>, prefix: &str) {

@@ -7,7 +7,7 @@ use everfold::sync::{Epoch, EpochChanged, Head};
 use pollster::block_on;
 use serde_json::Value;
 
-use crate::device::{Server, append, bytes, device, events, open, refusals, state, sync};
+use crate::device::{Server, append, bytes, device, events, loner, open, refusals, state, sync};
 
 #[test]
 fn what_a_device_did_and_the_server_lost_is_offered_again() {
@@ -319,6 +319,37 @@ fn verifying_begins_anew_when_the_log_was_cut_and_finds_nothing_wrong() {
     let next = block_on(reader.verify(first.next.expect("goes on"))).expect("is read");
     assert_eq!((next.problems, next.next), (Vec::new(), Some(Position(0))));
     assert_eq!(verify(reader, || block_on(async { drop(reader.catch_up().await) })), []);
+}
+
+/// What was pending when the export began came to stand where it had been before, and was left out.
+#[test]
+fn an_export_does_not_go_on_in_a_log_that_was_cut_meanwhile() {
+    let server = Server::new();
+    let ((_, store), (_, other)) = (device("a"), device("b"));
+    for id in ["1", "2", "3"] {
+        append(&other, id, &["s", "t"]);
+    }
+    sync(&other, &server, Recovery::Ask);
+    sync(&store, &server, Recovery::Ask);
+    assert!(block_on(store.seal()).expect("seals"));
+    append(&store, "mine", &["s"]);
+    let part = |number| block_on(store.export_part(number));
+    part(0).expect("exports").expect("is a header");
+    part(1).expect("exports").expect("is a segment");
+    server.restore(1);
+    sync(&store, &server, Recovery::Ask);
+    assert!(events(&store).contains(&"mine s 2".to_owned()));
+
+    let error = part(2).expect_err("is of another log");
+
+    assert!(matches!(error.kind(), StoreErrorKind::Interrupted(_)), "{error}");
+    let file: Vec<u8> = (0..)
+        .map_while(|number| part(number).expect("exports"))
+        .flatten()
+        .collect();
+    let (_, copy) = loner("c");
+    block_on(copy.import(&file, false)).expect("imports");
+    assert_eq!(events(&copy), events(&store));
 }
 
 /// A segment after a cut may be where another one was, and as long: a tab that had slept since read its blocks with what it
