@@ -46,9 +46,24 @@ export async function statsOf(engine: Engine, projections: readonly AnyProjectio
   };
 }
 
+/** The last export and the last check of each store that were begun. */
+const exporting = new WeakMap<Engine, Promise<unknown>>();
+const checking = new WeakMap<Engine, Promise<unknown>>();
+
+/** Does `work` after what was begun before it: the core keeps where one of a kind is. */
+function inTurn<T>(turns: WeakMap<Engine, Promise<unknown>>, engine: Engine, work: () => Promise<T>): Promise<T> {
+  const done = (turns.get(engine) ?? Promise.resolve()).then(work, work);
+  turns.set(engine, done);
+  return done;
+}
+
 /** Checks every record, one segment after the other. */
-export async function verifyStore(engine: Engine, { signal }: Abortable): Promise<VerifyReport> {
-  const problems: { readonly record: string; readonly message: string }[] = [];
+export function verifyStore(engine: Engine, options: Abortable): Promise<VerifyReport> {
+  return inTurn(checking, engine, () => verifyAlone(engine, options));
+}
+
+async function verifyAlone(engine: Engine, { signal }: Abortable): Promise<VerifyReport> {
+  let problems: VerifyReport["problems"] = [];
   let after: number | null = 0;
   while (after !== null) {
     checkAborted(signal);
@@ -56,7 +71,7 @@ export async function verifyStore(engine: Engine, { signal }: Abortable): Promis
     const step: { readonly next: number | null; readonly problems: typeof problems } = await engine.connection.ask(
       (core) => core.tool("verify", [from]),
     );
-    problems.push(...step.problems);
+    problems = from === 0 ? step.problems : [...problems, ...step.problems];
     after = step.next;
   }
   return { ok: problems.length === 0, problems };
@@ -74,7 +89,11 @@ export async function compactStore({ connection }: Engine, { signal }: Abortable
 }
 
 /** The log as one file. */
-export async function exportStore(engine: Engine, { signal }: Abortable): Promise<Blob> {
+export function exportStore(engine: Engine, options: Abortable): Promise<Blob> {
+  return inTurn(exporting, engine, () => exportAlone(engine, options));
+}
+
+async function exportAlone(engine: Engine, { signal }: Abortable): Promise<Blob> {
   const parts: BlobPart[] = [];
   for (;;) {
     checkAborted(signal);

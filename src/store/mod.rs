@@ -106,7 +106,6 @@ pub use verify::{Problem, VerifyReport};
 pub use view::{ListQuery, View};
 
 use crate::position::Position;
-use crate::stream::Version;
 
 /// An event store over some [`Storage`]. Methods take `&self` and may run at the same time; appends
 /// wait for one another. Several stores, in tabs or processes, may share one database.
@@ -140,8 +139,8 @@ pub struct Store<S> {
     adopting: RefCell<Vec<confirmed::Place>>,
     /// Where an export under way is.
     export: Cell<Option<export::ExportProgress>>,
-    /// In which life of the log a verification under way began, and the last version of each stream that it has seen.
-    verified: RefCell<(u64, HashMap<String, Version>)>,
+    /// Where a verification under way is.
+    verified: RefCell<verify::Verified>,
 }
 
 impl<S> Store<S> {

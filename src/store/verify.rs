@@ -32,23 +32,34 @@ pub struct VerifyReport {
     pub problems: Vec<Problem>,
 }
 
+/// Where a verification is.
+#[derive(Debug, Default)]
+pub(crate) struct Verified {
+    after: Position,
+    /// In which life of the log it began.
+    life: u64,
+    /// The last version seen of every stream.
+    heads: HashMap<String, Version>,
+}
+
 impl<S: Storage> Store<S> {
     /// Checks the segment after `after` or, when there is none, the tail. Begin at 0 and go on with
-    /// `next`, which is 0 again if the log was cut meanwhile. Reads from storage, past every cache; damage is reported,
-    /// and checking goes on.
+    /// `next`, which is 0 again if the log was cut or another verification was begun meanwhile. Reads from storage, past
+    /// every cache; damage is reported, and checking goes on.
     pub async fn verify(&self, after: Position) -> Result<VerifyReport, StoreError> {
         self.ready().await?;
         let life = self.blocks.life();
-        let (begun, heads) = if after == Position(0) {
-            (life, HashMap::new())
+        let begun = self.verified.take();
+        let heads = if after == Position(0) {
+            HashMap::new()
         } else {
-            self.verified.take()
+            begun.heads
         };
         let anew = VerifyReport {
             next: Some(Position(0)),
             problems: Vec::new(),
         };
-        if begun != life {
+        if after > Position(0) && (begun.after, begun.life) != (after, life) {
             return Ok(anew);
         }
         let mut checker = Checker {
@@ -94,7 +105,10 @@ impl<S: Storage> Store<S> {
                 }
             }
         };
-        self.verified.replace((life, checker.heads));
+        if let Some(after) = next {
+            let heads = checker.heads;
+            self.verified.replace(Verified { after, life, heads });
+        }
         Ok(VerifyReport {
             next,
             problems: checker.problems,

@@ -17,6 +17,7 @@ macro_rules! export_sentences {
             a_merged_import_adds_what_is_new_once
             a_sound_log_verifies
             a_sound_log_verifies_while_its_segments_are_merged
+            a_verification_that_another_store_began_begins_anew
         }
     };
 }
@@ -200,4 +201,23 @@ pub(crate) async fn a_sound_log_verifies_while_its_segments_are_merged(tabs: &im
             next = report.next;
         }
     }
+}
+
+pub(crate) async fn a_verification_that_another_store_began_begins_anew(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for id in ["one", "two"] {
+        appended(&store, &[any(id, "bank")]).await;
+        store.seal().await.expect("seals");
+    }
+    let first = store.verify(Position(0)).await.expect("verifies");
+    let after = first.next.expect("goes on");
+
+    // As after a trap, or when the browser took the connection away.
+    let again = open(tabs).await;
+
+    for store in [&again, &store, &store] {
+        let report = store.verify(after).await.expect("verifies");
+        assert_eq!(report.problems, []);
+    }
+    assert_eq!(again.verify(after).await.expect("verifies").next, Some(Position(0)));
 }

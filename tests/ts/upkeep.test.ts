@@ -70,6 +70,23 @@ describe("an export", () => {
   });
 });
 
+describe("several at once", () => {
+  test("exports are whole, and what is sound verifies", async () => {
+    const { store } = await opened(definitions);
+    await store.ingest(rows(20_000));
+
+    const calls = [store.export(), store.export({ signal: AbortSignal.abort() }), store.export()] as const;
+    const reports = await Promise.all([store.verify(), store.verify()]);
+
+    await expect(calls[1]).rejects.toMatchObject({ code: "aborted" });
+    for (const file of [await calls[0], await calls[2]]) {
+      const { store: other } = await opened(definitions);
+      expect(await other.import(file)).toEqual({ events: 20_000, commits: 20_000 });
+    }
+    expect(reports).toEqual(Array(2).fill({ ok: true, problems: [] }));
+  });
+});
+
 describe("handles", () => {
   test("on one name share what is written, and the last close closes", async () => {
     const name = "two-handles";

@@ -8,9 +8,12 @@ export interface CoreUpkeep {
   compact(run: number): Promise<boolean>;
   /** Numbers for `store.stats()`, JSON. */
   stats(): Promise<string>;
-  /** Checks every record, block, version and position from `afterPosition`: `{ next, problems: [{ record, message }] }`, one segment a call. */
+  /**
+   * Checks every record, block, version and position from `afterPosition`: `{ next, problems: [{ record, message }] }`, one segment
+   * a call. One check at a time.
+   */
   verify(afterPosition: number): Promise<string>;
-  /** Bytes of an export, one part a call from 0; null after the last. */
+  /** Bytes of an export, one part a call from 0; null after the last. One export at a time. */
   exportPart(part: number): Promise<Uint8Array | null>;
   /** Checks a whole export file without writing: `{ events, commits }`. */
   checkImport(bytes: Uint8Array): Promise<string>;
