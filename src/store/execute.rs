@@ -117,6 +117,7 @@ impl<S: Storage> Store<S> {
         options: &ExecuteOptions,
     ) -> Result<Executed<D>, ExecuteError<D::Refusal>> {
         let stream = format!("{}-{id}", D::NAME);
+        let mut is_fresh = false;
         for _ in 0..MAX_TRIES {
             let merges = self.merges();
             let LoadedState { state, version } = self.load_state::<D>(id).await?;
@@ -135,7 +136,14 @@ impl<S: Storage> Store<S> {
                 }
                 continue;
             }
-            let events = D::decide(command, &state).map_err(ExecuteError::Refused)?;
+            let decided = D::decide(command, &state);
+            if !is_fresh && decided.as_ref().map_or(true, Vec::is_empty) {
+                // A written record proves that nobody wrote since; a 'no' and a 'nothing to do' have to look.
+                self.catch_up().await?;
+                is_fresh = true;
+                continue;
+            }
+            let events = decided.map_err(ExecuteError::Refused)?;
             if events.is_empty() {
                 return Ok(Executed {
                     events,

@@ -15,6 +15,7 @@ macro_rules! decider_sentences {
             a_command_leads_to_events_and_state
             a_refused_command_writes_nothing
             a_lost_race_is_decided_again
+            a_tab_that_lags_looks_before_it_refuses_or_finds_nothing_to_do
             an_expected_version_that_is_not_met_is_a_conflict
             a_state_comes_from_a_snapshot_and_the_events_after_it
         }
@@ -114,6 +115,73 @@ pub(crate) async fn a_lost_race_is_decided_again(tabs: &impl Tabs) {
     let state = right.load_state::<Counter>("a").await.expect("loads");
 
     assert_eq!((state.state, state.version), (10, Version(10)));
+}
+
+/// A door that is locked from either side.
+#[derive(Debug, PartialEq, Eq)]
+struct Door;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum Turned {
+    #[serde(rename = "door.locked")]
+    Locked,
+    #[serde(rename = "door.unlocked")]
+    Unlocked,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Nothing to do if it is locked.
+    Lock,
+    /// Refused if it is not locked.
+    Unlock,
+}
+
+impl Decider for Door {
+    const NAME: &'static str = "door";
+    const VERSION: u32 = 1;
+    type State = bool;
+    type Command = Turn;
+    type Event = Turned;
+    type Refusal = ();
+
+    fn initial_state() -> bool {
+        false
+    }
+
+    fn decide(turn: &Turn, is_locked: &bool) -> Result<Vec<Turned>, ()> {
+        match (turn, is_locked) {
+            (Turn::Lock, true) => Ok(Vec::new()),
+            (Turn::Lock, false) => Ok(vec![Turned::Locked]),
+            (Turn::Unlock, true) => Ok(vec![Turned::Unlocked]),
+            (Turn::Unlock, false) => Err(()),
+        }
+    }
+
+    fn evolve(_: bool, turned: &Turned) -> bool {
+        *turned == Turned::Locked
+    }
+}
+
+pub(crate) async fn a_tab_that_lags_looks_before_it_refuses_or_finds_nothing_to_do(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    let turn = async |store: &Store<_>, id: &str, turn| {
+        let options = ExecuteOptions {
+            commit_id: id.to_owned(),
+            ..ExecuteOptions::default()
+        };
+        let executed = store.execute::<Door>("a", &turn, &options).await;
+        executed.map(|executed| executed.version.0)
+    };
+
+    assert_eq!(turn(&right, "1", Turn::Unlock).await, Err(ExecuteError::Refused(())));
+    assert_eq!(turn(&left, "2", Turn::Lock).await, Ok(1));
+    assert_eq!(turn(&right, "3", Turn::Unlock).await, Ok(2));
+    assert_eq!(turn(&right, "4", Turn::Lock).await, Ok(3));
+    assert_eq!(turn(&left, "5", Turn::Unlock).await, Ok(4));
+    assert_eq!(turn(&right, "6", Turn::Lock).await, Ok(5));
+    assert_eq!(turn(&right, "7", Turn::Lock).await, Ok(5));
 }
 
 pub(crate) async fn an_expected_version_that_is_not_met_is_a_conflict(tabs: &impl Tabs) {
