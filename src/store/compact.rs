@@ -13,12 +13,15 @@ use super::meta::Floor;
 use super::segments::read_segment;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write, Written};
 use super::{Store, StoreError};
+use crate::log::block::BLOCK_BYTES;
 use crate::log::directory::Directory;
 use crate::log::segment::{self, Segment};
 
 /// Events that a segment should have. A stream is read from a block of every segment that it occurs in, so few large ones make
 /// loads fast; but a segment is built in one go, and a replay sorts one in memory. Eight times eight sealed tails of 256.
 pub(crate) const SEGMENT_EVENTS: u64 = 16_384;
+/// Bytes that it should have at most: whoever merges it or reads a page of it has all of it in memory.
+pub(crate) const SEGMENT_BYTES: u64 = 16 << 20;
 
 /// A run that fills a segment so far is worth merging, however few it is of.
 const FULL_ENOUGH: u64 = SEGMENT_EVENTS / 4 * 3;
@@ -94,6 +97,13 @@ impl<S: Storage> Store<S> {
     }
 }
 
+/// How much of a whole segment one is, in events of usual size.
+fn size(segment: &Directory) -> u64 {
+    // Each block has at least so many before compression, but for the last one.
+    let bytes = segment.bytes.max((segment.event_blocks.len() * BLOCK_BYTES) as u64);
+    segment.events.max(bytes * SEGMENT_EVENTS / SEGMENT_BYTES)
+}
+
 /// The first run of neighbours that is worth merging. It must fit into one segment, and either
 ///
 /// - be of at least `length` of about one size: to write a large one again for some small ones gains little;
@@ -103,12 +113,13 @@ fn small_run(segments: &[Rc<Directory>], length: usize) -> Option<Range<usize>> 
     (0..segments.len()).find_map(|start| {
         let (mut end, mut events, mut largest) = (start, 0, 0);
         for segment in segments.iter().skip(start) {
-            if segment.events > SEGMENT_EVENTS / 2 || events + segment.events > SEGMENT_EVENTS {
+            let size = size(segment);
+            if size > SEGMENT_EVENTS / 2 || events + size > SEGMENT_EVENTS {
                 break;
             }
             end += 1;
-            events += segment.events;
-            largest = largest.max(segment.events);
+            events += size;
+            largest = largest.max(size);
         }
         let count = end - start;
         let is_long = count >= length && largest * (length as u64 - 1) <= events;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::blocks::Content;
-use super::compact::SEGMENT_EVENTS;
+use super::compact::{SEGMENT_BYTES, SEGMENT_EVENTS};
 use crate::log::FormatError;
 use crate::log::block::{EventsReader, Recorded, RecordedCommit, StreamSpan, read_commits, sort};
 use crate::log::commit::CommitParts;
@@ -43,7 +43,7 @@ pub(crate) fn place(
 ) -> Result<Vec<Segment>, FormatError> {
     let mut segments = Vec::new();
     let (mut events, mut placed) = (Vec::new(), Vec::new());
-    let mut last = position;
+    let (mut last, mut bytes) = (position, 0);
     for commit in commits {
         let mut streams = Vec::with_capacity(commit.streams.len());
         let first = Position(last.0 + 1);
@@ -64,6 +64,7 @@ pub(crate) fn place(
             };
             for event in &stream.events {
                 *head = head.next();
+                bytes += event.len() as u64;
                 last = Position(last.0 + 1);
                 events.push(Recorded {
                     position: last,
@@ -82,9 +83,10 @@ pub(crate) fn place(
             header: &commit.header,
             streams,
         });
-        if events.len() as u64 >= SEGMENT_EVENTS {
+        if events.len() as u64 >= SEGMENT_EVENTS || bytes >= SEGMENT_BYTES {
             segments.push(segment::build(std::mem::take(&mut events), &placed)?);
             placed.clear();
+            bytes = 0;
         }
     }
     if !events.is_empty() {

@@ -14,7 +14,8 @@ use everfold::stream::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::contract::log::{appended, commit, commit_of, noise, over};
+use crate::contract::export::export;
+use crate::contract::log::{appended, commit, commit_of, noise, over, read_all};
 use crate::meddling::{Call, Meddling};
 use crate::tally::ByStream;
 
@@ -83,6 +84,33 @@ fn commit_with(stream: &str, event_type: &str, number: u64, data: &Value) -> Val
     let event = json!({ "type": event_type, "schemaVersion": 1, "occurredAt": 1_000, "data": data });
     let written = json!({ "streamId": stream, "expectedVersion": "any", "events": [event] });
     commit_of(&format!("{event_type} {number}"), &[written])
+}
+
+/// Notes how many bytes the largest answer had.
+struct Weighing {
+    storage: MemoryStorage,
+    largest: Rc<Cell<usize>>,
+}
+
+impl Storage for Weighing {
+    async fn read(&self, reads: Vec<Read>) -> Result<Vec<Vec<Entry>>, StorageError> {
+        let found = self.storage.read(reads).await?;
+        let bytes = found.iter().flatten().map(|entry| entry.value.len()).sum();
+        self.largest.set(self.largest.get().max(bytes));
+        Ok(found)
+    }
+
+    async fn write(&self, write: Write) -> Result<Written, StorageError> {
+        self.storage.write(write).await
+    }
+
+    fn close(&self) {
+        self.storage.close();
+    }
+
+    fn closed(&self) -> Closed {
+        self.storage.closed()
+    }
 }
 
 /// How many blocks a worker reads that folds the first of `parts`, in pages of `budget` events and stretches of so
@@ -504,6 +532,35 @@ fn a_long_stream_is_loaded_whole_while_its_segments_are_merged() {
             );
             assert_eq!(loaded.batch.events() as u64, 14 - base);
             appended(&store, &[commit("next", &[("one", json!(14))])]).await;
+        }
+    });
+}
+
+/// Segments were merged, and made of an import, by the number of their events alone: with large ones a page took the memory
+/// of most of the log.
+#[test]
+fn a_log_of_large_events_is_read_in_small_parts_however_it_was_merged_or_imported() {
+    pollster::block_on(async {
+        const EVENTS: u64 = 200;
+        let (merged, imported) = (MemoryDatabase::new(), MemoryDatabase::new());
+        let store = over(MemoryStorage::open(&merged)).await;
+        for number in 1..=EVENTS {
+            appended(&store, &[large("one", number, 200_000)]).await;
+        }
+        store.seal().await.expect("seals");
+        while store.compact(2).await.expect("compacts") {}
+        let copy = over(MemoryStorage::open(&imported)).await;
+        copy.import(&export(&store).await, false).await.expect("imports");
+
+        for database in [merged, imported] {
+            let largest = Rc::new(Cell::new(0));
+            let weighing = over(Weighing {
+                storage: MemoryStorage::open(&database),
+                largest: Rc::clone(&largest),
+            })
+            .await;
+            assert_eq!(read_all(&weighing).await.len() as u64, EVENTS);
+            assert!(largest.get() < 30 << 20, "{} bytes", largest.get());
         }
     });
 }
