@@ -15,6 +15,9 @@ use crate::log::commit::{StreamFields, join_commit};
 use crate::position::Position;
 use crate::stream::{ExpectedVersion, Version};
 
+/// Bytes of commits after which another frame begins: who reads one takes it to have less than 64 MiB.
+const BODY_BYTES: usize = 16 << 20;
+
 /// Where an export is: what it has written and where it ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ExportProgress {
@@ -29,7 +32,7 @@ pub(crate) struct ExportProgress {
 }
 
 impl ExportProgress {
-    /// Appends those of `commits` that are not written yet. `events` are in the order of position, dense,
+    /// Appends the frames of those of `commits` that are not written yet. `events` are in the order of position, dense,
     /// beginning with the one at `first`.
     fn put_commits(
         &mut self,
@@ -38,6 +41,7 @@ impl ExportProgress {
         events: &[Recorded<'_>],
         first: Position,
     ) -> Result<(), FormatError> {
+        let mut body = Vec::new();
         for commit in commits {
             if commit.position <= self.after || commit.position > self.until {
                 continue;
@@ -58,9 +62,14 @@ impl ExportProgress {
             }
             let mut bytes = Vec::new();
             join_commit(&mut bytes, commit.header, &streams);
-            put_bytes(out, &bytes);
+            put_bytes(&mut body, &bytes);
             self.written.commits += 1;
+            if body.len() >= BODY_BYTES {
+                out.extend(export_file::body(&body));
+                body.clear();
+            }
         }
+        out.extend(export_file::body(&body));
         Ok(())
     }
 }
@@ -105,10 +114,10 @@ impl<S: Storage> Store<S> {
         }
         let (export, content) = self.with_blocks(async || self.try_export(export).await).await?;
         self.export.set(Some(export));
-        Ok(Some(export_file::body(&content)))
+        Ok(Some(content))
     }
 
-    /// The next segment's commits, or the tail's.
+    /// The frames of the next segment's commits, or of the tail's.
     async fn try_export(&self, mut export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
         // After a cut, other commits may be in the places of those that are written.
         if export.life != self.blocks.life() {

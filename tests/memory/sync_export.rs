@@ -2,6 +2,7 @@
 
 use everfold::position::Position;
 use everfold::store::{MemoryDatabase, MemoryStorage};
+use serde_json::json;
 
 use crate::contract::export::export;
 use crate::contract::log::{any, appended, over, read_all};
@@ -61,5 +62,27 @@ fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
         let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
         copy.import(&file, false).await.expect("imports");
         assert!(copy.find_commit("pending").await.expect("finds").is_some());
+    });
+}
+
+/// A block that is larger than any of ours is taken for damaged: nobody could read the file.
+#[test]
+fn however_much_is_pending_an_export_of_it_is_read() {
+    pollster::block_on(async {
+        const COMMITS: u64 = 270;
+        let space = Space::new().await;
+        let (_, store) = device(&space).await;
+        let text = "x".repeat(250_000);
+        for number in 0..COMMITS {
+            let mut large = any(&format!("c{number}"), "a");
+            large["streams"][0]["events"][0]["data"] = json!(text);
+            appended(&store, &[large]).await;
+        }
+
+        let file = export(&store).await;
+
+        let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+        let imported = copy.import(&file, false).await.expect("imports");
+        assert_eq!(imported.added.commits, COMMITS);
     });
 }
