@@ -27,6 +27,8 @@ mod frozen;
 mod history;
 #[path = "memory/index_fixtures.rs"]
 mod index_fixtures;
+#[path = "memory/interleaved.rs"]
+mod interleaved;
 #[path = "memory/laws.rs"]
 mod laws;
 #[path = "memory/many_pending.rs"]
