@@ -13,6 +13,7 @@ import { all } from "./opened.js";
 
 type CartEvent = Event<"cart.filled", { items: number }>;
 let broken = false;
+let decided: () => void = () => undefined;
 
 /** Fills up to ten: what is decided depends on what is there. */
 const cart = defineAggregate({
@@ -20,6 +21,7 @@ const cart = defineAggregate({
   version: 1,
   initialState: () => ({ items: 0 }),
   decide: (command: { type: "Fill"; data: { items: number } }, state): CartEvent => {
+    decided();
     if (broken) {
       throw new TypeError("a bug");
     }
@@ -212,6 +214,37 @@ test("a decide that fails by a bug leaves its commit pending, says so, and is as
   expect(await two.store.outcome("stuck")).toBe("confirmed");
   expect(await two.store.outcome("free")).toBe("confirmed");
   expect(server.commits).toHaveLength(3);
+  expect(await two.store.refusals.list()).toEqual([]);
+});
+
+test("a pause in the middle of a merge gives no commit the events of another", async () => {
+  const { one, two } = await shops();
+  const carts = [1, 2, 3, 4, 5];
+  const ask = async () => {
+    for (const number of carts) {
+      await one.store.append(`cart-${number}`, [{ type: "cart.filled", data: { items: 1 } }]);
+    }
+    let calls = 0;
+    decided = () => {
+      calls += 1;
+      if (calls === 2) {
+        two.online(false);
+        two.store.sync.pause();
+        two.store.sync.resume();
+      }
+    };
+  };
+
+  await merge(
+    one as never,
+    two as never,
+    () => Promise.all(carts.map((number) => two.store.execute(cart, `${number}`, fill(number)))),
+    ask,
+  );
+  decided = () => undefined;
+
+  const filled = await Promise.all(carts.map((number) => one.store.load(cart, `${number}`)));
+  expect(filled.map(({ state }) => state.items)).toEqual([2, 3, 4, 5, 6]);
   expect(await two.store.refusals.list()).toEqual([]);
 });
 

@@ -88,6 +88,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
   let cancelWake = () => {};
   let cancelTakeOver = () => {};
   let feeding: Promise<void> = Promise.resolve();
+  let walking: Promise<void> = Promise.resolve();
   /** Until when the server asked to wait. */
   let askedUntil = 0;
 
@@ -153,7 +154,9 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         void askForToken(output.refresh);
         break;
       case "rebase":
-        void guarded(rebase);
+        // One after the other, also when a pause has ended the last one for the replica: the core asks about one commit at
+        // a time, and takes what it is told next for the answer.
+        walking = walking.then(() => guarded(rebase));
         break;
       case "recover":
         void guarded(recover);
