@@ -286,7 +286,9 @@ impl Replica {
             self.bound = true;
             return;
         }
-        (self.contact, self.urgent) = (applied.more, false);
+        // What was wished for since it was sent asks for another answer.
+        self.contact |= applied.more;
+        self.urgent &= self.contact;
         self.behind = applied.more && (applied.stopped || self.behind);
         if kind == Request::Push {
             self.max_commits = (self.max_commits * 2).min(self.batch);
@@ -442,6 +444,7 @@ impl Replica {
                 kind,
                 since: now,
             };
+            self.contact &= kind == Request::Capabilities;
         }
         let (max_commits, max_bytes) = match kind {
             Request::Push => (self.max_commits, self.max_bytes),

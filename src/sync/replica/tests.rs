@@ -335,6 +335,19 @@ fn offline_pending_commits_are_decided_again_nevertheless() {
 }
 
 #[test]
+fn what_the_user_asks_for_is_not_answered_by_what_was_sent_before() {
+    let mut device = Device::idle();
+    assert_eq!(device.say(Input::Committed { pending: 1 }), ["push 3"]);
+    assert_eq!(device.say(Input::Now), NOTHING);
+
+    assert_eq!(device.say(applied(3, 0)), ["pull 4"]);
+    assert_ne!(device.status.state, State::Idle);
+
+    assert_eq!(device.say(applied(4, 0)), NOTHING);
+    assert_eq!(device.status.state, State::Idle);
+}
+
+#[test]
 fn a_token_that_is_not_taken_is_a_pause_and_never_a_failure() {
     let mut device = Device::leading(1);
 
