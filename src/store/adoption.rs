@@ -218,7 +218,8 @@ impl<S: Storage> Store<S> {
             Ok(true)
         })
         .await?;
-        lifted.put_pending(&self.log.borrow(), false);
+        let put = lifted.put_pending(&self.log.borrow(), false);
+        put.map_err(|reason| StoreError::format("a pending commit", reason))?;
         let binding = Binding {
             head: Head::first(&binding.space),
             confirmed: Position(0),

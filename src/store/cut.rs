@@ -22,7 +22,7 @@ use super::wire::StreamBytes;
 use super::{Store, StoreError};
 use crate::log::FormatError;
 use crate::log::bytes::{Reader, put_number};
-use crate::log::commit::{StreamFields, join_commit};
+use crate::log::commit::{StreamFields, join_commit, read_commit};
 use crate::log::frame::{self, Kind};
 use crate::log::record::{RecordKind, SyncRecord};
 use crate::log::segment::{self, Segment};
@@ -100,8 +100,8 @@ impl Lifted {
         self.undecided.push(undecided);
     }
 
-    /// What was pending before stays so.
-    pub(crate) fn put_pending(&mut self, log: &Log, all_undecided: bool) {
+    /// What was pending before stays so. `moved`: it may be on another log than it was.
+    pub(crate) fn put_pending(&mut self, log: &Log, moved: bool) -> Result<(), FormatError> {
         let tail = &log.tail;
         for (commit, undecided) in tail.pending_commits().iter().zip(tail.undecided()) {
             let mut events = tail.events_in(commit).iter().map(TailEvent::bytes);
@@ -109,8 +109,21 @@ impl Lifted {
                 let own = events.by_ref().take(*count as usize).collect();
                 (&**stream, Version(first.0 - 1), own)
             });
-            self.put(&commit.header, streams, all_undecided || *undecided);
+            let streams: Vec<_> = streams.collect();
+            let undecided = *undecided || moved && self.is_to_decide(&commit.header, &streams)?;
+            self.put(&commit.header, streams, undecided);
         }
+        Ok(())
+    }
+
+    /// Whether a commit that is next is to be decided again. One without a command would be refused, so only if its streams
+    /// are not where they were: all that can be missing of them is at their ends.
+    pub(crate) fn is_to_decide(&self, header: &[u8], streams: &[StreamBytes<'_>]) -> Result<bool, FormatError> {
+        let fields = read_commit(header)?;
+        let is_at = |stream: &str, version| self.heads.get(stream).is_none_or(|head| *head == version);
+        let stands = fields.reads.iter().all(|(stream, version)| is_at(stream, *version))
+            && streams.iter().all(|(stream, before, _)| is_at(stream, *before));
+        Ok(fields.command.is_some() || !stands)
     }
 
     fn record(&self, number: u64, confirmed: Position) -> Vec<u8> {

@@ -101,7 +101,8 @@ impl Above {
         // What someone else did on this device would keep what is pending from being pushed.
         if fields.replica == replica && fields.subject.is_none_or(|other| other == subject) {
             let header = unconfirmed(commit.header)?;
-            self.lifted.put(&header, commit.streams.iter().cloned(), true);
+            let undecided = self.lifted.is_to_decide(&header, &commit.streams)?;
+            self.lifted.put(&header, commit.streams.iter().cloned(), undecided);
             return Ok(());
         }
         let streams: Vec<_> = commit
@@ -198,7 +199,8 @@ impl<S: Storage> Store<S> {
         let mut refusals = Vec::new();
         {
             let log = self.log.borrow();
-            lifted.put_pending(&log, true);
+            let put = lifted.put_pending(&log, true);
+            put.map_err(|reason| StoreError::format("a pending commit", reason))?;
             for (id, before) in orphans {
                 match recovery {
                     Recovery::Ask => refusals.push(Refusal {

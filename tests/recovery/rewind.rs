@@ -1,13 +1,13 @@
 //! The server is restored from a backup, and devices take their log back.
 
 use everfold::position::Position;
-use everfold::store::{LoadQuery, MemoryStorage, Problem, Recovery, RowWrite, Store, StoreErrorKind};
+use everfold::store::{LoadQuery, MemoryStorage, Outcome, Problem, Recovery, RowWrite, Store, StoreErrorKind};
 use everfold::stream::Version;
 use everfold::sync::{Epoch, EpochChanged, Head};
 use pollster::block_on;
 use serde_json::Value;
 
-use crate::device::{Server, append, bytes, device, events, loner, open, refusals, state, sync};
+use crate::device::{Server, append, bytes, commit, device, events, loner, open, refusals, state, sync, try_append};
 
 #[test]
 fn what_a_device_did_and_the_server_lost_is_offered_again() {
@@ -49,6 +49,46 @@ fn what_was_confirmed_is_pending_again_in_its_order_and_to_be_decided_again() {
     assert!(state.rebase);
     assert!(progress.rebased);
     assert_eq!(block_on(store.push_body(10, 1_000)).expect("is made"), None);
+}
+
+/// Events that expect the version that their stream is at, and no command.
+fn append_expecting(store: &Store<MemoryStorage>, id: &str, stream: &str, version: u64) {
+    let mut commit = commit(id, &[stream]);
+    commit["streams"][0]["expectedVersion"] = version.into();
+    let fields = commit.as_object_mut().expect("is an object");
+    fields.remove("command");
+    fields.remove("definition");
+    let progress = block_on(try_append(store, &[commit])).expect("appends");
+    assert!(matches!(progress.outcomes[..], [Outcome::Appended(_)]), "{progress:?}");
+}
+
+#[test]
+fn events_that_expected_a_version_are_refused_only_where_the_server_lost_what_they_stood_on() {
+    let server = Server::new();
+    let ((_, one), (_, two)) = (device("a"), device("b"));
+    append(&two, "theirs", &["s"]);
+    sync(&two, &server, Recovery::Ask);
+    sync(&one, &server, Recovery::Ask);
+    append_expecting(&one, "on-theirs", "s", 1);
+    append_expecting(&one, "own-1", "t", 0);
+    append_expecting(&one, "own-2", "t", 1);
+    sync(&one, &server, Recovery::Ask);
+    append_expecting(&one, "own-3", "t", 2);
+    append_expecting(&one, "on-that", "s", 2);
+    server.restore(0);
+
+    sync(&one, &server, Recovery::Ask);
+
+    assert_eq!(events(&one), ["own-1 t 1", "own-2 t 2", "own-3 t 3"]);
+    let refused = |id: &str, kind: &str| (id.to_owned(), kind.to_owned());
+    assert_eq!(
+        refusals(&one),
+        [
+            refused("theirs", "orphaned"),
+            refused("on-that", "refused"),
+            refused("on-theirs", "refused")
+        ]
+    );
 }
 
 #[test]
