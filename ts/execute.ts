@@ -78,8 +78,8 @@ interface Decided extends CommitReceipt {
 export async function executeOn(engine: Engine, states: States, id: string, command: unknown, options: ExecuteOptions) {
   const decider = aggregateDecider(states, streamIdOf(states.aggregate.name, id));
   const receiptOf = ({ streams: [outcome], ...receipt }: Decided) => ({ ...receipt, ...(outcome as StreamOutcome) });
-  const decided = await run(engine, decider, { id }, command, options);
-  return confirmable(engine, receiptOf(decided), async (outcome) =>
+  const { decided, content } = await run(engine, decider, { id }, command, options);
+  return confirmable(engine, receiptOf(decided), content, async (outcome) =>
     receiptOf(await firstReceipt(engine, decider.reads, outcome)),
   );
 }
@@ -97,9 +97,8 @@ export async function executeDecision(
   }
   const stored = asStored(command, "invalid-argument", "command");
   const decider = decisionDecider(decision, statesOf, stored);
-  return confirmable(engine, await run(engine, decider, {}, stored, options), (outcome) =>
-    firstReceipt(engine, decider.reads, outcome),
-  );
+  const { decided, content } = await run(engine, decider, {}, stored, options);
+  return confirmable(engine, decided, content, (outcome) => firstReceipt(engine, decider.reads, outcome));
 }
 
 function readsOf(decision: AnyDecision, command: unknown): readonly AggregateRef[] {
@@ -123,13 +122,13 @@ function readsOf(decision: AnyDecision, command: unknown): readonly AggregateRef
   return refs as readonly AggregateRef[];
 }
 
-function run(
+async function run(
   engine: Engine,
   decider: Decider,
   target: { readonly id?: string },
   command: unknown,
   options: ExecuteOptions,
-): Promise<Decided> {
+): Promise<{ readonly decided: Decided; readonly content: string }> {
   const { commitId, known, occurredAt, metadata, ids, given } = checkCommitOptions(options, engine.environment.newId);
   const mode = checkMode(options.mode);
   const expected = options.expectedVersion === undefined ? "any" : checkExpectedVersion(options.expectedVersion);
@@ -144,7 +143,7 @@ function run(
   });
   const { reads } = decider;
 
-  return new Promise((resolve, reject) => {
+  const decided = await new Promise<Decided>((resolve, reject) => {
     let commit: CoreNewCommit | undefined;
     let before: readonly { readonly state: unknown; readonly version: number }[] = [];
     let advances: readonly Advance[] = [];
@@ -223,6 +222,7 @@ function run(
     };
     engine.commits.submit(job);
   });
+  return { decided, content };
 }
 
 /** The events for each stream that is written; an aggregate that is read twice is written once. */

@@ -37,8 +37,9 @@ export async function appendFacts(
 ) {
   const { expectedVersion, ...rest } = options;
   const receiptOf = ({ streams, ...receipt }: Written) => ({ ...receipt, streamId, version: streams[0]?.version ?? 0 });
-  const written = await write(engine, [{ streamId, events, expectedVersion }], rest);
-  return confirmable(engine, receiptOf(written), async (outcome) => receiptOf(await writtenBefore(engine, outcome)));
+  const { written, content } = await write(engine, [{ streamId, events, expectedVersion }], rest);
+  const now = async (outcome: Appended) => receiptOf(await writtenBefore(engine, outcome));
+  return confirmable(engine, receiptOf(written), content, now);
 }
 
 /** Appends to several streams, all or nothing. */
@@ -46,7 +47,8 @@ export async function commitFacts(engine: Engine, streams: readonly StreamAppend
   if (!Array.isArray(streams)) {
     throw invalidArgument("streams", "streams must be a list of { streamId, events }");
   }
-  return confirmable<Written>(engine, await write(engine, streams, options), async (outcome) => {
+  const first = await write(engine, streams, options);
+  return confirmable<Written>(engine, first.written, first.content, async (outcome) => {
     const written = await writtenBefore(engine, outcome);
     const version = (streamId: string) => written.streams.find((stream) => stream.streamId === streamId)?.version ?? 0;
     return { ...written, streams: streams.map(({ streamId }) => ({ streamId, version: version(streamId) })) };
@@ -69,7 +71,7 @@ export async function offerAgain(
     throw invalidArgument("commitId", `there is no orphan ${JSON.stringify(commitId)}`);
   }
   const outcome: Appended = { ...found, status: "duplicate" };
-  return confirmable<Written>(engine, await writtenBefore(engine, outcome), (now) => writtenBefore(engine, now));
+  return confirmable<Written>(engine, await writtenBefore(engine, outcome), "", (now) => writtenBefore(engine, now));
 }
 
 /** A commit as it is in the log now. */
@@ -82,7 +84,11 @@ async function writtenBefore(engine: Engine, outcome: Appended): Promise<Written
   };
 }
 
-async function write(engine: Engine, given: readonly StreamAppend[], options: CommitOptions): Promise<Written> {
+async function write(
+  engine: Engine,
+  given: readonly StreamAppend[],
+  options: CommitOptions,
+): Promise<{ readonly written: Written; readonly content: string }> {
   const checked = checkCommitOptions(options, engine.environment.newId);
   const now = engine.environment.now();
   const streams = given.map((stream) => checkStream(engine, stream, checked, now));
@@ -91,7 +97,7 @@ async function write(engine: Engine, given: readonly StreamAppend[], options: Co
     throw invalidArgument("streams", "a stream is given twice; put its events into one list");
   }
   if (streams.every(({ events }) => events.length === 0)) {
-    return nothingWritten(engine, checked.commitId, streams);
+    return { written: await nothingWritten(engine, checked.commitId, streams), content: "" };
   }
   const content = canonicalText({ ...checked.given, streams: given.map(contentOf) });
   const commit: CoreNewCommit = {
@@ -118,7 +124,7 @@ async function write(engine: Engine, given: readonly StreamAppend[], options: Co
         (typeof expectedVersion === "number" ? expectedVersion : 0),
     })),
   };
-  return written;
+  return { written, content };
 }
 
 /** Gives a commit of facts to the next group. */

@@ -71,11 +71,12 @@ export async function eventsOfCommit(log: Log, appended: Omit<Appended, "status"
 
 /**
  * Adds `confirmed`. What is not pending is confirmed by being on disk; `readAgain` makes the receipt of a commit that has
- * moved or was decided anew.
+ * moved or was decided anew. With another `content` than it had, the commit of its id is not it.
  */
 export function confirmable<T extends CommitReceipt>(
   engine: Engine,
   receipt: T,
+  content: string,
   readAgain: (outcome: Appended) => Promise<T>,
 ): T & Confirmable<T> {
   return {
@@ -85,24 +86,32 @@ export function confirmable<T extends CommitReceipt>(
       if (receipt.events[0]?.status !== "pending") {
         return { ...receipt, changed: false };
       }
-      const outcome = await confirmation(engine, receipt.commitId, signal);
+      const outcome = await confirmation(engine, receipt.commitId, content, signal);
       return { ...(await readAgain(outcome)), changed: outcome.attempt > 1 };
     },
   };
 }
 
 /** Resolves when the server has taken a pending commit; rejects when it will not. */
-function confirmation(engine: Engine, commitId: string, signal: AbortSignal | undefined): Promise<Appended> {
+function confirmation(
+  engine: Engine,
+  commitId: string,
+  content: string,
+  signal: AbortSignal | undefined,
+): Promise<Appended> {
   const { log } = engine;
   return new Promise((resolve, reject) => {
     const look = async () => {
       try {
-        const outcome = await log.outcome(commitId);
+        const outcome = await log.outcome(commitId, content);
         if (outcome === null) {
           throw new EverfoldError("storage-corrupt", `${commitId} is not in the log any more`, { record: commitId });
         }
         if (outcome.status === "refused") {
           throw refusedError(outcome);
+        }
+        if (outcome.status === "failed") {
+          throw refusedError({ status: "refused", kind: "refused", commitId, reason: outcome.error });
         }
         if ("streams" in outcome && outcome.status !== "pending") {
           end();

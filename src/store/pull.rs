@@ -19,12 +19,15 @@ use super::storage::{Change, KeyRange, Storage, Table, Write};
 use super::tail::{Settled, TailCommit};
 use super::wire::{put_wire, wire_of};
 use super::{Progress, Store, StoreError};
+use crate::hex::hex;
+use crate::json::{FromJson, JsonReader, RawJson, parse};
 use crate::log::FormatError;
+use crate::log::commit::read_commit;
 use crate::log::record::{RecordKind, SyncRecord};
 use crate::plant::{Plant, is_planted};
 use crate::position::Position;
 use crate::stream::Version;
-use crate::sync::{Hash, PushAnswer, PushResult, WireCommit, digest, next_hash};
+use crate::sync::{Hash, Problem, ProblemKind, PushAnswer, PushResult, WireCommit, digest, next_hash};
 
 /// Pending commits that are carried together with segments that a pull writes.
 const CARRIED_WITH_SEGMENTS: usize = 1_000;
@@ -136,7 +139,7 @@ impl<S: Storage> Store<S> {
                 return Ok(Pulled {
                     rebase,
                     progress: self.progress(Vec::new()),
-                    more: answers.answers.last().is_some_and(|answer| answer.page.more),
+                    more: answers.more(),
                     stopped: results
                         .any(|result| !matches!(result, PushResult::Accepted { .. } | PushResult::Duplicate { .. })),
                     refused,
@@ -241,6 +244,11 @@ impl<'a> Answers<'a> {
         self.answers.iter().flat_map(|answer| &answer.results)
     }
 
+    /// Whether the server has more.
+    fn more(&self) -> bool {
+        self.answers.last().is_some_and(|answer| answer.page.more)
+    }
+
     /// The commits with higher numbers than `known`.
     fn commits_after(&self, known: u64) -> impl Iterator<Item = &WireCommit<'a>> {
         let commits = self.answers.iter().flat_map(|answer| &answer.page.commits);
@@ -320,9 +328,13 @@ fn judge<'a>(
                         .dirty
                         .extend(own.streams.iter().map(|(stream, ..)| stream.to_string()));
                 }
-                judged
-                    .settled
-                    .push((own.id.to_string(), Settled::Confirmed, commit.attempt));
+                let reused = reused(&own, commit)?;
+                let settled = match reused {
+                    None => Settled::Confirmed,
+                    Some(_) => Settled::Refused,
+                };
+                judged.settled.push((own.id.to_string(), settled, commit.attempt));
+                judged.refused.extend(reused.map(|problem| (own, problem)));
             }
         }
         judged.check_place(answer, before)?;
@@ -331,6 +343,7 @@ fn judge<'a>(
             judged.binding.epoch = Some(answer.page.cursor.epoch);
         }
     }
+    let more = answers.more();
     for result in answers.results() {
         let PushResult::Refused { id, problem } = result else {
             continue;
@@ -343,6 +356,8 @@ fn judge<'a>(
             && let Some((own, _)) = judged.left.get(place)
             // It has been decided again since it was pushed: then the answer is about what is no more.
             && pushed.get(&**id).is_none_or(|attempt| *attempt == own.attempt)
+            // Which commit has its id is on a page that comes: perhaps the same, from elsewhere.
+            && !(more && is_reused(problem))
         {
             let own = Rc::clone(own);
             if let Some(gone) = gone.get_mut(place) {
@@ -364,6 +379,37 @@ fn judge<'a>(
         *undecided |= !judged.dirty.is_empty() && commit.stands_on(|stream| judged.dirty.contains(stream));
     }
     Ok(judged)
+}
+
+/// Why a pending commit goes if `confirmed` has its id: nothing if it is the same, in whichever form.
+fn reused(own: &TailCommit, confirmed: &WireCommit<'_>) -> Result<Option<String>, StoreError> {
+    let fields = read_commit(&own.header).map_err(|reason| StoreError::format("a pending commit", reason))?;
+    let content = confirmed.content.as_deref().unwrap_or_default();
+    if content.is_empty() || fields.digest.is_empty() || content == hex(fields.digest) {
+        return Ok(None);
+    }
+    let detail = format!("commit {} says something else, made by another device", own.id);
+    Ok(Some(Problem::new(ProblemKind::CommitIdReused, detail).to_json()))
+}
+
+/// Whether the server refused a commit because its id is that of another one.
+fn is_reused(problem: &RawJson<'_>) -> bool {
+    struct TypeOf<'a>(Cow<'a, str>);
+    impl<'a> FromJson<'a> for TypeOf<'a> {
+        fn read(json: &mut JsonReader<'a>) -> Self {
+            let mut name = Cow::Borrowed("");
+            json.object();
+            while let Some(field) = json.field() {
+                match &*field {
+                    "type" => name = json.text(),
+                    _ => drop(json.raw()),
+                }
+            }
+            Self(name)
+        }
+    }
+    let name = parse(problem.get()).map_or(Cow::Borrowed(""), |TypeOf(name)| name);
+    name.rsplit(':').next() == Some(ProblemKind::CommitIdReused.slug())
 }
 
 impl<'a> Judged<'a> {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::contract::log::{any, appended, commit};
 use crate::device::{add, device, done, funded_device, pull, put, refusals, state_of, tab, take};
-use crate::space::{Order, Space, assert_decided, execute, rebase, sync, sync_but, version_of};
+use crate::space::{Order, Space, assert_decided, execute, rebase, store_answers, sync, sync_but, version_of};
 
 #[test]
 fn what_stands_on_a_refused_commit_is_decided_again() {
@@ -62,6 +62,77 @@ fn a_commit_that_the_server_refuses_goes_and_the_queue_moves_on() {
         );
         assert_eq!(assert_decided(&space.log().await)["a"], 2);
         assert_eq!(store.pending(), 0);
+    });
+}
+
+#[test]
+fn a_commit_whose_id_another_device_used_for_something_else_is_refused_whichever_page_says_so() {
+    pollster::block_on(async {
+        for commits in [1, 10] {
+            let space = Space::new().await;
+            let ((_, one), (_, two)) = (device(&space).await, device(&space).await);
+            done(&one, "same", &put("a")).await;
+            done(&two, "same", &put("a")).await;
+            done(&one, "other", &put("b")).await;
+            done(&two, "other", &put("c")).await;
+            done(&two, "next", &add("c")).await;
+            sync(&one, &space, 10).await.expect("syncs");
+
+            while store_answers(
+                &two,
+                &[space
+                    .pull(state_of(&two).await.cursor.as_ref(), commits)
+                    .await
+                    .expect("reads")],
+            )
+            .await
+            .expect("stores")
+            .more
+            {}
+            rebase(&two, &HashSet::new()).await.expect("rebases");
+            sync(&two, &space, 10).await.expect("syncs");
+
+            let told: Vec<_> = refusals(&two)
+                .await
+                .into_iter()
+                .filter(|refusal| refusal["kind"] == "refused")
+                .collect();
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told[0]["commitId"], "other");
+            assert_eq!(told[0]["command"], put("c").command());
+            assert_eq!(told[0]["reason"]["type"], "urn:everfold:problem:commit-id-reused");
+            assert_eq!(assert_decided(&space.log().await)["c"], 1);
+            assert_eq!(two.pending(), 0);
+        }
+    });
+}
+
+#[test]
+fn an_id_that_the_server_knows_waits_for_the_page_that_has_it() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let ((_, one), (_, two)) = (device(&space).await, device(&space).await);
+        for number in 0..1_000 {
+            space.foreign(&format!("f{number}"), &[("a", 1)]).await;
+        }
+        done(&one, "same", &put("b")).await;
+        let word = execute(&two, "same", &put("b"), Mode::Fact).await;
+        assert_eq!(word.expect("appends"), "appended");
+        sync(&one, &space, 10).await.expect("syncs");
+
+        let body = two
+            .push_body(10, 1 << 20)
+            .await
+            .expect("is made")
+            .expect("is something");
+        let answer = space.push(&body.text).await.expect("is judged");
+        assert!(answer.contains("commit-id-reused"));
+        let pulled = store_answers(&two, &[answer]).await.expect("stores");
+
+        assert_eq!((pulled.more, pulled.stopped, pulled.refused), (true, true, vec![]));
+        sync(&two, &space, 10).await.expect("syncs");
+        assert!(refusals(&two).await.is_empty());
+        assert_eq!((two.pending(), space.log().await.len()), (0, 1_001));
     });
 }
 

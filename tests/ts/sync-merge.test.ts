@@ -88,6 +88,28 @@ test("a command that comes to something else is changed, and keeps its id, time 
   expect(await two.log()).toEqual(await one.log());
 });
 
+test("a commit whose id another device used for something else is refused, and can be done under another one", async () => {
+  const { one, two } = await shops();
+  let receipt = await two.store.execute(account, "z", deposit(1));
+
+  await merge(
+    one as never,
+    two as never,
+    async () => {
+      receipt = await two.store.execute(account, "b", deposit(7), { commitId: "same" });
+    },
+    () => one.store.execute(account, "a", deposit(5), { commitId: "same" }),
+  );
+
+  await expect(receipt.confirmed()).rejects.toMatchObject({ code: "refused", cause: { code: "commit-id-reused" } });
+  expect((await two.store.load(account, "b")).state.balance).toBe(0);
+  const [refusal] = await two.store.refusals.list();
+  expect(refusal).toMatchObject({ commitId: "same", command: deposit(7), reason: { code: "commit-id-reused" } });
+  await refusal?.retry();
+  await two.store.sync.now();
+  expect((await two.store.load(account, "b")).state.balance).toBe(7);
+});
+
 test("what a decider refuses with is kept if it is JSON, and the hook may make up for it", async () => {
   const heard: Refusal[] = [];
   const { one, two } = await shops({
