@@ -26,7 +26,7 @@ pub struct Decide {
     pub command: String,
     /// When its first event happened.
     pub occurred_at: i64,
-    /// What the app wanted to remember about it, JSON.
+    /// What the app wanted to remember about it, JSON: what all its events say.
     pub metadata: Option<String>,
     /// The streams that it was decided on.
     pub streams: Vec<DecideStream>,

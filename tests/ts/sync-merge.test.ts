@@ -88,6 +88,39 @@ test("a command that comes to something else is changed, and keeps its id, time 
   expect(await two.log()).toEqual(await one.log());
 });
 
+test("metadata that one event has of its own stays with it when its command is decided again", async () => {
+  type PairEvent = Event<"pair.first" | "pair.second", { number: number }>;
+  const pair = defineAggregate({
+    name: "pair",
+    version: 1,
+    initialState: () => ({ events: 0 }),
+    decide: (_: { type: "Both" }): PairEvent[] => [
+      { type: "pair.first", data: { number: 1 }, metadata: { 'of "one"': true } },
+      { type: "pair.second", data: { number: 2 } },
+    ],
+    evolve: ({ events }) => ({ events: events + 1 }),
+  });
+  const server = fakeServer();
+  const options = { aggregates: [pair], decisions: [], projections: [] } as const;
+  const open = () => device<typeof options.aggregates, readonly [], readonly []>(server, options);
+  const [one, two] = [await open(), await open()];
+  let receipt = await two.store.execute(pair, "y", { type: "Both" });
+
+  await merge(
+    one as never,
+    two as never,
+    async () => {
+      receipt = await two.store.execute(pair, "x", { type: "Both" }, { metadata: { by: "bob" } });
+    },
+    () => one.store.append("pair-x", [{ type: "pair.first", data: { number: 0 } }]),
+  );
+
+  const { changed, events } = await receipt.confirmed();
+  expect(changed).toBe(false);
+  expect(events.map(({ metadata }) => metadata)).toEqual([{ by: "bob", 'of "one"': true }, { by: "bob" }]);
+  expect(await two.store.refusals.list()).toEqual([]);
+});
+
 test("a commit whose id another device used for something else is refused, and can be done under another one", async () => {
   const { one, two } = await shops();
   let receipt = await two.store.execute(account, "z", deposit(1));

@@ -15,6 +15,7 @@ export interface CoreDecide {
   readonly command: unknown;
   /** Of its first event. */
   readonly occurredAt: number;
+  /** What all its events have. */
   readonly metadata?: unknown;
   /**
    * The streams that it was decided on: the state of each is that at `confirmedVersion`, with all batches of the stream

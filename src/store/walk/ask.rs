@@ -1,9 +1,12 @@
 //! What a walk asks: the commit, and the events of its streams that were not given before.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::verdict::Verdict;
 use super::{Walk, damaged};
+use crate::json::{FromJson, JsonReader, parse, put_text};
+use crate::log::FormatError;
 use crate::log::block::Recorded;
 use crate::log::commit::{CommitParts, read_commit, split_commit};
 use crate::log::event::read_event;
@@ -15,6 +18,51 @@ use crate::store::read::Sink;
 use crate::store::tail::{TailCommit, TailEvent};
 use crate::stream::Version;
 
+/// The members of an object, each with its JSON.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> FromJson<'a> for Members<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let mut members = Vec::new();
+        json.object();
+        while let Some(name) = json.field() {
+            members.push((name, json.raw().get()));
+        }
+        Self(members)
+    }
+}
+
+/// What all events of a commit have in their metadata. What was given with the commit is in there, and what one of them
+/// has of its own is not.
+fn common_metadata(events: &[TailEvent]) -> Result<Option<String>, FormatError> {
+    let mut common: Option<Members<'_>> = None;
+    for event in events {
+        let Some(metadata) = read_event(event.bytes())?.metadata else {
+            return Ok(None);
+        };
+        let malformed = FormatError::Malformed("metadata");
+        let members: Option<Members<'_>> = str::from_utf8(metadata).ok().and_then(|text| parse(text).ok());
+        let members = members.ok_or(malformed)?;
+        match &mut common {
+            Some(Members(common)) => common.retain(|member| members.0.contains(member)),
+            None => common = Some(members),
+        }
+    }
+    Ok(common.map(|Members(common)| {
+        let mut out = String::from("{");
+        for (name, value) in common {
+            if out.len() > 1 {
+                out.push(',');
+            }
+            put_text(&mut out, &name);
+            out.push(':');
+            out.push_str(value);
+        }
+        out.push('}');
+        out
+    }))
+}
+
 impl Walk {
     /// The question that decides a commit.
     pub(in crate::store) fn ask(&mut self, commit: &TailCommit) -> Result<Decide, StoreError> {
@@ -24,9 +72,8 @@ impl Walk {
             .first()
             .map(TailEvent::bytes)
             .unwrap_or_default();
-        let first = read_event(first).map_err(damaged)?;
-        let metadata = first.metadata.and_then(|metadata| str::from_utf8(metadata).ok());
-        let (occurred_at, metadata) = (first.occurred_at, metadata.map(str::to_owned));
+        let occurred_at = read_event(first).map_err(damaged)?.occurred_at;
+        let metadata = common_metadata(self.own_events(commit)).map_err(damaged)?;
         let mut streams = Vec::new();
         let written = commit.streams.iter().map(|(stream, ..)| (stream, true));
         for (stream, written) in written.chain(commit.reads.iter().map(|stream| (stream, false))) {
