@@ -96,6 +96,26 @@ test("what the server lost comes back: one's own by itself, that of others when 
   await expect.poll(() => two.store.view(balances).get("account-a")).toMatchObject({ balance: 3 });
 });
 
+test("a live list of refusals loses an orphan that its own device has given back", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server), await device(server)];
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  await one.store.sync.now();
+  two.online(false);
+  server.restore(0);
+  await one.pass(5_000);
+  const listed: (readonly string[] | undefined)[] = [];
+  one.store.refusals.watch().subscribe(({ value }) => void listed.push(value?.map(({ commitId }) => commitId)));
+  await one.pass(10);
+
+  two.online(true);
+  await two.pass(5_000);
+  await one.pass(5_000);
+
+  expect(listed).toEqual([["theirs"], []]);
+});
+
 test("all is offered again without asking, if the app says so", async () => {
   const server = fakeServer();
   const [one, two] = [await device(server, { sync: { recover: "auto" } }), await device(server)];

@@ -63,13 +63,19 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
     dismiss,
     watch() {
       engine.check();
+      let mayReturn = false;
       return liveResult<readonly Refusal[]>({
-        load: list,
+        async load() {
+          const all = await list();
+          mayReturn = all.some(({ kind }) => kind !== "changed");
+          return all;
+        },
         follow(changed) {
           const stop = [
             engine.dismissed.add(changed),
-            log.onChange(({ settled }) => {
-              if (settled.length > 0) {
+            log.onChange(({ settled, foreign }) => {
+              // What is not in the log may be among what came from elsewhere: then it is not listed any more.
+              if (settled.length > 0 || (foreign && mayReturn)) {
                 changed();
               }
             }),
