@@ -201,6 +201,36 @@ test("a refusal can be tried again, as another commit, and dismissed", async () 
   });
 });
 
+test("events that were refused are offered again in the shape that the app writes by now", async () => {
+  const server = fakeServer();
+  const refused = { type: "urn:everfold:problem:rule-refused" };
+  server.refuse(({ id }) => (id === "bad" ? refused : undefined));
+  const bag = (schemaVersion: number) =>
+    defineAggregate({
+      name: "bag",
+      version: schemaVersion,
+      initialState: () => ({ items: 0 }),
+      decide: (): Event<"bag.filled", { items?: number; count?: number }>[] => [],
+      evolve: ({ items }, { data }) => ({ items: items + ((schemaVersion === 1 ? data.items : data.count) ?? 0) }),
+      schemaVersions: { "bag.filled": schemaVersion },
+      upcasters:
+        schemaVersion === 1 ? {} : { "bag.filled": { 1: (data) => ({ count: (data as { items: number }).items }) } },
+    });
+  const only = (aggregate: ReturnType<typeof bag>) => ({ aggregates: [aggregate], decisions: [], projections: [] });
+  const [early, late] = [bag(1), bag(2)];
+  const before = await device(server, only(early));
+  await before.store.append("bag-x", [{ type: "bag.filled", data: { items: 3 } }], { commitId: "bad" });
+  await before.pass(2_000);
+  const after = await device<readonly [typeof late], readonly [], readonly []>(server, { ...only(late), of: before });
+  await before.store.close();
+  await after.pass(2_000);
+
+  await after.store.refusals.retry("bad");
+
+  expect((await after.store.load(late, "x")).state).toEqual({ items: 3 });
+  expect(await all(after.store.read())).toMatchObject([{ schemaVersion: 2, data: { count: 3 } }]);
+});
+
 test("a fact keeps its events and only moves; a rule that it breaks is told", async () => {
   const { one, two } = await shops();
   await one.store.execute(account, "a", deposit(10));

@@ -5,11 +5,13 @@ import type { CoreRefusal } from "../core/refusals.js";
 import type { CoreFound } from "../core/writing.js";
 import type { Engine } from "../engine.js";
 import { EverfoldError, invalidArgument } from "../errors.js";
+import type { RecordedEvent } from "../event.js";
 import { offerAgain } from "../facts.js";
 import { liveResult } from "../live.js";
 import { recordedEvents } from "../recorded.js";
 import { aggregateNameOf } from "../stream-id.js";
 import type { AnyStore, CommitReceipt, Refusal, RefusalReason, Refusals } from "../types.js";
+import { upcastEvent } from "../upcast.js";
 
 /** The refusals of a store; `store` is the handle that does things again. */
 export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
@@ -111,6 +113,20 @@ export function refusedError({ commitId, reason, definition }: Refused): Everfol
 
 type Refused = Extract<CoreFound, { readonly status: "refused" }>;
 
+/** Brings an event to the schema that this app writes: it says nothing of its own when it is appended. */
+function asWritten(engine: Engine, event: RecordedEvent): void {
+  const aggregate = engine.aggregateOf(event.streamId);
+  if (aggregate !== undefined) {
+    upcastEvent(aggregate, event);
+  } else if (event.schemaVersion !== 1) {
+    throw notRegistered(aggregateNameOf(event.streamId));
+  }
+}
+
+function notRegistered(name: string) {
+  return invalidArgument("aggregates", `${JSON.stringify(name)} is not registered: give it to openStore`);
+}
+
 /** Does it again as another commit, which says what caused it. */
 async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
   const { commitId, command, definition, events } = refusal;
@@ -125,12 +141,13 @@ async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise
     const streamId = refusal.stateSeen[0]?.streamId ?? events[0]?.streamId ?? "";
     const [states] = engine.statesOf(streamId);
     if (states === undefined || aggregateNameOf(streamId) !== name) {
-      throw invalidArgument("aggregates", `${JSON.stringify(name)} is not registered: give it to openStore`);
+      throw notRegistered(name);
     }
     return store.execute(states.aggregate as never, streamId.slice(name.length + 1), command as never, options);
   }
   const streams = new Map<string, typeof events>();
   for (const event of events) {
+    asWritten(engine, event as RecordedEvent);
     streams.set(event.streamId, [...(streams.get(event.streamId) ?? []), event]);
   }
   return store.commit(
