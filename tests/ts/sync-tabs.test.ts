@@ -109,6 +109,40 @@ test("a leader that was frozen changes nothing when it wakes up", async () => {
   expect(leader.codes()).toEqual([]);
 });
 
+test("a tab that loses the lead while it takes it over leaves the server to the other one", async () => {
+  const { server, leader, follower } = await tabs();
+  const { connection } = follower.engine;
+  const call = connection.call;
+  let wake = () => {};
+  let calls = 0;
+  leader.tab.freeze(true);
+  await follower.pass(9_000);
+  // The first thing that it does as the leader takes until it is awake again.
+  Object.assign(connection, {
+    call: async (use: Parameters<typeof call>[0]) => {
+      calls += 1;
+      if (calls === 1) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      return call(use);
+    },
+  });
+  await follower.pass(5_000);
+  expect(follower.store.sync.status()).toMatchObject({ leader: true });
+  follower.tab.freeze(true);
+  leader.tab.freeze(false);
+  await leader.pass(15_000);
+
+  follower.tab.freeze(false);
+  wake();
+  await leader.pass(60_000);
+
+  expect([leader, follower].map(({ store }) => store.sync.status().leader)).toEqual([true, false]);
+  expect(server.tails()).toBe(1);
+});
+
 test("a tab that lacks a definition hands over to one that has it", async () => {
   const server = fakeServer();
   const poor = await device(server, { aggregates: [], decisions: [], projections: [] });

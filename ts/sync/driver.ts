@@ -475,6 +475,10 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
 
   async function begin(): Promise<void> {
     const { pending, rebase: dirty, cursor, adopting } = await state();
+    if (!leading) {
+      // Another tab has taken the lead away meanwhile.
+      return;
+    }
     const { live, batchSize } = options;
     const { online } = environment.surroundings();
     void feed({ input: "start", pending, rebase: dirty, bound: cursor !== null && !adopting, live, batch: batchSize });
