@@ -148,6 +148,7 @@ impl Replica {
                 };
                 self.handle_applied(request, &applied, now, random);
             }
+            Input::Heard { request } => self.handle_heard(request, now),
             Input::Failed {
                 request,
                 status,
@@ -301,6 +302,17 @@ impl Replica {
         }
     }
 
+    /// It goes on: there is as much time again for the next part.
+    fn handle_heard(&mut self, request: u64, now: i64) {
+        if let Work::Request { number, since, .. } = &mut self.work
+            && *number == request
+        {
+            *since = now;
+            self.network.succeeded();
+            self.heard(now);
+        }
+    }
+
     fn handle_failed(
         &mut self,
         request: u64,
@@ -332,10 +344,7 @@ impl Replica {
                 self.outputs.push_back(Output::Recover { request });
             }
             412 => self.contact = true,
-            413 if kind == Request::Push && self.max_commits.min(self.pending) > 1 => {
-                self.max_commits = self.max_commits.min(self.pending) / 2;
-                self.max_bytes /= 2;
-            }
+            413 if kind == Request::Push && self.halve() => {}
             0 | 408 | 429 | 500..=506 | 508.. => {
                 let backoff = if kind == Request::Tail {
                     &mut self.reopening
@@ -371,9 +380,13 @@ impl Replica {
 
     /// Ends what was waited for long enough: an answer, or the time to try again.
     fn give_up_waiting(&mut self, now: i64, random: f64) {
-        if let Work::Request { number, since, .. } = self.work
+        if let Work::Request { number, kind, since } = self.work
             && !(since..since + REQUEST_TIMEOUT).contains(&now)
         {
+            if kind == Request::Push {
+                // Perhaps it was more than the network takes in that time.
+                self.halve();
+            }
             self.outputs.push_back(Output::Cancel { request: number });
             self.work = Work::Nothing;
             self.contact = true;
@@ -520,6 +533,16 @@ impl Replica {
         } else {
             State::Idle
         }
+    }
+
+    /// Has the next push bring half as much. False if that is less than one commit.
+    fn halve(&mut self) -> bool {
+        let commits = self.max_commits.min(self.pending);
+        if commits > 1 {
+            self.max_commits = commits / 2;
+            self.max_bytes /= 2;
+        }
+        commits > 1
     }
 
     /// The kind of a request that is under way; it is not any more.

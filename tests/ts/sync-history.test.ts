@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
-import { account, balances, deposit, opened } from "./ledger.js";
+import { account, balances, deposit, deposited, opened } from "./ledger.js";
 
 /** A device with a history of its own that opens its store again, with sync. */
 async function later(server: ReturnType<typeof fakeServer>, adopt?: "empty" | "rebase") {
@@ -29,6 +29,31 @@ test("a history becomes the beginning of an empty space", async () => {
   expect(one.store.sync.status()).toMatchObject({ state: "idle", pending: 0, commits: 3, hash: server.hash() });
   expect(await two.log()).toEqual(await one.log());
   expect(await one.store.view(balances).get("account-a")).toEqual({ owner: "Ann", balance: 6 });
+});
+
+test("a history that takes long to upload is not given up while the server answers", async () => {
+  const server = fakeServer();
+  const { fetch, requests } = server;
+  const before = await device(server, { sync: "off" });
+  for (let number = 1; number <= 8; number += 1) {
+    await before.store.append("account-a", [deposited(number)]);
+  }
+  await before.engine.close();
+  const slow: typeof fetch = async (address, init) => {
+    if (init.method === "POST") {
+      await new Promise<void>((resolve) => before.tab.after(30_000, resolve));
+    }
+    return fetch(address, init);
+  };
+  const one = await device({ ...server, fetch: slow }, { of: before, sync: { batchSize: 1 } });
+  await one.pass(10);
+
+  const now = one.store.sync.now();
+  await one.pass(250_000);
+  await now;
+
+  expect(requests.filter((kind) => kind === "capabilities")).toHaveLength(1);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", lastError: null, commits: 8, hash: server.hash() });
 });
 
 test("a history goes on top of what a space has", async () => {

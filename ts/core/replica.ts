@@ -15,6 +15,7 @@ export type SyncInput =
   | { readonly input: "leading" | "online" | "visible"; readonly on: boolean }
   | { readonly input: "committed"; readonly pending: number }
   | { readonly input: "token"; readonly ok: boolean }
+  | { readonly input: "heard"; readonly request: number }
   | {
       readonly input: "applied";
       readonly request: number;

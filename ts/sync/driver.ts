@@ -187,7 +187,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
         await exchange.tail(control.signal, () => void feed({ input: "tail", request: number, event: "opened" }), told);
         void feed({ input: "tail", request: number, event: "closed" });
       } else {
-        const answer = await exchange[kind](request, control.signal);
+        const answered = () => void feed({ input: "heard", request: number });
+        const answer = await exchange[kind](request, control.signal, answered);
         await feed({ input: "applied", ...answer, ...applied(answer) });
       }
     } catch (error) {

@@ -23,7 +23,8 @@ export interface Limits {
 
 /** Every call rejects with `RequestFailed`, or with what the store refused. */
 export interface Exchange {
-  capabilities(limits: Limits, signal: AbortSignal): Promise<Applied>;
+  /** `answered` is called with each answer but the last. */
+  capabilities(limits: Limits, signal: AbortSignal, answered: () => void): Promise<Applied>;
   push(limits: Limits, signal: AbortSignal): Promise<Applied>;
   pull(limits: Limits, signal: AbortSignal): Promise<Applied>;
   /** Resolves when it ends. */
@@ -156,8 +157,9 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   }
 
   /** Brings a history that was made before there was sync into an empty space. */
-  async function adopt(limits: Limits, signal: AbortSignal): Promise<void> {
+  async function adopt(limits: Limits, signal: AbortSignal, answered: () => void): Promise<void> {
     for (;;) {
+      answered();
       const body = await connection.call((core) => core.sync("adoptBody", [limits.maxCommits, limits.maxBytes]));
       if (body === null) {
         return;
@@ -168,7 +170,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   }
 
   return {
-    async capabilities(limits, signal) {
+    async capabilities(limits, signal, answered) {
       const { cursor, head } = JSON.parse(textOf(await transport.ask("", signal))) as {
         readonly cursor: string;
         readonly head: { readonly number: number };
@@ -180,7 +182,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
         core.sync("bindSync", [JSON.stringify(binding)]),
       );
       if (adopting) {
-        await adopt({ ...limits, maxCommits: options.batchSize }, signal);
+        await adopt({ ...limits, maxCommits: options.batchSize }, signal, answered);
       }
       // A history that was here before may be pending now.
       await log.catchUp();

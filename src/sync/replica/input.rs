@@ -33,6 +33,11 @@ pub enum Input<'a> {
     },
     /// Whether the app gave a token.
     Token(bool),
+    /// The server has answered a part of a request that takes several.
+    Heard {
+        /// Which one.
+        request: u64,
+    },
     /// An answer is in the store.
     Applied {
         /// Of which request.
@@ -156,6 +161,7 @@ impl<'a> FromJson<'a> for Input<'a> {
             "visible" => Self::Visible(on),
             "committed" => Self::Committed { pending },
             "token" => Self::Token(on),
+            "heard" => Self::Heard { request },
             "applied" => Self::Applied {
                 request,
                 pending,

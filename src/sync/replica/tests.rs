@@ -252,6 +252,50 @@ fn a_request_that_is_never_answered_is_given_up() {
 }
 
 #[test]
+fn a_request_of_many_parts_has_time_for_each() {
+    let mut device = Device::new();
+    device.say(Input::Start {
+        pending: 0,
+        rebase: false,
+        bound: false,
+        live: true,
+        batch: 0,
+    });
+    device.say(Input::Leading(true));
+    assert_eq!(device.say(Input::Token(true)), ["capabilities 1"]);
+
+    for _ in 0..3 {
+        device.now += 119_000;
+        assert_eq!(device.say(Input::Heard { request: 1 }), NOTHING);
+        assert_eq!(device.status.last_contact, Some(device.now));
+    }
+
+    assert_eq!(device.say(applied(1, 0)), ["pull 2"]);
+    assert_eq!(device.say(Input::Heard { request: 1 }), NOTHING);
+}
+
+#[test]
+fn a_push_that_takes_too_long_is_halved() {
+    let mut device = Device::leading(500);
+    let mut sizes = Vec::new();
+    while sizes.len() < 3 {
+        device.now = device.wakes.take().expect("it waits for something");
+        device.replica.handle(Input::Tick, device.now, 1.0);
+        while let Some(output) = device.replica.poll_output() {
+            match output {
+                Output::Wake { at } => device.wakes = Some(at),
+                Output::Send {
+                    max_commits, max_bytes, ..
+                } => sizes.push((max_commits, max_bytes)),
+                _ => {}
+            }
+        }
+    }
+
+    assert_eq!(sizes, [(250, 2 << 20), (125, 1 << 20), (62, 1 << 19)]);
+}
+
+#[test]
 fn a_timer_that_is_early_is_set_again() {
     let mut device = Device::leading(1);
     device.fails(1, 0, "");
