@@ -231,6 +231,21 @@ test("events that were refused are offered again in the shape that the app write
   expect(await all(after.store.read())).toMatchObject([{ schemaVersion: 2, data: { count: 3 } }]);
 });
 
+test("a fact that the server refused is offered again as it was, even against a rule", async () => {
+  const { server, one } = await shops();
+  server.refuse(({ id }) => (id === "bad" ? { type: "urn:everfold:problem:rule-refused" } : undefined));
+  await one.store.execute(account, "a", deposit(10));
+  const options = { commitId: "bad", mode: "fact", occurredAt: 5, metadata: { by: "bob" } } as const;
+  await one.store.execute(account, "a", withdraw(8), options);
+  await one.store.sync.now();
+  await one.store.execute(account, "a", withdraw(9));
+
+  const receipt = await one.store.refusals.retry("bad");
+
+  expect(receipt.events).toMatchObject([{ ...withdrawn(8), occurredAt: 5, metadata: { by: "bob" } }]);
+  expect((await one.store.load(account, "a")).state.balance).toBe(-7);
+});
+
 test("a fact keeps its events and only moves; a rule that it breaks is told", async () => {
   const { one, two } = await shops();
   await one.store.execute(account, "a", deposit(10));

@@ -21,16 +21,18 @@ export function refusalsOf(engine: Engine, store: () => AnyStore): Refusals {
     engine.check();
     const kept = await connection.ask<readonly CoreRefusal[]>((core) => core.sync("refusals", []));
     const oldestFirst = [...kept].sort((one, other) => one.recordedAt - other.recordedAt);
-    return oldestFirst.map(({ commitId, kind, attempt, recordedAt, stateSeen, batch, after, reason, ...asked }) => ({
-      ...{ commitId, kind, attempt, recordedAt },
-      ...(asked.definition && { definition: asked.definition, command: asked.command }),
-      reason: reason === null ? null : reasonOf(reason),
-      stateSeen: stateSeen ?? [],
-      events: recordedEvents(batch),
-      ...(after && { eventsNow: recordedEvents(after) }),
-      retry: () => retry(commitId),
-      dismiss: () => dismiss(commitId),
-    }));
+    return oldestFirst.map(
+      ({ commitId, kind, attempt, mode, recordedAt, stateSeen, batch, after, reason, ...asked }) => ({
+        ...{ commitId, kind, attempt, mode, recordedAt },
+        ...(asked.definition && { definition: asked.definition, command: asked.command }),
+        reason: reason === null ? null : reasonOf(reason),
+        stateSeen: stateSeen ?? [],
+        events: recordedEvents(batch),
+        ...(after && { eventsNow: recordedEvents(after) }),
+        retry: () => retry(commitId),
+        dismiss: () => dismiss(commitId),
+      }),
+    );
   }
 
   async function find(commitId: string): Promise<Refusal> {
@@ -129,10 +131,10 @@ function notRegistered(name: string) {
 
 /** Does it again as another commit, which says what caused it. */
 async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
-  const { commitId, command, definition, events } = refusal;
+  const { commitId, mode, command, definition, events } = refusal;
   // Always the same id: it is one commit, also if the tab is closed in between, or several devices offer it.
   const options = { commitId: `${commitId}~`, causationId: commitId };
-  if (definition !== undefined) {
+  if (definition !== undefined && mode === "intent") {
     const { name } = definition;
     const [decision] = engine.decisionsNamed(name);
     if (decision !== undefined) {

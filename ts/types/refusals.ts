@@ -14,6 +14,8 @@ export interface Refusal {
    */
   readonly kind: "refused" | "changed" | "orphaned";
   readonly attempt: number;
+  /** The events of a fact stay as they are whatever is decided, also when it is offered again. */
+  readonly mode: "intent" | "fact";
   readonly recordedAt: number;
   /** What was asked for; absent if events were appended without a command. */
   readonly command?: unknown;
