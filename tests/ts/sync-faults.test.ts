@@ -49,6 +49,21 @@ test.each<[RequestKind, Fault]>([
   expect(two.store.sync.status().hash).toBe(server.hash());
 });
 
+test("a page of something else in place of the capabilities is told as what it is", async () => {
+  const server = fakeServer();
+  let portal = true;
+  const one = await device({
+    ...server,
+    fetch: (address, init) => (portal ? Promise.resolve(new Response("<html>")) : server.fetch(address, init)),
+  });
+  await one.pass(1_000);
+
+  expect(one.codes()).toEqual(["sync-protocol"]);
+  portal = false;
+  await one.pass(600_000);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", blockedBy: null });
+});
+
 test("where events are kept back on their way, others' commits come by asking", async () => {
   const server = fakeServer();
   server.fail("tail", "mute");

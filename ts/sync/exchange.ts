@@ -3,6 +3,7 @@
  */
 import type { CoreBindOptions, CorePulled, CoreSyncState } from "../core/syncing.js";
 import type { Engine } from "../engine.js";
+import { EverfoldError } from "../errors.js";
 import { nextTask } from "../turn.js";
 import { readEvents } from "./event-stream.js";
 import type { CheckedSync } from "./options.js";
@@ -171,11 +172,8 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
 
   return {
     async capabilities(limits, signal, answered) {
-      const { cursor, head } = JSON.parse(textOf(await transport.ask("", signal))) as {
-        readonly cursor: string;
-        readonly head: { readonly number: number };
-      };
-      heard.head(head.number);
+      const { cursor, number } = endOfSpace(textOf(await transport.ask("", signal)));
+      heard.head(number);
       const { space, subject, adopt: how } = options;
       const binding: CoreBindOptions = { space, subject, cursor, adopt: how };
       const { adopting } = await connection.ask<CoreSyncState>((core) =>
@@ -252,6 +250,24 @@ function endOf(page: Uint8Array): { readonly cursor: string; readonly more: bool
   const end = /"cursor"\s*:\s*"([\w.-]+)"\s*,\s*"more"\s*:\s*(true|false)\s*\}\s*$/;
   const [, cursor, more] = end.exec(textOf(page.subarray(-edgeBytes))) ?? [];
   return cursor === undefined ? undefined : { cursor, more: more === "true" };
+}
+
+/** Where the log of a space ends, by its capabilities. */
+function endOfSpace(text: string): { readonly cursor: string; readonly number: number } {
+  let said: { readonly cursor?: unknown; readonly head?: { readonly number?: unknown } } | null = null;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    // A proxy's page.
+  }
+  const { cursor, head } = said ?? {};
+  if (typeof cursor !== "string" || typeof head?.number !== "number") {
+    const reason = "it does not tell where the log of the space ends";
+    throw new EverfoldError("sync-protocol", `an answer of the server is not what the protocol says: ${reason}`, {
+      reason,
+    });
+  }
+  return { cursor, number: head.number };
 }
 
 function headOf(page: Uint8Array): number | undefined {
