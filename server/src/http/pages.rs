@@ -38,7 +38,8 @@ pub(super) struct Page {
 }
 
 impl Pages {
-    /// Commits after a place, at least up to number `seen`, which the log has reached.
+    /// Commits after a place, at least up to number `seen`, which the log has reached; with 0 nobody has seen how far it
+    /// has come, and it is asked.
     pub(super) async fn read(
         &self,
         app: &Arc<App>,
@@ -50,7 +51,7 @@ impl Pages {
         let mut kept = of_space.lock().await;
         if let Some((place, page)) = &*kept
             && *place == after
-            && page.cursor.number >= seen
+            && (1..=page.cursor.number).contains(&seen)
         {
             return Ok(Arc::clone(page));
         }

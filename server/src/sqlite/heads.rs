@@ -12,7 +12,8 @@ pub struct Heads {
 }
 
 impl Heads {
-    /// Hears of every commit of the space that is stored from now on. Numbers only rise; some may be passed over.
+    /// Hears of every commit of the space that is stored from now on. Numbers only rise; some may be passed over. Until the
+    /// first of them it is 0, or what others have heard: who stops watching is not told what comes meanwhile.
     pub fn watch(&self, space: &str) -> watch::Receiver<u64> {
         let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
         spaces.retain(|name, head| name == space || head.receiver_count() > 0);

@@ -153,6 +153,35 @@ fn a_tail_sees_every_commit_of_many_writers_once_and_in_order() {
 }
 
 #[test]
+fn a_tail_brings_what_came_while_nobody_watched() {
+    let server = Running::start();
+    let base = server.cursor("acme");
+    let mut first = Tail::open(&server, "");
+    push(&server, &base, "a", 1);
+    assert_eq!(first.commits(), [1]);
+    drop(first);
+    until_open(&server, 0);
+    // Whoever watches another space has this one forgotten.
+    let other = server
+        .request("GET", "/v1/spaces/other/tail")
+        .token(&Claims::owner("other").sign());
+    let _other = other.open();
+    until_open(&server, 1);
+    push(&server, &base, "b", 1);
+
+    let mut second = Tail::open(&server, "");
+
+    assert_eq!(second.commits(), [1, 2]);
+}
+
+fn until_open(server: &Running, tails: usize) {
+    let line = format!("everfold_tails {tails}\n");
+    while !server.get("/metrics", "").text.contains(&line) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn an_idle_tail_shows_that_it_lives() {
     let server = Running::with(|settings| settings.limits.heartbeat = 1);
     let mut tail = Tail::open(&server, "");
