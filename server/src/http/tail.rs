@@ -15,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use everfold::sync::{Cursor, Problem, ProblemKind};
+use futures_util::FutureExt;
 use futures_util::stream::unfold;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -118,6 +119,10 @@ impl Tail {
     /// The next part of the stream, as soon as there is one; none at its end.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            // Who is far behind, or reads slowly, never waits.
+            if self.is_over() {
+                return None;
+            }
             match self.progress {
                 Progress::Ended => return None,
                 Progress::New => {
@@ -166,6 +171,11 @@ impl Tail {
                 return Ok(json(page.text.clone()));
             }
         }
+    }
+
+    /// Whether it is to end, whatever there is to read.
+    fn is_over(&self) -> bool {
+        *self.stopping.borrow() || self.seat.is_taken() || self.expires <= Instant::now()
     }
 
     /// Waits for commits: whether there are some, none if the tail is to end.
@@ -247,6 +257,11 @@ impl Tails {
 impl Seat {
     async fn taken(&self) {
         self.taken.notified().await;
+    }
+
+    /// Whether it is taken. Says so once.
+    fn is_taken(&self) -> bool {
+        self.taken().now_or_never().is_some()
     }
 }
 

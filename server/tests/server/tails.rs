@@ -69,6 +69,18 @@ impl Tail {
         }
     }
 
+    /// How many events it brings before it ends.
+    fn commits_until_the_end(mut self) -> usize {
+        let mut events = 0;
+        loop {
+            match self.next() {
+                Said::Comment => {}
+                Said::Event { .. } => events += 1,
+                Said::End => return events,
+            }
+        }
+    }
+
     /// The numbers of the next commits.
     #[track_caller]
     fn commits(&mut self) -> Vec<u64> {
@@ -245,6 +257,58 @@ fn a_tail_ends_when_its_token_does() {
     let mut tail = Tail::with_token(&server, "", &claims.sign());
 
     while tail.next() != Said::End {}
+}
+
+#[test]
+fn a_tail_that_is_far_behind_ends_when_its_token_does() {
+    let server = far_behind();
+    let claims = Claims::owner("acme").with("exp", json!(now() + 2));
+    let tail = Tail::with_token(&server, "", &claims.sign());
+
+    std::thread::sleep(Duration::from_secs(3));
+
+    assert!(tail.commits_until_the_end() < FAR);
+}
+
+#[test]
+fn a_tail_that_is_far_behind_ends_when_the_same_replica_opens_another() {
+    let server = far_behind();
+    let older = Tail::open(&server, "?replica=device-1");
+
+    let _newer = Tail::open(&server, "?replica=device-1");
+
+    assert!(older.commits_until_the_end() < FAR);
+}
+
+#[test]
+fn a_tail_that_is_far_behind_ends_when_the_server_stops() {
+    let mut server = far_behind();
+    let tail = Tail::open(&server, "");
+
+    server.ask_to_stop();
+    std::thread::sleep(Duration::from_secs(1));
+
+    assert!(tail.commits_until_the_end() < FAR);
+}
+
+/// More than the network holds, in pages of one commit.
+const FAR: usize = 120;
+
+fn far_behind() -> Running {
+    let server = Running::with(|settings| {
+        settings.tokens.leeway = 0;
+        settings.limits.page_commits = 1;
+        settings.limits.space_bytes = 1 << 30;
+    });
+    let base = server.cursor("acme");
+    for round in 0..FAR / 10 {
+        let mut commits = commits(&format!("{round}"), 10);
+        for commit in &mut commits {
+            commit["streams"][0]["events"][0]["data"] = json!("x".repeat(200_000));
+        }
+        assert_eq!(server.push("acme", &push_of(&base, &commits)).status, 200);
+    }
+    server
 }
 
 #[test]
