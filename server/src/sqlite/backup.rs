@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use everfold::sync::{Epoch, Head, LogError, PastEpoch, SpaceState};
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::schema::{open_reader, open_writer};
 use super::session::{Session, log_error};
@@ -75,6 +75,8 @@ pub fn backup(data: &Path, target: &Path) -> Result<(), BackupError> {
 fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
     let source = open_reader(from).map_err(|source| in_opening(from, source))?;
     let mut target = Connection::open(to).map_err(|source| in_opening(to, source.into()))?;
+    // As it is now: without a transaction that reads, what is written meanwhile has the copy begin again.
+    let _now = snapshot(&source).map_err(log_error)?;
     let backup = Backup::new(&source, &mut target).map_err(log_error)?;
     backup
         .run_to_completion(4_096, Duration::ZERO, None)
@@ -85,6 +87,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
         .pragma_update(None, "journal_mode", "delete")
         .map_err(log_error)?;
     Ok(())
+}
+
+fn snapshot(source: &Connection) -> rusqlite::Result<Transaction<'_>> {
+    let transaction = source.unchecked_transaction()?;
+    transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(transaction)
 }
 
 /// Puts `backup` in the place of `data`. What was there is kept beside it, and nobody may have it open.

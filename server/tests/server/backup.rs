@@ -1,12 +1,15 @@
 //! Backups, and what devices are told after a restore.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::commits::{commits, push_of};
 use crate::process::{Process, ask, run};
-use crate::running::{Folder, Reply};
+use crate::running::{Folder, Reply, Running};
 use crate::tokens::Claims;
 
 struct Device<'s> {
@@ -91,6 +94,47 @@ fn a_backup_is_made_while_the_server_runs_and_restored_under_a_new_epoch() {
     assert_eq!(device.push("lost", 5)["head"]["number"], 15);
     drop(server);
     assert!(ask(&data, &["verify"]).contains("15 commits"));
+}
+
+#[test]
+fn a_backup_of_a_busy_server_ends() {
+    let server = Running::with(|settings| settings.limits.space_bytes = 1 << 30);
+    let (data, backup) = (server.folder.path("data.sqlite3"), server.folder.path("backup.sqlite3"));
+    let base = server.cursor("acme");
+    // More than is copied in one step.
+    for round in 0..20 {
+        let mut commits = commits(&format!("large-{round}"), 20);
+        for commit in &mut commits {
+            commit["streams"][0]["events"][0]["data"] = json!("x".repeat(200_000));
+        }
+        assert_eq!(server.push("acme", &push_of(&base, &commits)).status, 200);
+    }
+    let (busy, ended) = (AtomicBool::new(true), mpsc::channel());
+
+    let copied = std::thread::scope(|scope| {
+        let (server, busy) = (&server, &busy);
+        for device in 0..2 {
+            scope.spawn(move || {
+                for number in 0.. {
+                    let id = format!("of-{device}-{number}");
+                    let mut push = push_of(&server.cursor("acme"), &commits(&id, 1));
+                    push["replica"] = json!(id);
+                    assert_eq!(server.push("acme", &push).status, 200);
+                    if !busy.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
+            });
+        }
+        let (data, backup) = (&data, &backup);
+        scope.spawn(move || ended.0.send(everfold_server::sqlite::backup(data, backup)));
+        let copied = ended.1.recv_timeout(Duration::from_secs(20));
+        busy.store(false, Ordering::SeqCst);
+        copied
+    });
+
+    copied.expect("others write, and it ends all the same").unwrap();
+    assert!(ask(&backup, &["verify"]).contains("1 spaces"));
 }
 
 #[test]
