@@ -107,6 +107,11 @@ impl Grant {
     pub fn allows(&self, stream: &str, event_type: &str) -> bool {
         self.rules.iter().any(|rule| rule.allows(stream, event_type))
     }
+
+    /// Whether there is anything that may be written.
+    pub fn allows_something(&self) -> bool {
+        self.rules.iter().any(|rule| !rule.types.is_empty())
+    }
 }
 
 #[cfg(test)]

@@ -122,6 +122,11 @@ async fn read_body(
 
 fn judge(app: &App, space: &str, grant: &Grant, body: &[u8], rates: &mut HeaderMap) -> Result<Pushed, Problem> {
     let request = read_push(body, &app.limits)?;
+    // The first of these, even without commits, keeps all others from writing.
+    if request.adopt.is_some() && !grant.allows_something() {
+        let detail = "the token allows nothing to be written to this space";
+        return Err(Problem::new(ProblemKind::SpaceForbidden, detail));
+    }
     let _turn = app.queue.enter(space, &request.replica, body.len())?;
     let (replica, at) = (&*request.replica, Instant::now());
     let taken = app.rates.take(space, replica, request.commits.len(), body.len(), at);

@@ -265,6 +265,34 @@ fn everybody_may_what_the_table_says_and_nothing_else() {
 }
 
 #[test]
+fn who_may_write_nothing_holds_no_space() {
+    let server = Running::start();
+    let base = server.cursor("acme");
+    let mut claim = push_of(&base, &[]);
+    claim["adopt"] = json!("more");
+    claim["replica"] = json!("of the reader");
+    let no_type = json!({ "acme": { "write": [{ "streams": "*", "types": [] }] } });
+
+    for claims in [json!({ "acme": {} }), no_type] {
+        let request = server.request("POST", "/v1/spaces/acme/push");
+        let token = Claims::new("reader", &claims).sign();
+        request
+            .token(&token)
+            .json(&claim)
+            .send()
+            .is_problem(403, "space-forbidden");
+    }
+
+    assert_eq!(server.capabilities("acme")["claimedBy"], Value::Null);
+    assert_eq!(
+        server
+            .push("acme", &push_of(&base, &[commit("c-1", "note-1", 0)]))
+            .status,
+        200
+    );
+}
+
+#[test]
 fn one_event_that_may_not_be_written_keeps_the_whole_commit_out() {
     let server = Running::start();
     let token = Claims::new("bob", &json!({ "acme": { "write": ["account-*"] } })).sign();
