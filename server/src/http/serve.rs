@@ -80,6 +80,9 @@ pub enum ServeError {
     /// An origin of the settings is none.
     #[error("{0:?} is not an origin, such as https://app.example.org")]
     Origin(String),
+    /// A limit of 0 with which requests would fail, not be refused.
+    #[error("the limit {0} is 0 and must be at least 1")]
+    NoLimit(&'static str),
     /// There is no such folder.
     #[error("there is no folder {}", .0.display())]
     Site(std::path::PathBuf),
@@ -90,6 +93,7 @@ impl Server {
     pub async fn bind(settings: Settings, rules: Arc<dyn Rules>) -> Result<Self, ServeError> {
         let access = Arc::new(Access::new(&settings)?);
         let cors = cors(&settings)?;
+        check_limits(&settings)?;
         if let Some(site) = settings.site.as_ref().filter(|site| !site.is_dir()) {
             return Err(ServeError::Site(site.clone()));
         }
@@ -208,6 +212,21 @@ async fn listen(settings: &Settings) -> Result<Vec<TcpListener>, ServeError> {
     match failure {
         Some(error) if listeners.is_empty() => Err(failed(error)),
         _ => Ok(listeners),
+    }
+}
+
+/// Those that are divided by, or waited for; a 0 in another one does what it says.
+fn check_limits(settings: &Settings) -> Result<(), ServeError> {
+    let limits = &settings.limits;
+    let missing = [
+        ("page-commits", limits.page_commits == 0),
+        ("inflation", limits.inflation == 0),
+        ("heartbeat", limits.heartbeat == 0),
+        ("body-seconds", limits.body_seconds == 0),
+    ];
+    match missing.into_iter().find(|(_, is_missing)| *is_missing) {
+        Some((name, _)) => Err(ServeError::NoLimit(name)),
+        None => Ok(()),
     }
 }
 

@@ -1,13 +1,16 @@
 //! Each limit, from both sides, and that what is beyond it leaves nothing.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use everfold_server::settings::Limits;
+use everfold_server::{NoRules, Server};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::commits::{commit, commits, event, push_of};
-use crate::running::{Reply, Running};
+use crate::running::{Folder, Reply, Running, settings};
 use crate::tokens::Claims;
 
 fn gzipped(bytes: &[u8]) -> Vec<u8> {
@@ -245,4 +248,28 @@ fn tails_have_a_limit_too() {
     let mut seen = [0; 12];
     std::io::Read::read_exact(&mut &first, &mut seen).unwrap();
     server.get("/v1/spaces/acme/tail", &token).is_problem(503, "overloaded");
+}
+
+#[test]
+fn a_limit_of_nothing_that_would_break_every_answer_is_told_at_the_start() {
+    let folder = Folder::new();
+    let without: [fn(&mut Limits); 4] = [
+        |limits| limits.page_commits = 0,
+        |limits| limits.inflation = 0,
+        |limits| limits.heartbeat = 0,
+        |limits| limits.body_seconds = 0,
+    ];
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for (change, name) in without
+        .into_iter()
+        .zip(["page-commits", "inflation", "heartbeat", "body-seconds"])
+    {
+        let mut settings = settings(&folder.path("data.sqlite3"));
+        change(&mut settings.limits);
+
+        let bound = runtime.block_on(Server::bind(settings, Arc::new(NoRules)));
+
+        let told = bound.expect_err("nothing is served").to_string();
+        assert_eq!(told, format!("the limit {name} is 0 and must be at least 1"));
+    }
 }
