@@ -95,7 +95,7 @@ impl Access {
         if claims.sub.is_empty() {
             return Err(Denied::Invalid("the token names no subject"));
         }
-        let expires_at = claims.exp as u64 + self.validation.leeway;
+        let expires_at = (claims.exp as u64).saturating_add(self.validation.leeway);
         Grant::of(&claims.sub, expires_at, &spaces, &self.roles, space).ok_or(Denied::Space)
     }
 

@@ -260,6 +260,18 @@ fn a_tail_ends_when_its_token_does() {
 }
 
 #[test]
+fn a_token_that_ends_as_late_as_can_be_said_is_one() {
+    let server = Running::start();
+    let base = server.cursor("acme");
+    let claims = Claims::owner("acme").with("exp", json!(u64::MAX));
+    let mut tail = Tail::with_token(&server, "", &claims.sign());
+
+    push(&server, &base, "a", 1);
+
+    assert_eq!(tail.commits(), [1]);
+}
+
+#[test]
 fn a_tail_that_is_far_behind_ends_when_its_token_does() {
     let server = far_behind();
     let claims = Claims::owner("acme").with("exp", json!(now() + 2));
