@@ -217,8 +217,11 @@ fn common(one: &Session<'_>, other: &Session<'_>, space: &str, highest: u64) -> 
     Ok(found)
 }
 
-/// Moves the file, with what SQLite has beside it, to a name that is free.
+/// Gives the file, with what SQLite has beside it, a name that is free.
 fn put_aside(data: &Path) -> Result<PathBuf, BackupError> {
+    // Without what a server that was killed has left beside it, it is moved whole or not at all. What cannot be read is
+    // moved as it is.
+    drop(in_one_file(data));
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
@@ -227,13 +230,23 @@ fn put_aside(data: &Path) -> Result<PathBuf, BackupError> {
         .into_iter()
         .find(|name| !name.exists())
         .unwrap_or_else(|| beside(data, "replaced"));
-    for suffix in ["-wal", "-shm", ""] {
+    for suffix in ["-wal", "-shm"] {
         let from = with_suffix(data, suffix);
         if from.exists() {
             fs::rename(&from, with_suffix(&aside, suffix)).map_err(|source| in_file(&from, source))?;
         }
     }
+    // Where the system can, a server finds a file in its place at every moment.
+    fs::hard_link(data, &aside)
+        .or_else(|_| fs::rename(data, &aside))
+        .map_err(|source| in_file(data, source))?;
     Ok(aside)
+}
+
+fn in_one_file(data: &Path) -> Result<(), OpenError> {
+    let connection = open_writer(data)?;
+    connection.pragma_update(None, "journal_mode", "delete")?;
+    Ok(())
 }
 
 fn remove(file: &Path) -> Result<(), BackupError> {

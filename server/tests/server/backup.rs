@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::commits::{commits, push_of};
 use crate::process::{Process, ask, run};
 use crate::running::{Folder, Reply, Running};
-use crate::tokens::Claims;
+use crate::tokens::{Claims, now};
 
 struct Device<'s> {
     server: &'s Process,
@@ -228,6 +228,30 @@ fn what_a_restore_replaces_is_kept() {
         .find_map(|line| line.strip_prefix("what was there before is now "))
         .unwrap();
     assert!(ask(Path::new(kept), &["verify"]).contains("3 commits"));
+}
+
+#[test]
+fn what_a_killed_server_left_is_moved_as_a_whole_or_not_at_all() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let mut server = Process::start(&data, "127.0.0.1:0");
+    ask(&data, &["backup", path(&backup)]);
+    Device::new(&server).push("late", 3);
+    // Its commits are in the log beside the file.
+    server.kill();
+    // Whatever its name will be, one of its parts has no place there.
+    for second in now()..now() + 60 {
+        folder.write(&format!("data.sqlite3.replaced-{second}-shm/taken"), "");
+    }
+
+    let restored = run(&data, &["restore", path(&backup)]);
+
+    let told = String::from_utf8(restored.stdout).unwrap();
+    let kept = told
+        .lines()
+        .find_map(|line| line.strip_prefix("what was there before is now "));
+    let of_before = kept.unwrap_or(path(&data));
+    assert!(ask(Path::new(of_before), &["verify"]).contains("3 commits"));
 }
 
 #[test]
