@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use everfold::sync::{Epoch, LogError, SpaceLog};
 use everfold_server::sqlite::{Database, GroupCount, SqliteLog};
 
 struct OnDisk {
@@ -57,3 +58,22 @@ macro_rules! on_sqlite {
 }
 
 space_log::space_log_sentences!(on_sqlite);
+
+#[test]
+fn more_spaces_than_keys_have_room_for_are_not_made() {
+    let place = OnDisk::new();
+    let log = place.database.log();
+    let create = |name| pollster::block_on(log.create(name, Epoch([1; 16])));
+    create("first").unwrap();
+    create("last").unwrap();
+    let connection = rusqlite::Connection::open(place.folder.join("data.sqlite3")).unwrap();
+    let last = (1 << 23) - 1;
+    let moved = connection.execute("UPDATE space SET id = ? WHERE name = 'last'", [last]);
+    assert_eq!(moved, Ok(1));
+
+    let one_more = create("one more");
+
+    assert!(matches!(one_more, Err(LogError::Full(_))), "{one_more:?}");
+    assert!(pollster::block_on(log.space("one more")).unwrap().is_none());
+    create("last").unwrap();
+}

@@ -10,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 /// Bits of a key that are the number.
 const NUMBER_BITS: u32 = 40;
 const MAX_NUMBER: u64 = (1 << NUMBER_BITS) - 1;
+/// What is left of a key for its space, but for the sign.
+const MAX_SPACE: i64 = i64::MAX >> NUMBER_BITS;
 
 /// One connection, in a transaction if it writes.
 #[derive(Debug)]
@@ -64,7 +66,10 @@ impl Session<'_> {
 
     pub(super) fn create(&self, space: &str, epoch: Epoch) -> Result<SpaceState> {
         let sql = "INSERT INTO space (name, epoch, number, hash) VALUES (?, ?, 0, ?) ON CONFLICT (name) DO NOTHING";
-        self.execute(sql, params![space, epoch.0, first_hash(space).0])?;
+        let made = self.execute(sql, params![space, epoch.0, first_hash(space).0])?;
+        if made > 0 && self.id(space)? > MAX_SPACE {
+            return Err(LogError::Full(format!("a file has at most {MAX_SPACE} spaces")));
+        }
         self.space(space)?.ok_or_else(|| no_space(space))
     }
 
