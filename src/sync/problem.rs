@@ -73,6 +73,8 @@ kinds! {
     Method = "method", 405, "The method is not for this address";
     /// The client takes no form of answer that there is.
     NotAcceptable = "not-acceptable", 406, "No form of the answer is acceptable";
+    /// The body did not come to its end.
+    Timeout = "timeout", 408, "The request did not go on";
     /// The body is in a form that the server does not read.
     Encoding = "encoding", 415, "The body is in a form that is not read";
     /// The history of the device is not that of the server.

@@ -58,7 +58,7 @@ pub(super) async fn read_json(headers: &HeaderMap, body: &mut Body, limits: Body
     }
     loop {
         let frame = match tokio::time::timeout(limits.pause, body.frame()).await {
-            Err(_) => return Err(malformed("the body did not go on")),
+            Err(_) => return Err(timeout("the body did not go on")),
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(malformed("the body was cut off")),
             Ok(Some(Ok(frame))) => frame,
@@ -111,6 +111,11 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn encoding(detail: &str) -> Answer {
     Answer(Problem::new(ProblemKind::Encoding, detail))
+}
+
+/// A network that stood still, or a device that slept: the same body may pass the next time.
+fn timeout(detail: &str) -> Answer {
+    Answer(Problem::new(ProblemKind::Timeout, detail))
 }
 
 fn too_large(limits: &Limits) -> Answer {

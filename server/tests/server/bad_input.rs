@@ -288,7 +288,7 @@ fn a_body_that_does_not_go_on_is_given_up() {
         .token(&token)
         .header("content-type", "application/json");
 
-    request.body_of_length(100, "{").send().is_problem(400, "malformed");
+    request.body_of_length(100, "{").send().is_problem(408, "timeout");
 }
 
 #[test]
