@@ -3,8 +3,9 @@
 //! Pure: the push, what the log says about its ids, streams and reads, and the rules go in; verdicts and commits to
 //! store come out. If the log moved meanwhile the same is asked again.
 //!
-//! Order matters twice. An id is judged before the versions, or a repetition whose first answer was lost would be a conflict. And a
-//! push ends at its first commit that does not become what its device thinks, as those after it were decided on it.
+//! Order matters twice. An id is judged before everything else, or a repetition whose first answer was lost would be a conflict,
+//! or be refused by limits and rights that are others since. And a push ends at its first commit that does not become what its
+//! device thinks, as those after it were decided on it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -112,9 +113,6 @@ struct Judge<'g, 'b, R> {
 
 impl<'g, R: Rules> Judge<'g, '_, R> {
     fn commit(&mut self, commit: &'g WireCommit<'g>) -> Verdict {
-        if let Err(problem) = self.check_size(commit) {
-            return refused(problem);
-        }
         let digest = digest(commit);
         if is_planted(Plant::VersionsBeforeIds)
             && commit.mode == Mode::Intent
@@ -132,6 +130,9 @@ impl<'g, R: Rules> Judge<'g, '_, R> {
                 return refused(Problem::new(ProblemKind::CommitIdReused, detail));
             }
             return Verdict::Duplicate(*known);
+        }
+        if let Err(problem) = self.check_size(commit) {
+            return refused(problem);
         }
         if let Err(problem) = self.check_rights(commit) {
             return refused(problem);

@@ -1,10 +1,12 @@
 //! What an authority answers to a push.
 
-use everfold::sync::{PushCounts, read_push};
+use std::sync::Arc;
+
+use everfold::sync::{Authority, Head, Limits, MemoryLog, PushCounts, read_push};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::space::{Everything, acme, body, commit, event, head, push, push_as, statuses};
+use crate::space::{EPOCH, Everything, acme, body, commit, event, head, push, push_as, statuses};
 
 #[test]
 fn commits_of_one_push_build_on_each_other() {
@@ -231,6 +233,28 @@ fn a_commit_that_is_too_large_is_refused_and_told_why() {
         assert_eq!(problem["limits"]["commitEvents"], 1_000);
     }
     assert_eq!(head(&authority), base);
+}
+
+#[test]
+fn a_commit_that_was_taken_is_a_duplicate_also_under_lower_limits() {
+    let log = Arc::new(MemoryLog::new());
+    let before = Authority::new(Arc::clone(&log), Limits::default());
+    let lower = Limits {
+        commit_events: 0,
+        ..Limits::default()
+    };
+    let since = Authority::new(log, lower);
+    block_on(before.create("acme", EPOCH)).expect("is made");
+    let base = Head::first("acme").cursor(EPOCH).to_string();
+    let text = body(&base, &[commit("a", "s", 0)]).to_string();
+    let request = read_push(text.as_bytes(), before.limits()).expect("is read");
+    block_on(before.push("acme", "ann", &request, 1, &Everything)).expect("is judged");
+
+    // Its answer was lost.
+    let again = block_on(since.push("acme", "ann", &request, 2, &Everything)).expect("is judged");
+
+    let answer = serde_json::from_str(&again.text).expect("is JSON");
+    assert_eq!(statuses(&answer), ["duplicate"]);
 }
 
 #[test]
