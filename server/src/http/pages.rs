@@ -1,7 +1,7 @@
 //! The page that many tails wait for at the same place, read once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use axum::body::Bytes;
 use everfold::sync::{Cursor, PageLimit};
@@ -11,14 +11,15 @@ use super::App;
 use super::problem::Answer;
 use super::spaces::{blocking, ready};
 
-/// Spaces after which those that nobody reads are looked for.
-const SWEEP_ABOVE: usize = 1_000;
-
-/// By space, the page that was read last.
+/// By space, what its tails share.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    spaces: Mutex<HashMap<String, Arc<sync::Mutex<Kept>>>>,
+    spaces: Mutex<HashMap<String, Weak<LastPage>>>,
 }
+
+/// The page of a space that was read last. It goes with the last tail that has it.
+#[derive(Debug, Default)]
+pub(super) struct LastPage(sync::Mutex<Kept>);
 
 /// The place after which it was read, and the page.
 type Kept = Option<(Option<Cursor>, Arc<Page>)>;
@@ -38,6 +39,20 @@ pub(super) struct Page {
 }
 
 impl Pages {
+    /// That of a space, the same for all who have it at one time.
+    pub(super) fn of(&self, space: &str) -> Arc<LastPage> {
+        let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(page) = spaces.get(space).and_then(Weak::upgrade) {
+            return page;
+        }
+        spaces.retain(|_, page| page.strong_count() > 0);
+        let page = Arc::default();
+        spaces.insert(space.to_owned(), Arc::downgrade(&page));
+        page
+    }
+}
+
+impl LastPage {
     /// Commits after a place, at least up to number `seen`, which the log has reached; with 0 nobody has seen how far it
     /// has come, and it is asked.
     pub(super) async fn read(
@@ -47,8 +62,7 @@ impl Pages {
         after: Option<Cursor>,
         seen: u64,
     ) -> Result<Arc<Page>, Answer> {
-        let of_space = self.of(space);
-        let mut kept = of_space.lock().await;
+        let mut kept = self.0.lock().await;
         if let Some((place, page)) = &*kept
             && *place == after
             && (1..=page.cursor.number).contains(&seen)
@@ -74,14 +88,6 @@ impl Pages {
         *kept = (page.commits > 0).then(|| (after, Arc::clone(&page)));
         Ok(page)
     }
-
-    fn of(&self, space: &str) -> Arc<sync::Mutex<Kept>> {
-        let mut spaces = self.spaces.lock().unwrap_or_else(PoisonError::into_inner);
-        if spaces.len() > SWEEP_ABOVE {
-            spaces.retain(|_, kept| Arc::strong_count(kept) > 1);
-        }
-        Arc::clone(spaces.entry(space.to_owned()).or_default())
-    }
 }
 
 impl Page {
@@ -102,4 +108,26 @@ fn event(cursor: &Cursor, text: &Bytes) -> Option<Bytes> {
     }
     event.push('\n');
     Some(event.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_kept_as_long_as_a_tail_of_its_space_is_there() {
+        let pages = Pages::default();
+        let (first, second) = (pages.of("acme"), pages.of("acme"));
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(!Arc::ptr_eq(&first, &pages.of("other")));
+        let page = Arc::downgrade(&first);
+
+        drop(first);
+        assert!(page.upgrade().is_some());
+        drop(second);
+        assert!(page.upgrade().is_none());
+
+        let _another = pages.of("another");
+        assert_eq!(pages.spaces.lock().unwrap().len(), 1);
+    }
 }

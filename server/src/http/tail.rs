@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::App;
 use super::compress::{Wish, compress};
+use super::pages::{LastPage, Page};
 use super::problem::Answer;
 use super::spaces::{Counted, Query, check_accept, enter, json};
 use crate::access::Grant;
@@ -71,6 +72,7 @@ struct Tail {
     app: Arc<App>,
     space: String,
     place: Option<Cursor>,
+    last_page: Arc<LastPage>,
     head: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     seat: Seat,
@@ -99,6 +101,7 @@ impl Tail {
             .map_or(0, |since| since.as_secs());
         let left = grant.expires_at.saturating_sub(now).min(365 * 86_400);
         Self {
+            last_page: app.pages.of(&space),
             head: app.database.heads().watch(&space),
             stopping: app.stopping.clone(),
             expires: Instant::now() + Duration::from_secs(left),
@@ -111,9 +114,9 @@ impl Tail {
     }
 
     /// What is after its place.
-    async fn page(&mut self) -> Result<Arc<super::pages::Page>, Answer> {
+    async fn page(&mut self) -> Result<Arc<Page>, Answer> {
         let seen = *self.head.borrow_and_update();
-        self.app.pages.read(&self.app, &self.space, self.place, seen).await
+        self.last_page.read(&self.app, &self.space, self.place, seen).await
     }
 
     /// The next part of the stream, as soon as there is one; none at its end.
