@@ -134,18 +134,27 @@ impl Keys {
         &self.algorithms
     }
 
-    /// Those that a token with this key id and this algorithm could be signed with.
-    pub(super) async fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<DecodingKey> {
+    /// Those that a token with this key id and this algorithm could be signed with. None if there may be others, but they
+    /// cannot be read at present.
+    pub(super) async fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Vec<DecodingKey>> {
         let fixed = self
             .fixed
             .iter()
             .filter(|key| key.family() == algorithm.family())
             .cloned();
         let mut found = fixed.collect::<Vec<_>>();
-        if let Some(set) = &self.set {
-            found.extend(KeySet::find(set, id, algorithm).await);
+        if let Some(set) = self
+            .set
+            .as_ref()
+            .filter(|_| algorithm.family() != AlgorithmFamily::Hmac)
+        {
+            let in_set = KeySet::find(set, id, algorithm).await;
+            if in_set.is_none() && found.is_empty() && set.is_unread() {
+                return None;
+            }
+            found.extend(in_set);
         }
-        found
+        Some(found)
     }
 }
 
@@ -192,6 +201,12 @@ impl KeySet {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .find(id, algorithm)
+    }
+
+    /// Whether it could not be read when that was tried last.
+    fn is_unread(&self) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.read_at < known.tried_at
     }
 
     /// Not more often than once a minute. Who comes while somebody else reads waits for what he reads.

@@ -45,6 +45,9 @@ pub enum Denied {
     /// It was one.
     #[error("the token has expired")]
     Expired,
+    /// It may be one: the keys that it could be checked with cannot be read at present.
+    #[error("the keys of the issuer cannot be read at present")]
+    Unread,
     /// It is one, for other spaces.
     #[error("the token does not name this space")]
     Space,
@@ -105,6 +108,7 @@ impl Access {
             return Err(Denied::Invalid("the token's algorithm is not allowed"));
         }
         let candidates = self.keys.find(header.kid.as_deref(), header.alg).await;
+        let candidates = candidates.ok_or(Denied::Unread)?;
         let mut denied = Denied::Invalid("no key is known that could have signed the token");
         // A key belongs to one family of algorithms: a secret never verifies what claims to be signed with a public one.
         let validation = Validation {

@@ -49,6 +49,7 @@ impl From<Denied> for Answer {
             Denied::Missing => ProblemKind::TokenMissing,
             Denied::Invalid(_) => ProblemKind::TokenInvalid,
             Denied::Expired => ProblemKind::TokenExpired,
+            Denied::Unread => ProblemKind::EngineUnavailable,
             Denied::Space => ProblemKind::SpaceForbidden,
         };
         Self(Problem::new(kind, denied))

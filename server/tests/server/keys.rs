@@ -149,6 +149,23 @@ fn a_set_behind_an_address_is_fetched_once_for_all_who_need_it() {
 }
 
 #[test]
+fn while_the_set_cannot_be_fetched_nobody_is_told_that_a_token_is_wrong() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server = Running::with(|settings| settings.tokens.jwks = Some(format!("http://{closed}/keys.json")));
+    let ask = |token: &str| server.get("/v1/spaces/acme", token);
+
+    for _ in 0..2 {
+        ask(&signed(ONE, Some("one"))).is_problem(503, "engine-unavailable");
+    }
+
+    assert_eq!(ask(&Claims::owner("acme").sign()).status, 200, "the secret is known");
+    let other = EncodingKey::from_secret(b"another secret, as long as that one is");
+    let wrong = Claims::owner("acme").sign_with(&Header::new(Algorithm::HS256), &other);
+    ask(&wrong).is_problem(401, "token-invalid");
+    ask("nonsense").is_problem(401, "token-invalid");
+}
+
+#[test]
 fn a_secret_in_a_set_is_none() {
     let folder = Arc::new(crate::running::Folder::new());
     let secret = r#"{ "keys": [{ "kty": "oct", "kid": "one", "k": "YSBzZWNyZXQgb2YgdGhlIHRlc3RzLCBsb25nIGVub3VnaCBmb3IgSFMyNTY" }] }"#;
