@@ -129,7 +129,8 @@ pub struct SpaceState {
     pub head: Head,
     /// Who is adopting a history into it.
     pub claim: Option<Claim>,
-    /// Earlier lives of its log, the oldest first.
+    /// Earlier lives of its log, the oldest first, but for one that was come back to: what each has in common with the next
+    /// one is the most that it and those before it have in common with all after it.
     pub past: Vec<PastEpoch>,
 }
 

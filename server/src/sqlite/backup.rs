@@ -170,34 +170,43 @@ fn past_of(
     space: &str,
     in_backup: Option<&SpaceState>,
 ) -> Result<Vec<PastEpoch>, LogError> {
-    let mut past = Vec::new();
-    let ended = |state: &SpaceState, forked_at| {
-        let mut past = state.past.clone();
-        past.push(PastEpoch {
-            epoch: state.epoch,
-            forked_at,
-        });
-        past
-    };
-    if let Some(state) = in_backup {
-        past = ended(state, state.head);
-    }
-    let Some(before) = before else { return Ok(past) };
-    let Some(replaced) = before.space(space)? else {
-        return Ok(past);
-    };
-    let common = match in_backup {
-        Some(state) => common(session, before, space, state.head.number.min(replaced.head.number))?,
-        None => Head::first(space),
-    };
-    for known in ended(&replaced, common) {
-        // Each entry says where the next one parts from it, so what is added last holds for all.
-        if known.epoch == replaced.epoch || past.iter().all(|past| past.epoch != known.epoch) {
-            past.retain(|past| past.epoch != known.epoch);
-            past.push(known);
+    let mut past = in_backup.map_or_else(Vec::new, |state| ended(state, state.head));
+    if let Some(before) = before
+        && let Some(replaced) = before.space(space)?
+    {
+        let common = match in_backup {
+            Some(state) => common(session, before, space, state.head.number.min(replaced.head.number))?,
+            None => Head::first(space),
+        };
+        for known in ended(&replaced, common) {
+            // What both know parts from the new log no earlier than either of them can tell.
+            match past.iter_mut().find(|past| past.epoch == known.epoch) {
+                Some(past) if past.forked_at.number >= known.forked_at.number => {}
+                Some(past) => *past = known,
+                None => past.push(known),
+            }
         }
     }
+    // Each entry says where the next one parts from it, and counts for all before it.
+    past.sort_by_key(|past| past.forked_at.number);
     Ok(past)
+}
+
+/// All epochs of a log that ends with this state, each with what it has in common with one that parts from it at `end`.
+fn ended(state: &SpaceState, end: Head) -> Vec<PastEpoch> {
+    let mut past = state.past.clone();
+    past.push(PastEpoch {
+        epoch: state.epoch,
+        forked_at: end,
+    });
+    let mut least = end;
+    for past in past.iter_mut().rev() {
+        if past.forked_at.number < least.number {
+            least = past.forked_at;
+        }
+        past.forked_at = least;
+    }
+    past
 }
 
 /// The last commit up to `highest` that two logs have in common: equal hashes mean equal logs up to there.

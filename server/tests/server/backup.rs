@@ -166,6 +166,40 @@ fn epochs_that_began_after_the_backup_are_known_after_it_is_restored_again() {
 }
 
 #[test]
+fn after_the_wrong_backup_the_right_one_has_all_in_common_that_it_holds() {
+    let folder = Folder::new();
+    let (data, older, newer) = (
+        folder.path("data.sqlite3"),
+        folder.path("older.sqlite3"),
+        folder.path("newer.sqlite3"),
+    );
+    let first = {
+        let server = Process::start(&data, "127.0.0.1:0");
+        let device = Device::new(&server);
+        device.push("first", 4);
+        ask(&data, &["backup", path(&older)]);
+        device.push("more", 3);
+        ask(&data, &["backup", path(&newer)]);
+        device.push("lost", 2)
+    };
+    ask(&data, &["restore", path(&older)]);
+    let second = {
+        let server = Process::start(&data, "127.0.0.1:0");
+        Device::new(&server).push("wrong", 5)
+    };
+
+    ask(&data, &["restore", path(&newer)]);
+
+    let server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+    for (past, common) in [(&first, 7), (&second, 4)] {
+        let reply = device.pull(past["cursor"].as_str().unwrap());
+        reply.is_problem(412, "epoch-changed");
+        assert_eq!(reply.json()["forkedFrom"]["number"], common, "{}", reply.text);
+    }
+}
+
+#[test]
 fn a_space_that_is_not_in_the_backup_begins_again_and_devices_are_told() {
     let folder = Folder::new();
     let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
