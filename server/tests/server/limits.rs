@@ -226,6 +226,24 @@ fn a_replica_that_brings_too_many_commits_a_second_waits() {
 }
 
 #[test]
+fn nobody_uses_up_what_the_device_of_another_may_bring() {
+    let server = Running::with(|settings| {
+        settings.limits.push_commits = 10;
+        settings.limits.replica_commits = 0;
+        settings.limits.replica_burst = 15;
+    });
+    let base = server.cursor("acme");
+    let reader = Claims::new("bob", &json!({ "acme": {} })).sign();
+    let request = server.request("POST", "/v1/spaces/acme/push").token(&reader);
+
+    let of_bob = request.json(&push_of(&base, &commits("b", 10))).send();
+    let of_ann = server.push("acme", &push_of(&base, &commits("a", 10)));
+
+    assert_eq!(of_bob.json()["results"][0]["status"], "refused");
+    assert_eq!(of_ann.status, 200, "{}", of_ann.text);
+}
+
+#[test]
 fn a_space_that_is_brought_too_many_bytes_a_second_waits() {
     let server = Running::with(|settings| {
         settings.limits.push_bytes = 100_000;
