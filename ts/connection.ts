@@ -45,10 +45,12 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   let core: Core | undefined;
   let opening: Promise<Core> | undefined;
   let ended: EverfoldError | undefined;
+  let traps = 0;
 
   const { runtime, wasm } = options;
   const stopWatching = runtime.watchTraps((error) => {
     core = undefined;
+    traps += 1;
     // Memory storage went with the instance: going on would look like a store that lost its events.
     if (runtime.isDead() || storage === "memory") {
       ended = error;
@@ -65,19 +67,30 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   if (storage === "indexeddb") {
     void wakeStorage();
   }
+  let state: CoreState;
   try {
-    core = await openCore();
+    [, state] = await openCore();
   } catch (thrown) {
     stopWatching();
     throw asError(thrown);
   }
-  const state = JSON.parse(core.state()) as CoreState;
 
-  async function openCore(): Promise<Core> {
-    const opened = await (await runtime.load(wasm)).Core.open(options.core);
+  async function openCore(): Promise<readonly [Core, CoreState]> {
+    const before = traps;
+    const opened = await runtime.ask(wasm, ({ Core }) => Core.open(options.core));
+    if (traps > before) {
+      throw new EverfoldError("wasm-failed", "the engine stopped while the store was being opened", {});
+    }
+    if (ended !== undefined) {
+      // Closed meanwhile: nobody else will let go of it.
+      await runtime.untilTrap(opened.close());
+      throw ended;
+    }
     options.coreOpened?.(opened);
     void opened.closed().then((reason) => onClosed(opened, reason), runtime.noteThrown);
-    return opened;
+    const found = JSON.parse(opened.state()) as CoreState;
+    core = opened;
+    return [opened, found];
   }
 
   function onClosed(which: Core, reason: string): void {
@@ -102,9 +115,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
         break;
       }
       try {
-        const reopened = await openCore();
-        core = reopened;
-        options.onReopened(JSON.parse(reopened.state()) as CoreState);
+        const [reopened, found] = await openCore();
+        options.onReopened(found);
         return reopened;
       } catch (thrown) {
         const error = asError(thrown);
@@ -168,8 +180,17 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       core = undefined;
       ended = storeClosed(name);
       stopWatching();
-      await last?.close();
-      failCallsUnderWay(ended);
+      try {
+        await (last && runtime.untilTrap(last.close()));
+      } catch (thrown) {
+        const error = asError(thrown);
+        // With the instance went what it held.
+        if (error.code !== "wasm-failed") {
+          throw error;
+        }
+      } finally {
+        failCallsUnderWay(ended);
+      }
     },
   };
 }

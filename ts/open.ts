@@ -9,7 +9,7 @@ import type { CoreState } from "./core.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
-import { EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
+import { EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
 import { fetchTools } from "./parts.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
@@ -101,8 +101,12 @@ export async function deleteStore(
   if (opened !== undefined) {
     await shut(name, opened).catch(() => undefined);
   }
+  await deleteIn(runtime, name, storage);
+}
+
+async function deleteIn(runtime: WasmRuntime, name: string, storage: "indexeddb" | "memory"): Promise<void> {
   try {
-    await (await runtime.load(byItself)).Core.deleteStore(name, storage);
+    await runtime.ask(byItself, ({ Core }) => Core.deleteStore(name, storage));
   } catch (thrown) {
     runtime.noteThrown(thrown);
     throw errorFromCore(thrown);
@@ -115,14 +119,16 @@ async function pendingIn(name: string, opened: Opened | undefined, runtime: Wasm
     if (opened !== undefined) {
       return (await opened.engine).log.pending();
     }
-    const core = await (await runtime.load(byItself)).Core.open({
-      ...{ name, storage: "indexeddb", durability: "relaxed" },
-      ...{ replicaId: realEnvironment.newId(), now: realEnvironment.now() },
-    });
+    const core = await runtime.ask(byItself, ({ Core }) =>
+      Core.open({
+        ...{ name, storage: "indexeddb", durability: "relaxed" },
+        ...{ replicaId: realEnvironment.newId(), now: realEnvironment.now() },
+      }),
+    );
     try {
       return (JSON.parse(core.state()) as CoreState).pending;
     } finally {
-      await core.close();
+      await runtime.untilTrap(core.close());
     }
   } catch (thrown) {
     runtime.noteThrown(thrown);
@@ -192,9 +198,8 @@ function shut(name: string, opened: Opened): Promise<void> {
   opened.closing ??= (async () => {
     try {
       await (await opened.engine).close();
-      // What an engine that is dead had in memory is gone.
-      if (opened.storage === "memory" && !opened.runtime.isDead()) {
-        await (await opened.runtime.load(byItself)).Core.deleteStore(name, "memory");
+      if (opened.storage === "memory") {
+        await deleteIn(opened.runtime, name, "memory").catch(goneWithEngine);
       }
     } finally {
       if (openedByName.get(name) === opened) {
@@ -203,6 +208,13 @@ function shut(name: string, opened: Opened): Promise<void> {
     }
   })();
   return opened.closing;
+}
+
+/** What an engine that traps, or is dead, had in memory is gone. */
+function goneWithEngine(error: unknown): void {
+  if (!isEverfoldError(error, "wasm-failed")) {
+    throw error;
+  }
 }
 
 function checkStorage(options: StorageOptions) {

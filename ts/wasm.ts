@@ -32,6 +32,10 @@ export interface WasmRuntime {
   now<T>(use: (module: CoreModule) => T): T;
   /** Calls `watcher` when the instance traps. Returns what ends that. */
   watchTraps(watcher: (error: EverfoldError) => void): () => void;
+  /** As `load`, and asks the instance. Rejects with `wasm-failed` if it traps first, as no answer comes then. */
+  ask<T>(source: () => WasmSource, use: (module: CoreModule) => Promise<T>): Promise<T>;
+  /** An answer of the instance that runs now; rejects as `ask`. */
+  untilTrap<T>(answer: Promise<T>): Promise<T>;
   /** Whether it will not be started again. */
   isDead(): boolean;
   /** To be told of whatever a call of the engine threw: a trap ends the instance. */
@@ -136,21 +140,43 @@ function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFi
     trapTimes.push(now);
     const fate = isDead() ? "and will not be started again: reload the page" : "and is started afresh";
     trapped = new EverfoldError("wasm-failed", `the engine stopped ${fate}: ${reason}`, { reason }, { cause });
-    for (const watcher of watchers) {
+    for (const watcher of [...watchers]) {
       watcher(trapped);
     }
   }
 
+  function watchTraps(watcher: (error: EverfoldError) => void): () => void {
+    watchers.add(watcher);
+    return () => watchers.delete(watcher);
+  }
+
+  async function loaded(source: () => WasmSource): Promise<void> {
+    if (loading === undefined) {
+      loading = instantiate(source());
+      loading.catch(() => {
+        loading = undefined;
+      });
+    }
+    await loading;
+  }
+
+  function untilTrap<T>(answer: Promise<T>): Promise<T> {
+    let stop = () => {};
+    const trap = new Promise<never>((_, reject) => {
+      stop = watchTraps(reject);
+    });
+    return Promise.race([answer, trap]).finally(stop);
+  }
+
   return {
     async load(source) {
-      if (loading === undefined) {
-        loading = instantiate(source());
-        loading.catch(() => {
-          loading = undefined;
-        });
-      }
-      await loading;
+      await loaded(source);
       return revive();
+    },
+    async ask(source, use) {
+      await loaded(source);
+      // At once: what is asked of an instance that has trapped is never answered.
+      return untilTrap(use(revive()));
     },
     now(use) {
       try {
@@ -160,10 +186,8 @@ function runtimeOf(module: CoreModule, place?: (name: keyof WasmFiles) => WasmFi
         throw trapped ?? thrown;
       }
     },
-    watchTraps(watcher) {
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
+    watchTraps,
+    untilTrap,
     isDead,
     noteThrown,
   };
