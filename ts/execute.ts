@@ -208,7 +208,8 @@ async function run(
         const events = streams.reduce((sum, stream) => sum + stream.events.length, 0);
         return { text: JSON.stringify(commit), events, advances } satisfies PreparedCommit;
       },
-      conflict: ({ streamId, actual }) => (expected === "any" ? undefined : conflictError(streamId, expected, actual)),
+      conflict: ({ streamId, actual }) =>
+        isMet(expected, actual) ? undefined : conflictError(streamId, expected, actual),
       appended(outcome) {
         if (outcome.status === "appended" && commit !== undefined) {
           const events = eventsWritten(engine, commit, outcome);

@@ -142,6 +142,18 @@ describe("two tabs", () => {
     expect(receipt.version).toBe(3);
   });
 
+  test("see none where a stream is expected that exists, however often the other writes to it", async () => {
+    const database = newDatabase();
+    const [one, two] = [await tab(database, definitions), await tab(database, definitions)];
+    await one.store.execute(account, "a", deposit(1));
+    await two.store.load(account, "a", { fresh: true });
+    await one.store.execute(account, "a", deposit(1));
+
+    const receipt = await two.store.execute(account, "a", deposit(1), { expectedVersion: "stream-exists" });
+
+    expect(receipt).toMatchObject({ version: 3, state: { balance: 3 } });
+  });
+
   test("do not refuse for what the other has made right", async () => {
     const database = newDatabase();
     const [one, two] = [await tab(database, definitions), await tab(database, definitions)];
