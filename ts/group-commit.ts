@@ -71,6 +71,8 @@ const maxCharacters = 4_000_000;
 
 interface Waiting {
   readonly job: Job;
+  /** Counts what was begun. */
+  readonly place: number;
   /** Something it needs is on its way. */
   held: boolean;
   /** What other tabs wrote was looked at since it was asked. */
@@ -92,9 +94,12 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
   let queue: Waiting[] = [];
   let running = false;
   let quotaFailures = 0;
-  let whenSettled: (() => void)[] = [];
-  /** What is under way beside the queue. */
-  let beside = 0;
+  let begun = 0;
+  /** The group that is being written. */
+  let writing: readonly Member[] = [];
+  /** What is under way beside the queue, by its place. */
+  const beside = new Set<number>();
+  let whenSettled: { readonly upTo: number; resolve(): void }[] = [];
 
   function start(): void {
     if (!running) {
@@ -109,7 +114,10 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       if (group.length === 0) {
         break;
       }
+      writing = group;
       await write(group);
+      writing = [];
+      tellSettled();
       // Those whose calls have just resolved get the chance to ask again before the next group is formed.
       for (let turn = 0; turn < 4; turn += 1) {
         await undefined;
@@ -120,13 +128,17 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
   }
 
   function tellSettled(): void {
-    if (!running && queue.length === 0 && beside === 0) {
-      const tell = whenSettled;
-      whenSettled = [];
-      for (const resolve of tell) {
+    if (whenSettled.length === 0) {
+      return;
+    }
+    const open = [...queue, ...writing.map(({ waiting }) => waiting)].map(({ place }) => place);
+    const first = [...open, ...beside].reduce((one, other) => Math.min(one, other), Number.POSITIVE_INFINITY);
+    for (const { upTo, resolve } of whenSettled) {
+      if (upTo < first) {
         resolve();
       }
     }
+    whenSettled = whenSettled.filter(({ upTo }) => upTo >= first);
   }
 
   /** Takes from the queue what can be decided now, in its order. */
@@ -213,7 +225,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       hold(waiting, log.catchUp());
       return "later";
     }
-    end(job, give);
+    end(waiting, give);
     return undefined;
   }
 
@@ -221,7 +233,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
    * Ends a call that writes nothing. If its id was given, it may have been written before and only
    * fails because of what happened since: then the first receipt is the answer.
    */
-  function end(job: Job, give: () => void): void {
+  function end({ job, place }: Waiting, give: () => void): void {
     if (!job.known) {
       give();
       return;
@@ -240,13 +252,13 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
         }
       })
       .catch((error: unknown) => job.fail(error));
-    void alongside(lookUp);
+    void alongside(lookUp, place);
   }
 
-  function alongside<T>(work: Promise<T>): Promise<T> {
-    beside += 1;
+  function alongside<T>(work: Promise<T>, place: number): Promise<T> {
+    beside.add(place);
     return work.finally(() => {
-      beside -= 1;
+      beside.delete(place);
       tellSettled();
     });
   }
@@ -300,7 +312,7 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
       if (error === undefined) {
         return false;
       }
-      end(job, () => job.fail(error));
+      end(waiting, () => job.fail(error));
     }
     return true;
   }
@@ -346,13 +358,17 @@ export function groupCommits(log: Log, statesOf: (streamId: string) => readonly 
 
   return {
     submit(job) {
-      queue.push({ job, held: false, fresh: false, alone: false });
+      begun += 1;
+      queue.push({ job, place: begun, held: false, fresh: false, alone: false });
       start();
     },
-    alongside,
+    alongside(work) {
+      begun += 1;
+      return alongside(work, begun);
+    },
     settled() {
       return new Promise((resolve) => {
-        whenSettled.push(resolve);
+        whenSettled.push({ upTo: begun, resolve });
         tellSettled();
       });
     },

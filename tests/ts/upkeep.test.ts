@@ -137,6 +137,26 @@ describe("handles", () => {
     await expect(deleteStore("in IndexedDB")).rejects.toMatchObject({ code: "storage-unavailable" });
   });
 
+  test("close while another one goes on writing", async () => {
+    const name = "busy";
+    const { store } = await opened({ ...definitions, name });
+    const { store: other } = await opened({ ...definitions, name });
+    const own = store.execute(account, "own", deposit(1));
+    let going = true;
+    const busy = (async () => {
+      for (let calls = 0; going && calls < 2_000; calls += 1) {
+        await other.execute(account, "a", deposit(1));
+      }
+      return going;
+    })();
+
+    await store.close();
+    going = false;
+
+    expect(await busy).toBe(false);
+    expect((await own).version).toBe(1);
+  });
+
   test("finish what was begun before they close", async () => {
     const database = newDatabase();
     const { store } = await tab(database, definitions);
