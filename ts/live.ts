@@ -7,6 +7,7 @@
  * disposing then, and who polls sees the changes too.
  */
 import { type AnyEverfoldError, errorFromCore } from "./errors.js";
+import { isPlain } from "./json.js";
 import { listenerSet } from "./listeners.js";
 import type { Live, LiveState } from "./types.js";
 
@@ -132,6 +133,7 @@ export function shareParts<T>(previous: T, next: T): T {
   return same ? previous : next;
 }
 
+/** Of anything else, as of a Map, nobody can tell by its properties whether it is equal. */
 function isComposite(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
+  return Array.isArray(value) || isPlain(value);
 }

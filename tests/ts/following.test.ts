@@ -2,6 +2,8 @@
  * Subscriptions and live results: past, then live, other tabs too.
  */
 import { describe, expect, test } from "vitest";
+import { defineAggregate } from "../../ts/aggregate.js";
+import type { Event } from "../../ts/event.js";
 import type { LiveState } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened as openedEvent, transfer } from "./ledger.js";
 import { opened } from "./opened.js";
@@ -58,6 +60,29 @@ describe("a live result", () => {
     expect(first).toEqual({ status: "loading" });
     expect(unchanged).toBe(ready);
     expect(live.current).toMatchObject({ value: { version: 2, state: { balance: 2 } } });
+  });
+
+  test("of a state that is no plain object changes with its stream", async () => {
+    const tags = defineAggregate({
+      name: "tags",
+      version: 1,
+      initialState: () => new Set<string>(),
+      decide: (command: { type: "Add"; data: { tag: string } }): Event<"tags.added", { tag: string }> => ({
+        type: "tags.added",
+        data: command.data,
+      }),
+      evolve: (state, event) => new Set(state).add(event.data.tag),
+    });
+    const { store } = await opened({ aggregates: [tags] });
+    const live = store.watch(tags, "1");
+    const states: LiveState<{ readonly state: Set<string> }>[] = [];
+    live.subscribe((state) => states.push(state));
+    await until(() => states.length === 1);
+
+    await store.execute(tags, "1", { type: "Add", data: { tag: "new" } });
+    await until(() => states.length === 2);
+
+    expect(states.map(({ value }) => [...(value?.state ?? [])])).toEqual([[], ["new"]]);
   });
 
   test("that nobody subscribes to shows changes to who looks again", async () => {
