@@ -26,6 +26,8 @@ export function subscribeTo(
   const query = coreQuery({ types, aggregate, afterPosition });
   /** What is before this is not told, but how it goes on is. */
   const start = query.afterPosition ?? log.position();
+  /** It begins where another tab was, and this one is not yet. */
+  let behind = start > log.position();
   let confirmed = Math.min(start, log.confirmedPosition());
   let position = confirmed;
   let rebases = log.rebases();
@@ -39,6 +41,14 @@ export function subscribeTo(
     }
     running = true;
     try {
+      if (behind) {
+        await log.catchUp();
+        if (log.position() >= start) {
+          confirmed = Math.min(start, log.confirmedPosition());
+          [position, rebases] = [confirmed, log.rebases()];
+        }
+        behind = false;
+      }
       while (
         !ended &&
         (position < log.position() || confirmed !== log.confirmedPosition() || rebases !== log.rebases())

@@ -41,6 +41,41 @@ describe("a subscription", () => {
   });
 });
 
+describe("a subscription that goes on where another tab was", () => {
+  const positionsTold = (store: Awaited<ReturnType<typeof tab>>["store"], afterPosition: number) => {
+    const told: number[] = [];
+    store.subscribe({ afterPosition }, ({ commits }) => {
+      told.push(...commits.flatMap(({ events }) => events.map(({ position }) => position)));
+    });
+    return told;
+  };
+
+  test("is not told again what that one has seen, and this one not", async () => {
+    const database = newDatabase();
+    const [one, two] = [await tab(database, definitions), await tab(database, definitions)];
+    await one.store.append("account-a", [deposited(1)]);
+    const { position } = await one.store.append("account-a", [deposited(1), deposited(1)]);
+
+    const told = positionsTold(two.store, position);
+    await one.store.append("account-a", [deposited(1)]);
+    await two.engine.log.catchUp();
+    await until(() => told.length > 0);
+
+    expect(told).toEqual([4]);
+  });
+
+  test("goes on at the end of a log that is shorter than that", async () => {
+    const { store } = await opened(definitions);
+    await store.append("account-a", [deposited(1)]);
+
+    const told = positionsTold(store, 7);
+    await store.append("account-a", [deposited(1)]);
+    await until(() => told.length > 0);
+
+    expect(told).toEqual([2]);
+  });
+});
+
 describe("a live result", () => {
   test("of an aggregate keeps its reference until the stream changes", async () => {
     const { store } = await opened(definitions);
