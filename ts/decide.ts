@@ -78,12 +78,16 @@ export function decideFailed(on: DecidedOn, reason: string, cause?: unknown): Ev
   return new EverfoldError("decide-failed", `${decider.name}: ${reason}`, details, { cause });
 }
 
-/** A refusal need not be an error: it may be any data. */
+/** A refusal need not be an error: it may be anything. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof Error) {
     return cause.message;
   }
-  return typeof cause === "object" && cause !== null ? JSON.stringify(cause) : String(cause);
+  try {
+    return typeof cause === "object" && cause !== null ? JSON.stringify(cause) : String(cause);
+  } catch {
+    return "what was thrown is no JSON";
+  }
 }
 
 function isRefusal(decider: Decider, cause: unknown): boolean {

@@ -219,6 +219,24 @@ describe("a decide that", () => {
     expect(isEverfoldError(error) && error.details).toMatchObject({ definition: "account", streamId: "account-a" });
   });
 
+  const cycle: { reason: string; self?: object } = { reason: "no" };
+  cycle.self = cycle;
+  test.each<[string, unknown]>([
+    ["a BigInt in it", { missing: 5n }],
+    ["a cycle", cycle],
+    ["no prototype", Object.create(null)],
+    ["nothing in it", undefined],
+  ])("throws an object with %s refuses, too", async (_, thrown) => {
+    const odd = deciding(() => {
+      throw thrown;
+    });
+    const { store } = await opened({ aggregates: [odd] });
+
+    const error = await store.execute(odd, "1", { type: "Go" }).catch((caught: unknown) => caught);
+
+    expect(isEverfoldError(error, "refused") && error.cause).toBe(thrown);
+  });
+
   test("fails in one of many calls does not fail its neighbours", async () => {
     const { store } = await opened(definitions);
 
