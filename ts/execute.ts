@@ -114,6 +114,10 @@ function readsOf(decision: AnyDecision, command: unknown): readonly AggregateRef
       { cause },
     );
   }
+  if (refs instanceof Promise) {
+    // Nobody else will look at how it ends.
+    refs.catch(() => undefined);
+  }
   if (!Array.isArray(refs) || refs.length === 0 || !refs.every((ref) => typeof ref?.streamId === "string")) {
     throw new EverfoldError("decide-failed", `${decision.name}: reads must return a list of aggregate.ref(id)`, {
       definition: decision.name,

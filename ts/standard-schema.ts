@@ -24,13 +24,20 @@ export interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a validator finds wrong, paths as text; undefined if nothing. A validator that answers later counts as wrong. */
+/** What a validator finds wrong, paths as text; undefined if nothing. One that throws or answers later counts as wrong. */
 export function schemaIssues(
   schema: StandardSchema,
   value: unknown,
 ): readonly { readonly message: string; readonly path: string }[] | undefined {
-  const result = schema["~standard"].validate(value);
+  let result: StandardResult<unknown> | Promise<StandardResult<unknown>>;
+  try {
+    result = schema["~standard"].validate(value);
+  } catch (cause) {
+    return [{ message: `the schema threw: ${cause instanceof Error ? cause.message : String(cause)}`, path: "" }];
+  }
   if (result instanceof Promise) {
+    // Nobody else will look at how it ends.
+    result.catch(() => undefined);
     return [{ message: "the schema answers with a promise; use one that answers at once", path: "" }];
   }
   return result.issues?.map(({ message, path = [] }) => ({

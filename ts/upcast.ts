@@ -49,6 +49,8 @@ export function upcastEvent(aggregate: AnyAggregate, event: RecordedEvent): void
       throw failed(event, from, "it threw", cause);
     }
     if (data instanceof Promise) {
+      // Nobody else will look at how it ends.
+      data.catch(() => undefined);
       throw failed(event, from, "it returned a promise");
     }
     writable.data = data;

@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
+import { defineDecision } from "../../ts/decision.js";
 import { isEverfoldError } from "../../ts/errors.js";
 import type { AnyEvent, Event } from "../../ts/event.js";
 import { openStore } from "../../ts/open.js";
@@ -257,6 +258,18 @@ describe("a decide that", () => {
     ]);
     expect((await store.load(account, "a")).state.balance).toBe(2);
   });
+});
+
+test("reads that answers with a promise has failed", async () => {
+  const odd = defineDecision({
+    name: "odd",
+    version: 1,
+    reads: (() => Promise.reject(new Error("later"))) as never,
+    decide: () => [],
+  });
+  const { store } = await opened({ decisions: [odd] });
+
+  await expect(store.execute(odd, {})).rejects.toMatchObject({ code: "decide-failed", details: { definition: "odd" } });
 });
 
 describe("a row that cannot be stored stops its projection only", () => {

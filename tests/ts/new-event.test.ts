@@ -16,20 +16,23 @@ const positive: StandardSchema<{ amount: number }> = {
   },
 };
 const later: StandardSchema = {
-  "~standard": { version: 1, vendor: "tests", validate: async (value) => ({ value }) },
+  "~standard": { version: 1, vendor: "tests", validate: () => Promise.reject(new Error("later")) },
+};
+const broken: StandardSchema = {
+  "~standard": { version: 1, vendor: "tests", validate: (value) => (value as { list: [] }).list.length as never },
 };
 
 const till = defineAggregate({
   name: "till",
   version: 1,
   initialState: () => 0,
-  decide: (_: { type: "Pay" }): { type: "paid" | "later"; data: { amount: number } } => ({
+  decide: (_: { type: "Pay" }): { type: "paid" | "later" | "broken"; data: { amount: number } } => ({
     type: "paid",
     data: { amount: 1 },
   }),
   evolve: (state) => state,
   schemaVersions: { paid: 3 },
-  schemas: { paid: positive, later },
+  schemas: { paid: positive, later, broken },
 });
 const defaults = { occurredAt: 5 };
 
@@ -101,6 +104,13 @@ describe("an event is refused", () => {
       type: "paid",
       issues: [{ message: "must be positive", path: ".amount" }],
     });
+  });
+
+  test("whose schema throws", () => {
+    const error = thrownBy(() => newEvent({ type: "broken", data: {} }, till, defaults));
+
+    expect(error.code).toBe("invalid-event");
+    expect(error.message).toMatch("data of broken: the schema threw: Cannot read properties of undefined");
   });
 
   test("whose schema answers with a promise", () => {

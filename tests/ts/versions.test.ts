@@ -76,11 +76,17 @@ describe("an older shape of an event", () => {
     ]);
   });
 
-  test("that its upcaster fails on is upcast-failed, and the rest goes on", async () => {
+  test.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no such shape");
+      },
+    ],
+    ["answers later", () => Promise.reject(new Error("no such shape"))],
+  ])("that its upcaster fails on, as it %s, is upcast-failed, and the rest goes on", async (_, step) => {
     const v1 = oldList();
-    const v2 = newList(() => {
-      throw new Error("no such shape");
-    });
+    const v2 = newList(step);
     const name = newName();
     const { store: older } = await opened({ name, aggregates: [v1] });
     const { store: newer } = await opened({ name, aggregates: [v2, account] });
