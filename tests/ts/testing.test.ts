@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
+import { defineDecision } from "../../ts/decision.js";
 import type { Event } from "../../ts/event.js";
 import { fakeClock, given, seededIds } from "../../ts/testing.js";
 import { account, balances, deposit, deposited, frozen, opened, transfer, withdraw, withdrawn } from "./ledger.js";
@@ -114,6 +115,22 @@ describe("given an aggregate", () => {
     expect(messageOf(() => given(account, []).when({ type: "Open" } as never))).toContain('decide of "account" failed');
   });
 
+  test.each<[string, () => unknown]>([
+    ["an event that cannot be stored", () => ({ type: "went", data: { at: new Date(0) } })],
+    ["something that is no event", () => "went"],
+    ["a promise", () => Promise.reject(new Error("later"))],
+  ])("%s is no refusal", (_, decide) => {
+    const odd = defineAggregate({
+      name: "odd",
+      version: 1,
+      initialState: () => 0,
+      decide: decide as (_: { type: "Go" }) => Event<"went">,
+      evolve: (state) => state,
+    });
+
+    expect(messageOf(() => given(odd, []).when({ type: "Go" }).thenRefused())).toContain('decide of "odd" failed');
+  });
+
   test("an old event goes through the upcasters", () => {
     const renamed = defineAggregate({
       name: "renamed",
@@ -141,6 +158,26 @@ describe("given a decision", () => {
 
   test("a refusal is refused", () => {
     both.when({ from: "b", to: "a", amount: 1 }).thenRefused("not enough money");
+  });
+});
+
+describe("given a decision that fails,", () => {
+  const reads = (_: { type: "Go" }) => [account.ref("a"), account.ref("b")];
+  test.each([
+    ["too few lists are", defineDecision({ name: "odd", version: 1, reads, decide: () => [[]] })],
+    [
+      "reads that throws is",
+      defineDecision({
+        name: "odd",
+        version: 1,
+        reads: (_: { type: "Go" }): ReturnType<typeof reads> => {
+          throw new Error("no such account");
+        },
+        decide: () => [[], []],
+      }),
+    ],
+  ])("%s no refusal", (_, odd) => {
+    expect(messageOf(() => given(odd, []).when({ type: "Go" }).thenRefused())).toContain('decide of "odd" failed');
   });
 });
 

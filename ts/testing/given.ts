@@ -5,7 +5,9 @@
  * events go through the upcasters. `decide` is asked twice, because it must answer the same twice.
  */
 import type { Aggregate, AggregateRef, AnyAggregate, EventOf } from "../aggregate.js";
+import { askToDecide, eventsDecided, listsDecided } from "../decide.js";
 import type { AnyDecision, Decision, ReadsOf } from "../decision.js";
+import { isEverfoldError } from "../errors.js";
 import type { AnyEvent, RecordedEvent, StreamEvent } from "../event.js";
 import { jsonText } from "../json.js";
 import type { Projection } from "../projection.js";
@@ -104,8 +106,15 @@ function givenAggregate(
   const state = foldHistory(aggregate, events);
   return {
     when(command) {
+      const on = { decider: aggregate, streamId, commitId: "given" };
       const decided = decideTwice(aggregate, command, (checked) =>
-        checkDecided(aggregate, [aggregate.decide(checked, state)].flat()),
+        checkDecided(
+          aggregate,
+          eventsDecided(
+            on,
+            askToDecide(on, () => aggregate.decide(checked, state)),
+          ),
+        ),
       );
       return {
         ...outcome(decided, (expected: AnyEvent | readonly AnyEvent[]) => checkDecided(aggregate, [expected].flat())),
@@ -134,7 +143,13 @@ function givenDecision(
             .flatMap(([, events]) => events.map((event) => ({ ...event, streamId })));
           return foldHistory(aggregate, recordHistory(events, [aggregate]));
         });
-        return checkLists(refs, decision.decide(checked, states));
+        const on = { decider: decision, commitId: "given" };
+        const lists = listsDecided(
+          on,
+          askToDecide(on, () => decision.decide(checked, states)),
+          refs,
+        );
+        return checkLists(refs, lists);
       });
       return outcome(decided, (expected) => checkLists(decision.reads(checkCommand(command)), expected));
     },
@@ -195,10 +210,10 @@ function decideTwice<T>(
     try {
       return { events: decide(checked) };
     } catch (thrown) {
-      if (!definition.isRefusal(thrown)) {
+      if (!isEverfoldError(thrown, "refused")) {
         throw new Error(`decide of "${definition.name}" failed: ${String(thrown)}`, { cause: thrown });
       }
-      return { thrown };
+      return { thrown: thrown.cause };
     }
   };
   const first = ask();
