@@ -113,10 +113,13 @@ export async function importStore(
 ): Promise<ImportReport> {
   const bytes = await bytesOf(file);
   checkAborted(signal);
-  const { events, commits } = await engine.connection.ask<ImportReport>((core) =>
-    core.tool("importAll", [bytes, merge]),
-  );
-  engine.log.restart(await engine.connection.ask<CoreState>(async (core) => core.state()));
+  engine.check();
+  return engine.commits.alongside(importBytes(engine, bytes, merge));
+}
+
+async function importBytes({ connection, log }: Engine, bytes: Uint8Array, merge: boolean): Promise<ImportReport> {
+  const { events, commits } = await connection.ask<ImportReport>((core) => core.tool("importAll", [bytes, merge]));
+  log.restart(await connection.ask<CoreState>(async (core) => core.state()));
   return { events, commits };
 }
 

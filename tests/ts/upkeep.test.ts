@@ -137,6 +137,26 @@ describe("handles", () => {
     await expect(deleteStore("in IndexedDB")).rejects.toMatchObject({ code: "storage-unavailable" });
   });
 
+  test("that are closed during an import have read all of it, or none and say so", async () => {
+    const { store: source } = await tab(newDatabase(), definitions);
+    await source.execute(account, "a", deposit(1));
+    const file = new Uint8Array(await (await source.export()).arrayBuffer());
+
+    for (let turns = 0; turns < 40; turns += 1) {
+      const database = newDatabase();
+      const { store } = await tab(database, definitions);
+      const importing = store.import(file).catch(({ code }) => code);
+      for (let turn = 0; turn < turns; turn += 1) {
+        await undefined;
+      }
+      await store.close();
+      const { store: again } = await tab(database, definitions);
+      const { version } = await again.load(account, "a");
+
+      expect(await importing).toEqual(version === 0 ? "store-closed" : { events: 1, commits: 1 });
+    }
+  });
+
   test("close while another one goes on writing", async () => {
     const name = "busy";
     const { store } = await opened({ ...definitions, name });
