@@ -6,7 +6,7 @@ import { type CheckedOptions, checkCommitOptions } from "./commit-options.js";
 import type { CoreLoaded } from "./core/reading.js";
 import type { CoreNewCommit, CoreNewEvent, CoreProgress } from "./core/writing.js";
 import type { Engine } from "./engine.js";
-import { invalidArgument } from "./errors.js";
+import { errorFromCore, invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { conflictError, isMet } from "./execute.js";
 import type { Advance, Appended, Job } from "./group-commit.js";
@@ -50,8 +50,7 @@ export async function commitFacts(engine: Engine, streams: readonly StreamAppend
   const first = await write(engine, streams, options);
   return confirmable<Written>(engine, first.written, first.content, async (outcome) => {
     const written = await writtenBefore(engine, outcome);
-    const version = (streamId: string) => written.streams.find((stream) => stream.streamId === streamId)?.version ?? 0;
-    return { ...written, streams: streams.map(({ streamId }) => ({ streamId, version: version(streamId) })) };
+    return { ...written, streams: versionsAfter(streams, outcome, await versionsBeside(engine, streams)) };
   });
 }
 
@@ -96,10 +95,10 @@ async function write(
   if (ids.size < streams.length) {
     throw invalidArgument("streams", "a stream is given twice; put its events into one list");
   }
-  if (streams.every(({ events }) => events.length === 0)) {
-    return { written: await nothingWritten(engine, checked.commitId, streams), content: "" };
-  }
   const content = canonicalText({ ...checked.given, streams: given.map(contentOf) });
+  if (streams.every(({ events }) => events.length === 0)) {
+    return { written: await nothingWritten(engine, checked, content, streams), content };
+  }
   const commit: CoreNewCommit = {
     commitId: checked.commitId,
     known: checked.known,
@@ -111,20 +110,43 @@ async function write(
     ...engine.author,
     streams: streams.filter(({ events }) => events.length > 0),
   };
+  // Before it is written: what fails then has written nothing.
+  const beside = streams.some(isBeside) ? await versionsBeside(engine, streams) : new Map<string, number>();
   const appended = await submitFacts(engine, commit);
   const written: Written = {
     commitId: appended.commitId,
     events:
       appended.status === "appended" ? eventsWritten(engine, commit, appended) : await firstEvents(engine, appended),
     position: lastPosition(appended),
-    streams: streams.map(({ streamId, expectedVersion }) => ({
-      streamId,
-      version:
-        appended.streams.find((stream) => stream.streamId === streamId)?.lastVersion ??
-        (typeof expectedVersion === "number" ? expectedVersion : 0),
-    })),
+    streams: versionsAfter(streams, appended, beside),
   };
   return { written, content };
+}
+
+/** Versions of the streams that a commit neither writes nor checks. */
+async function versionsBeside(engine: Engine, streams: readonly StreamAppend[]): Promise<ReadonlyMap<string, number>> {
+  const beside = streams.filter(isBeside);
+  const versions = await Promise.all(beside.map(({ streamId }) => versionOf(engine, streamId)));
+  return new Map(beside.map(({ streamId }, place) => [streamId, versions[place] as number]));
+}
+
+function isBeside({ events, expectedVersion = "any" }: StreamAppend): boolean {
+  return events.length === 0 && expectedVersion === "any";
+}
+
+/** The version after a commit of each stream given. */
+function versionsAfter(
+  streams: readonly StreamAppend[],
+  { streams: written }: Appended,
+  beside: ReadonlyMap<string, number>,
+): Written["streams"] {
+  return streams.map(({ streamId, expectedVersion }) => ({
+    streamId,
+    version:
+      written.find((stream) => stream.streamId === streamId)?.lastVersion ??
+      beside.get(streamId) ??
+      (typeof expectedVersion === "number" ? expectedVersion : 0),
+  }));
 }
 
 /** Gives a commit of facts to the next group. */
@@ -218,14 +240,21 @@ function asRead({ streamId, expectedVersion }: CheckedStream): CoreNewCommit["re
   }
 }
 
-async function nothingWritten(engine: Engine, commitId: string, streams: readonly CheckedStream[]): Promise<Written> {
+async function nothingWritten(
+  engine: Engine,
+  { commitId, known }: CheckedOptions,
+  content: string,
+  streams: readonly CheckedStream[],
+): Promise<Written> {
   // Nothing is written that would be checked.
   await engine.log.catchUp();
+  const found = known ? await engine.log.outcome(commitId, content) : null;
+  if (found?.status === "failed") {
+    throw errorFromCore(found.error, { commitId });
+  }
   const versions = await Promise.all(
     streams.map(async ({ streamId, expectedVersion }) => {
-      const { version } = await engine.connection.ask<CoreLoaded>((core) =>
-        core.load(streamId, "", 0, 0, 0, Number.NaN, "occurred"),
-      );
+      const version = await versionOf(engine, streamId);
       if (!isMet(expectedVersion, version)) {
         throw conflictError(streamId, expectedVersion, version);
       }
@@ -233,6 +262,13 @@ async function nothingWritten(engine: Engine, commitId: string, streams: readonl
     }),
   );
   return { commitId, events: [], position: engine.log.position(), streams: versions };
+}
+
+async function versionOf({ connection }: Engine, streamId: string): Promise<number> {
+  const { version } = await connection.ask<CoreLoaded>((core) =>
+    core.load(streamId, "", 0, 0, 0, Number.NaN, "occurred"),
+  );
+  return version;
 }
 
 async function firstEvents(engine: Engine, appended: Appended) {

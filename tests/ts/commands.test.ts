@@ -111,6 +111,21 @@ describe("an expected version", () => {
   });
 });
 
+test("a stream that a commit neither writes nor checks is where it was", async () => {
+  const { store } = await opened(definitions);
+  await store.append("account-a", [deposited(1), deposited(1)]);
+
+  const receipt = await store.commit([
+    { streamId: "account-a", events: [] },
+    { streamId: "account-b", events: [deposited(1)] },
+  ]);
+
+  expect(receipt.streams).toEqual([
+    { streamId: "account-a", version: 2 },
+    { streamId: "account-b", version: 1 },
+  ]);
+});
+
 describe("two tabs", () => {
   test("that run commands on one account at the same time lose none", async () => {
     const database = newDatabase();

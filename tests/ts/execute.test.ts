@@ -227,6 +227,7 @@ describe("a commit id", () => {
     ["a decision", (store) => store.execute(transfer, { from: "a", to: "b", amount: 5 }, { commitId: "once" })],
     ["other metadata", (store) => store.execute(account, "a", deposit(5), { commitId: "once", metadata: { by: 1 } })],
     ["events instead of a command", (store) => store.append("account-a", [deposited(5)], { commitId: "once" })],
+    ["no events", (store) => store.append("account-a", [], { commitId: "once" })],
   ])("with %s is commit-id-reused", async (_, act) => {
     const store = await bank();
 
