@@ -263,8 +263,13 @@ async function loadDriver() {
 /** From here on what is committed waits for the server: also before anybody has reached it. */
 async function bindTo(connection: Connection, { space, subject, adopt }: CheckedSync): Promise<CoreState> {
   const binding: CoreBindOptions = { space, subject, adopt };
-  await connection.call((core) => core.sync("bindSync", [JSON.stringify(binding)]));
-  return connection.ask<CoreState>(async (core) => core.state());
+  try {
+    await connection.call((core) => core.sync("bindSync", [JSON.stringify(binding)]));
+    return await connection.ask<CoreState>(async (core) => core.state());
+  } catch (error) {
+    await connection.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** The engine as one handle has it: another handle may have another definition of the same aggregate. */

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
+import type { Environment } from "../../ts/environment.js";
+import { openStoreIn } from "../../ts/open.js";
 import { checkSync } from "../../ts/sync/options.js";
+import { device } from "./device.js";
+import { fakeServer } from "./fake-server.js";
 import { opened } from "./opened.js";
+import { wasm } from "./wasm-files.js";
 
 const good = { url: "https://sync.example", space: "acme", subject: "ann", token: () => "token" };
 
@@ -52,4 +57,27 @@ test("a store that is closed has neither refusals nor news", async () => {
 
   await expect(store.sync.now()).rejects.toMatchObject({ code: "store-closed" });
   await expect(store.refusals.list()).rejects.toMatchObject({ code: "store-closed" });
+});
+
+test("a store of another space is not opened, and lets go of its database", async () => {
+  const bound = await device(fakeServer());
+  await bound.store.close();
+  let open = 0;
+  const environment: Environment = {
+    ...bound.tab,
+    coreOpened(core) {
+      const close = core.close.bind(core);
+      open += 1;
+      core.close = () => {
+        open -= 1;
+        return close();
+      };
+    },
+  };
+  const sync = { ...good, space: "other" };
+
+  const opening = openStoreIn(environment, { name: bound.name, storage: "memory", wasm, sync });
+
+  await expect(opening).rejects.toMatchObject({ code: "invalid-argument" });
+  expect(open).toBe(0);
 });
