@@ -132,14 +132,11 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     return { state, version };
   }
 
-  async function* streams(
-    aggregate: AnyAggregate,
-    { after, limit = Number.POSITIVE_INFINITY, signal }: StreamsOptions = {},
-  ) {
+  async function* streams(aggregate: AnyAggregate, { after, limit, signal }: StreamsOptions = {}) {
     engine.check();
     const prefix = `${statesBy(aggregate).aggregate.name}-`;
     let last = after === undefined ? "" : prefix + checkId(after, "after");
-    let left = limit;
+    let left = limit === undefined ? Number.POSITIVE_INFINITY : checkOrdinal(limit, "limit");
     while (left > 0) {
       checkAborted(signal);
       engine.check();

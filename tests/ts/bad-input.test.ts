@@ -123,6 +123,10 @@ describe("an argument that cannot be is invalid-argument", () => {
     await refuses((store) => all(store.read(asked as never)), "invalid-argument", { argument });
   });
 
+  test.each([-1, 1.5, Number.NaN])("a limit of %s streams", async (limit) => {
+    await refuses((store) => all(store.streams(account, { limit })), "invalid-argument", { argument: "limit" });
+  });
+
   test("an index that the projection does not have", async () => {
     await refuses((store) => store.view(balances).list({ index: "name" as never }), "invalid-argument", {
       argument: "index",
