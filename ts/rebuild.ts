@@ -86,7 +86,7 @@ async function rebuildStreams(
   { signal, onProgress, paused }: BuildControl,
 ): Promise<void> {
   const { name, version } = projection;
-  const { connection } = engine;
+  const { connection, log } = engine;
   checkAborted(signal);
   await engine.rebuildStarts({ projection: name, version, streams });
   const query = { ...projectionQuery(projection), streams };
@@ -101,6 +101,10 @@ async function rebuildStreams(
         throw problem;
       }
       const { generation, checkpoint, revision, failedAt } = state;
+      if (log.confirmedPosition() < checkpoint) {
+        // Another tab has folded what is not known here yet.
+        await log.catchUp();
+      }
       while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
         onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
         await breathe();

@@ -210,6 +210,21 @@ describe("a rebuild of streams", () => {
     expect(await there.store.view(wrong).get("account-1")).toEqual({ events: 210 });
   });
 
+  test("takes in what another tab has folded and this one has not heard of", async () => {
+    const database = newDatabase();
+    const here = await tab(database, definitions);
+    const there = await tab(database, definitions);
+    await there.store.append("account-1", [deposited(1)]);
+    await here.engine.log.catchUp();
+    await there.store.append("account-1", [deposited(1), deposited(1)]);
+    expect(await there.store.view(counts).get("account-1")).toEqual({ events: 3 });
+
+    await here.store.rebuild(counts, { streams: ["account-1"] });
+
+    expect(await there.store.view(counts).get("account-1")).toEqual({ events: 3 });
+    expect(await rowsOf(here.store)).toEqual(await rowsOf(there.store));
+  });
+
   test("needs a projection whose rows belong to one stream each", async () => {
     const { store } = await opened({ aggregates: [account], projections: [balances] });
 
