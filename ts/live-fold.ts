@@ -18,8 +18,8 @@ export interface FoldedPage {
   readonly position: number;
   /** How many rows have changed. */
   readonly changed: number;
-  /** Their keys. */
-  keys(): ReadonlySet<string>;
+  /** Their keys; "all" when it is not known which. */
+  keys(): ReadonlySet<string> | "all";
   /** Writes them with what `head` says, whose list of rows is empty. False as `Core.writeRows`. */
   write(head: CoreRowWrite): Promise<boolean>;
   /** They are where they belong. */

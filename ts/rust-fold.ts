@@ -220,7 +220,7 @@ function liveFold(definitions: () => CoreDefinitions, engine: Engine, projection
         yield page(
           position,
           1,
-          () => new Set(),
+          () => "all",
           async () => true,
         );
       }

@@ -262,6 +262,29 @@ describe("a projection in Rust", () => {
     expect(JSON.stringify(await store.view(balances).list())).toBe(rows);
   });
 
+  test("tells who watches a row of it in an app that is older than the rows", async () => {
+    const newer = defineProjection({
+      name: "balances",
+      version: 99,
+      key: ({ streamId }) => streamId,
+      evolve: (row: { events: number } | undefined) => ({ events: (row?.events ?? 0) + 1 }),
+    });
+    const { store: next } = await opened({ ...bank, name: "older", projections: [newer] });
+    await next.execute(account, "a", deposit(1));
+    expect(await next.view(newer).get("account-a")).toEqual({ events: 1 });
+    const { store } = await opened({ ...bank, name: "older", onProblem: () => {} });
+    const shown: unknown[] = [];
+    store
+      .view(balances)
+      .watch("account-a")
+      .subscribe(({ value }) => shown.push(value));
+    await expect.poll(() => shown).toEqual([{ balance: 1, transactions: 1 }]);
+
+    await store.execute(account, "a", deposit(2));
+
+    await expect.poll(() => shown.at(-1)).toEqual({ balance: 3, transactions: 2 });
+  });
+
   test("stops at an event that it cannot read, with the rows of all before it", async () => {
     const problems: string[] = [];
     const { store } = await opened({ ...bank, onProblem: ({ code }) => problems.push(code) });
