@@ -16,6 +16,7 @@ export async function projectRows(
   projection: AnyProjection,
   options: ProjectOptions,
 ): Promise<ProjectedView> {
+  const { log } = engine;
   const { onProgress, signal, from, until, clock, streams, types } = options;
   const wanted = projectionQuery(projection);
   const asked = coreQuery({ from, until, clock, streams, types });
@@ -25,20 +26,34 @@ export async function projectRows(
     ...(wanted.types && asked.types && { types: asked.types.filter((type) => wanted.types?.includes(type)) }),
   };
   checkAborted(signal);
-  const total = engine.log.position();
-  const fold = foldInMemory(engine, projection, query, signal);
   const breathe = timeSlices();
   const began = performance.now();
-  try {
-    for (let done = false; !done; ) {
-      done = await fold.advance(total);
-      onProgress?.(progressOf("folding", 0, fold.position(), total, performance.now() - began));
-      await breathe();
-      checkAborted(signal);
+  for (;;) {
+    const fold = foldInMemory(engine, projection, query, signal);
+    const foldTo = async (end: number) => {
+      for (let done = false; !done; ) {
+        done = await fold.advance(end);
+        onProgress?.(progressOf("folding", 0, fold.position(), log.position(), performance.now() - began));
+        await breathe();
+        checkAborted(signal);
+      }
+    };
+    try {
+      const confirmed = log.confirmedPosition();
+      await foldTo(confirmed);
+      const [total, rebases] = [log.position(), log.rebases()];
+      if (total > confirmed) {
+        await foldTo(total);
+        await log.catchUp();
+      }
+      if (log.rebases() === rebases) {
+        return projectedView(projection, fold.rows, total, fold.end);
+      }
+    } catch (error) {
+      fold.end();
+      throw error;
     }
-  } catch (error) {
+    // What is pending moved while it was read: some of it may have been read twice, or not at all.
     fold.end();
-    throw error;
   }
-  return projectedView(projection, fold.rows, total, fold.end);
 }

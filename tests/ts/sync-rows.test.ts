@@ -3,6 +3,7 @@
  */
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
+import type { Core } from "../../ts/core.js";
 import { defineProjection } from "../../ts/projection.js";
 import type { ListQuery, View } from "../../ts/types.js";
 import { type Device, device } from "./device.js";
@@ -264,4 +265,40 @@ test("once now resolves, rows show what was pulled, in a tab that does not lead 
   await follower.store.sync.now();
 
   expect((await follower.store.view(balances).list()).length).toBe(4);
+});
+
+/** Its core, so that a test may do something in the middle of a call. */
+function coreOf({ engine }: Device): Promise<Core> {
+  return engine.connection.call(async (core) => core);
+}
+
+test("a view as of then is of one log, though what is pending moves while it is read", async () => {
+  const server = fakeServer();
+  const one = await device(server, { online: false });
+  await one.store.append("account-a", [opened("Ann")]);
+  let balance = 0;
+  for (let commit = 0; commit < 3; commit += 1) {
+    const amounts = Array.from({ length: 1_000 }, (_, place) => commit * 1_000 + place);
+    balance += amounts.reduce((sum, amount) => sum + amount);
+    await one.store.append("account-a", amounts.map(deposited));
+  }
+  const core = await coreOf(one);
+  const read = core.read.bind(core);
+  let moved = false;
+  vi.spyOn(core, "read").mockImplementation(async (query) => {
+    if (!moved && query.includes('"afterPosition":2048')) {
+      moved = true;
+      others(server, 10, 30);
+      one.online(true);
+      await one.store.sync.now();
+      expect(one.engine.log.position()).toBe(3_301);
+    }
+    return read(query);
+  });
+
+  const then = await one.store.project(balances);
+
+  expect(await then.get("account-a")).toEqual({ owner: "Ann", balance });
+  expect(await then.count()).toBe(301);
+  expect(then.checkpoint()).toBe(3_301);
 });
