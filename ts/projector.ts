@@ -60,6 +60,8 @@ interface Pending {
   readonly rebases: number;
   /** Up to here. */
   position: number;
+  /** Up to here the rows below are known to have been those that end at `base`, all the while. */
+  sound: number;
   advancing: Promise<void> | undefined;
   /** Why it cannot be folded. */
   failure: AnyEverfoldError | undefined;
@@ -170,7 +172,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   /** The rows below end at `position` now. What is folded over them still holds, as far as it goes: no event has moved. */
   function advanceBelow(position: number): void {
     if (pending?.base === seen && pending.advancing === undefined && position !== seen) {
-      if (position > pending.position || position >= log.position()) {
+      const { position: end, sound } = pending;
+      if (position > end || position >= log.position() || sound < end) {
         dropPending();
       } else {
         // Another object: a reading that began before has to look again.
@@ -192,7 +195,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
     if (pending === undefined) {
       const [fold_, rows] = [fold.pending(stored, seen), overlayOn(projection, baseRows(stored))];
-      const news = { position: seen, advancing: undefined, failure: undefined };
+      const news = { position: seen, sound: seen, advancing: undefined, failure: undefined };
       pending = { fold: fold_, rows, base: seen, rebases: log.rebases(), ...news };
     }
     const folded = pending;
@@ -364,6 +367,10 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
           return false;
         }
         stored = { ...stored, checkpoint: position, failedAt };
+        if (pending?.base === seen && pending.advancing === undefined) {
+          // Up to now they were those that were written over.
+          pending.sound = pending.position;
+        }
       }
     }
     page.settle();
@@ -468,12 +475,17 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   }
 
   /** Whether the rows below are those that pending events were folded over: another tab may have folded on. */
-  async function isStillBelow({ base, rebases }: Pending): Promise<boolean> {
+  async function isStillBelow(over: Pending): Promise<boolean> {
+    const { base, rebases, position } = over;
     if (stored && !isSame(await projectionState(connection, projection), stored)) {
       await lookAtBoth();
       return false;
     }
-    return base === seen && rebases === log.rebases();
+    if (base !== seen || rebases !== log.rebases()) {
+      return false;
+    }
+    over.sound = Math.max(over.sound, position);
+    return true;
   }
 
   /** Another tab was faster, in the log or in the rows. */

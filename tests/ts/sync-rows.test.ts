@@ -272,6 +272,38 @@ function coreOf({ engine }: Device): Promise<Core> {
   return engine.connection.call(async (core) => core);
 }
 
+test("what is pending is folded once, though another tab moves the rows below meanwhile", async () => {
+  const server = fakeServer();
+  const leader = await device(server, { sync: { batchSize: 1 } });
+  await leader.pass(1_000);
+  const follower = await device(server, { of: leader });
+  const balanceIn = async ({ store }: Device) => (await store.view(balances).get("account-a"))?.balance;
+  await follower.store.append("account-a", [opened("Ann")]);
+  await leader.engine.log.catchUp();
+  await leader.pass(5_000);
+  await follower.engine.log.catchUp();
+  expect([await balanceIn(leader), await balanceIn(follower)]).toEqual([0, 0]);
+  leader.online(false);
+  await follower.store.execute(account, "a", deposit(5));
+  await follower.store.execute(account, "a", deposit(7));
+  await leader.engine.log.catchUp();
+  const core = await coreOf(follower);
+  const rows = core.rows.bind(core);
+  const confirmOne = vi.spyOn(core, "rows").mockImplementationOnce(async (...asked) => {
+    leader.online(true);
+    while (leader.engine.log.confirmedPosition() < 2) {
+      await leader.pass(10);
+    }
+    leader.online(false);
+    expect(await balanceIn(leader)).toBe(12);
+    return rows(...asked);
+  });
+
+  expect(await balanceIn(follower)).toBe(12);
+  expect(confirmOne).toHaveBeenCalled();
+  expect([follower.engine.log.confirmedPosition(), follower.engine.log.position()]).toEqual([2, 3]);
+});
+
 test("a view as of then is of one log, though what is pending moves while it is read", async () => {
   const server = fakeServer();
   const one = await device(server, { online: false });
