@@ -429,11 +429,13 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
     }
   }
 
-  /** Answers those who wait for what is now in the rows. */
+  /** Answers those who wait for what is now in the rows, or was cut off the log. */
   function serve(): void {
-    const served = waiters.filter(({ position }) => position <= seen);
+    const isReached = ({ position }: { readonly position: number }) =>
+      Math.min(position, log.confirmedPosition()) <= seen;
+    const served = waiters.filter(isReached);
     if (served.length > 0) {
-      waiters = waiters.filter(({ position }) => position > seen);
+      waiters = waiters.filter((waiter) => !isReached(waiter));
       for (const waiter of served) {
         waiter.resolve();
       }

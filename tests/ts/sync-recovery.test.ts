@@ -1,7 +1,7 @@
 /**
  * A history from before there was a server, and a server that comes back from a backup.
  */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { account, balances, deposit, deposited, opened } from "./ledger.js";
@@ -130,4 +130,29 @@ test("all is offered again without asking, if the app says so", async () => {
 
   expect(server.commits).toMatchObject([{ id: "theirs", mode: "fact", attempt: 2 }]);
   expect(await one.store.refusals.list()).toEqual([]);
+});
+
+test("who waits for rows of what the server lost is answered with those that are left", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server), await device(server)];
+  await one.store.append("account-a", [opened("ann"), deposited(1)], { commitId: "mine" });
+  await one.store.sync.now();
+  await expect.poll(() => one.store.view(balances).get("account-a")).toMatchObject({ balance: 1 });
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  two.online(false);
+  await one.engine.connection.call(async (core) => {
+    const write = core.writeRows.bind(core);
+    vi.spyOn(core, "writeRows").mockImplementationOnce(async (rows) => {
+      server.restore(0);
+      await one.pass(5_000);
+      expect(one.engine.log.confirmedPosition()).toBe(2);
+      return write(rows);
+    });
+  });
+
+  await one.store.sync.now();
+
+  expect(await one.store.view(balances).get("account-a")).toMatchObject({ balance: 1 });
+  expect(one.engine.log.confirmedPosition()).toBe(2);
 });
