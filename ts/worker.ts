@@ -49,7 +49,8 @@ export function serve(find: (task: FoldTask) => Promise<object>): void {
     const { fold, log } = begun;
     switch (question.ask) {
       case "advance":
-        if (log.position() < question.until) {
+        // What is pending here may be elsewhere by now.
+        if (log.confirmedPosition() < question.until) {
           await log.catchUp();
         }
         while (!(await fold.advance(question.until))) {
