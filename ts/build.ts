@@ -267,6 +267,13 @@ export function dropIdly(engine: Engine, generation: number): Promise<void> {
   return dropGeneration(engine, generation, engine.idle.turn);
 }
 
+/** The same for what is left of generations that a page which was closed had begun to delete. */
+export async function dropOrphans({ connection, idle }: Engine): Promise<void> {
+  while (!(await connection.call((core) => core.tool("dropOrphans", [dropAtOnce])))) {
+    await idle.turn();
+  }
+}
+
 async function dropGeneration(engine: Engine, generation: number, between?: () => Promise<void>): Promise<void> {
   while (!(await engine.connection.call((core) => core.tool("dropGeneration", [generation, dropAtOnce])))) {
     await between?.();

@@ -10,7 +10,7 @@ import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
 import { EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
-import { fetchTools } from "./parts.js";
+import { fetchTools, tools } from "./parts.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
 import { checkId } from "./stream-id.js";
@@ -179,8 +179,9 @@ async function engineFor(options: Omit<EngineOptions, "runtime">, own: WasmRunti
   const opened: Opened = { engine, storage, durability, sync, runtime, handles: 1, closing: undefined };
   openedByName.set(name, opened);
   try {
-    const { idle } = await engine;
-    idle.afterStart("parts", fetchTools);
+    const started = await engine;
+    started.idle.afterStart("parts", fetchTools);
+    started.idle.afterStart("orphans", async () => (await tools()).dropOrphans(started));
   } catch (error) {
     openedByName.delete(name);
     throw error;

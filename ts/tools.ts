@@ -3,7 +3,7 @@
  *
  * Nothing of the core imports what is named here; it says `await tools()`.
  */
-export { buildRows, dropIdly } from "./build.js";
+export { buildRows, dropIdly, dropOrphans } from "./build.js";
 export { ingestFacts } from "./ingest.js";
 export { projectRows } from "./project.js";
 export { rebuildRows } from "./rebuild.js";

@@ -79,6 +79,7 @@ async fn answer(store: Rc<Store<AnyStorage>>, call: Call) -> Answer {
             .await?
             .into(),
         "dropGeneration" => store.drop_generation(whole(0), whole(1) as u32).await?.into(),
+        "dropOrphans" => store.drop_orphans(whole(0) as u32).await?.into(),
         "stats" => text::json(&store.stats().await?)?.into(),
         "verify" => text::json(&store.verify(Position(whole(0))).await?)?.into(),
         "exportPart" => {

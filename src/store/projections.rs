@@ -8,7 +8,7 @@
 mod stored;
 
 pub(crate) use self::stored::{Listed, generation_key};
-use self::stored::{Owner, counter_key, decode_counter, encode_counter, last_number, listed};
+use self::stored::{Owner, counter_key, decode_counter, encode_counter, first_number, last_number, listed};
 pub use self::stored::{ProjectionState, Rebuild};
 use super::append::MAX_TRIES;
 use super::storage::{Change, Check, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
@@ -204,6 +204,32 @@ impl<S: Storage> Store<S> {
             })
             .await?;
         Ok(done)
+    }
+
+    /// Deletes rows of a generation without a marker, which nobody reads: [`drop_generation`](Self::drop_generation) was
+    /// cut off. At most `limit` a call; true when there are none.
+    pub async fn drop_orphans(&self, limit: u32) -> Result<bool, StoreError> {
+        self.check_open()?;
+        let mut from = 0;
+        loop {
+            let first = |table| Read::Scan {
+                table,
+                range: KeyRange::from(Key::from([Key::from(from)])),
+                order: Order::Ascending,
+                limit: Some(1),
+            };
+            let found = self.storage.read(vec![first(Table::Rows), first(Table::Index)]).await?;
+            let Some(generation) = found.iter().flatten().map(|entry| first_number(&entry.key)).min() else {
+                return Ok(true);
+            };
+            // Asked for after its rows: it is there before them.
+            let marker = Read::Get(Table::Meta, generation_key(generation));
+            if self.storage.read(vec![marker]).await?.iter().all(Vec::is_empty) {
+                self.drop_generation(generation, limit).await?;
+                return Ok(false);
+            }
+            from = generation + 1;
+        }
     }
 
     /// Adds to `write` that no rows are left of events after `position`: a projection that has folded further begins again

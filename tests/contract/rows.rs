@@ -29,6 +29,7 @@ macro_rules! rows_sentences {
             rows_of_which_nobody_has_said_the_indexes_have_those_of_the_first_that_looks
             versions_of_a_projection_stand_side_by_side
             a_dropped_generation_is_gone_for_readers_at_once
+            what_is_left_of_a_generation_whose_dropping_was_cut_off_is_found
         }
     };
 }
@@ -371,4 +372,28 @@ pub(crate) async fn a_dropped_generation_is_gone_for_readers_at_once(tabs: &impl
         ..RowQuery::default()
     };
     assert_eq!(store.list_rows(&query).await.expect("answers"), None);
+}
+
+pub(crate) async fn what_is_left_of_a_generation_whose_dropping_was_cut_off_is_found(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    appended(&store, &[any("a", "one")]).await;
+    let dropped = five(&store).await;
+    let other = store.projection("others", 1, "").await.expect("makes").state.generation;
+    let kept = json!({
+        "name": "others", "version": 1, "generation": other, "expectedCheckpoint": 0, "checkpoint": 1,
+        "rows": [["a", "one", [], ["x"]]],
+    });
+    assert!(write(&store, &kept).await);
+    assert!(!store.drop_generation(dropped, 2).await.expect("drops"));
+
+    let next = open(tabs).await;
+    let mut calls = 0;
+    while !next.drop_orphans(2).await.expect("drops") {
+        calls += 1;
+    }
+
+    assert_eq!(calls, 3);
+    assert!(next.drop_generation(dropped, 1).await.expect("finds nothing"));
+    assert_eq!(rows(&next, other, &["a"]).await, json!(["one"]));
+    assert_eq!(listed(&next, &json!({ "generation": other, "index": 0 })).await, ["a"]);
 }

@@ -97,4 +97,6 @@ export interface CoreRebuilding {
   switchGeneration(name: string, version: number, generation: number): Promise<boolean>;
   /** Deletes rows of a generation, at most `limit`; true when none are left. */
   dropGeneration(generation: number, limit: number): Promise<boolean>;
+  /** Deletes what is left of generations that were not dropped to the end, at most `limit`; true when there is nothing. */
+  dropOrphans(limit: number): Promise<boolean>;
 }

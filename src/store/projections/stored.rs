@@ -181,6 +181,14 @@ pub(super) fn listed(entries: &[Entry]) -> Result<Vec<Listed>, StoreError> {
         .collect()
 }
 
+/// The generation that a key of rows or of index entries begins with.
+pub(super) fn first_number(key: &Key) -> u64 {
+    match key {
+        Key::List(parts) => parts.first().map_or(0, log::number),
+        key => log::number(key),
+    }
+}
+
 /// Generation or version, which a key ends with.
 pub(super) fn last_number(key: &Key) -> u64 {
     match key {
