@@ -211,7 +211,8 @@ function checkKey(key: unknown): void {
 }
 
 function failureAt(projection: AnyProjection, event: RecordedEvent, cause: unknown): EverfoldError {
-  if (isEverfoldError(cause)) {
+  // What a definition throws may be an error of this package, too.
+  if (isFoldFailure(cause) || isEverfoldError(cause, "wasm-failed")) {
     return cause;
   }
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -239,6 +239,35 @@ describe("a reducer that throws", () => {
       details: { position: 2 },
     });
   });
+
+  test.each(["key", "evolve"] as const)("an error of this package in %s stops at its event, too", async (where) => {
+    const check = (called: string, { version }: { version: number }) => {
+      if (called === where && version === 2) {
+        account.ref("");
+      }
+    };
+    const strict = defineProjection({
+      name: "strict",
+      version: 1,
+      key(event) {
+        check("key", event);
+        return event.streamId;
+      },
+      evolve(row: { events: number } | undefined, event) {
+        check("evolve", event);
+        return { events: (row?.events ?? 0) + 1 };
+      },
+    });
+    const { store } = await opened({ projections: [strict], onProblem: () => undefined });
+    await store.append("s-1", [{ type: "t" }, { type: "t" }, { type: "t" }]);
+
+    await expect(store.view(strict).get("s-1")).rejects.toMatchObject({
+      code: "projection-failed",
+      details: { projection: "strict", position: 2 },
+      cause: { code: "invalid-argument" },
+    });
+    expect((await store.stats()).projections).toMatchObject([{ checkpoint: 1, failed: { code: "projection-failed" } }]);
+  });
 });
 
 describe("two versions of a projection at once", () => {
