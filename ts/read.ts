@@ -59,7 +59,11 @@ export async function* readPages(
 ): AsyncGenerator<EventPage, void, undefined> {
   const end = Math.min(query.untilPosition ?? Number.MAX_SAFE_INTEGER, engine.log.position());
   const forward = query.direction === "forward";
-  let rest: CoreQuery = { ...query, untilPosition: end };
+  let rest: CoreQuery = {
+    ...query,
+    untilPosition: end,
+    ...(query.limit === undefined ? undefined : { limit: coreLimit(query.limit) }),
+  };
   let left = query.limit ?? Number.POSITIVE_INFINITY;
   let asked = left > 0 ? engine.log.page(rest) : undefined;
   while (asked !== undefined) {
@@ -72,7 +76,7 @@ export async function* readPages(
       rest = {
         ...rest,
         ...(forward ? { afterPosition: next } : { untilPosition: next }),
-        ...(query.limit === undefined ? undefined : { limit: left }),
+        ...(query.limit === undefined ? undefined : { limit: coreLimit(left) }),
       };
       asked = engine.log.page(rest);
       // It is awaited, unless the caller ends before.
@@ -102,6 +106,11 @@ function currentEvents(engine: Engine, batch: CoreBatch): RecordedEvent[] {
     }
   }
   return events;
+}
+
+/** A limit as the core takes it, which counts to 2^32: as good as any that is higher. */
+export function coreLimit(limit: number): number {
+  return Math.min(limit, 2 ** 32 - 1);
 }
 
 /** Checks a query and says it as the core takes it. */

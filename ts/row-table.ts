@@ -6,6 +6,7 @@
 import type { Connection } from "./connection.js";
 import type { CoreProjection, CoreRowQuery, CoreRowWrite, IndexValue } from "./core/rows.js";
 import type { AnyProjection } from "./projection.js";
+import { coreLimit } from "./read.js";
 import type { KnownRow, KnownRows } from "./row-fold.js";
 import { indexValues } from "./row-fold.js";
 
@@ -24,10 +25,12 @@ export function storedRows(connection: Pick<Connection, "call" | "ask">, generat
   return {
     rows: (keys: readonly string[]) =>
       connection.ask<readonly unknown[] | null>((core) => core.rows(generation, JSON.stringify(keys))),
-    list: (range: RowRange) =>
-      connection.ask<readonly (readonly [string, unknown])[] | null>((core) =>
-        core.listRows(JSON.stringify({ generation, ...range } satisfies CoreRowQuery)),
-      ),
+    list({ limit, ...range }: RowRange) {
+      const query: CoreRowQuery = { generation, ...range, ...(limit !== undefined && { limit: coreLimit(limit) }) };
+      return connection.ask<readonly (readonly [string, unknown])[] | null>((core) =>
+        core.listRows(JSON.stringify(query)),
+      );
+    },
     count: async () => {
       const count = await connection.call((core) => core.tool("countRows", [generation]));
       return count < 0 ? null : count;

@@ -46,6 +46,7 @@ describe("a view", () => {
     ["by the beginning of a text", { index: "owner", prefix: "A" }, ["a", "c"]],
     ["by the beginning of the key", { prefix: "account-b" }, ["b"]],
     ["none", { limit: 0 }, []],
+    ["all, however many that are", { limit: Number.MAX_SAFE_INTEGER }, ["a", "b", "c"]],
   ] as const)("lists %s, live and as of then alike", async (_, query, expected) => {
     const { store } = await bank();
     const ids = (entries: readonly { readonly key: string }[]) =>

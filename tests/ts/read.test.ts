@@ -115,6 +115,13 @@ describe("reading", () => {
     await expect(reading).rejects.toMatchObject({ code: "aborted" });
   });
 
+  test("takes a limit above all that there may be", async () => {
+    const { store } = await opened(definitions);
+    await store.append("account-a", [deposited(1), deposited(2)]);
+
+    expect(await all(store.read({ limit: Number.MAX_SAFE_INTEGER }))).toHaveLength(2);
+  });
+
   test("an empty log, a stream that is not there and a limit of nothing give nothing", async () => {
     const { store } = await opened(definitions);
     expect(await all(store.read())).toEqual([]);
