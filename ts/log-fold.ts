@@ -107,7 +107,8 @@ function foldLog(engine: Engine, source: FoldSource): KeyedFold {
         }
       }
       foldRows(projection, events, keys, known, changed);
-      position = reached;
+      // The log may end before that, as far as it is known here.
+      position = Math.max(position, reached);
       if (!more) {
         pages = undefined;
       }

@@ -85,6 +85,23 @@ describe("a rebuild", () => {
     expect(await rowsOf(second.store)).toEqual(before);
   });
 
+  test("that another tab began is taken up by one that has not heard of its events", async () => {
+    const database = newDatabase();
+    const second = await tab(database, definitions);
+    const first = await tab(database, definitions);
+    await first.store.ingest(history(20_000));
+    const before = await rowsOf(first.store);
+    const rebuild = first.store.rebuild(counts, { onProgress: () => rebuild.pause() });
+    const ended = rebuild.catch((error: unknown) => error);
+    await until(async () => JSON.parse(await first.core.projection("counts", 1, "")).rebuild?.checkpoint > 0);
+    await first.store.close();
+    await ended;
+
+    await second.store.rebuild(counts);
+
+    expect(await rowsOf(second.store)).toEqual(before);
+  });
+
   test("may begin while a tab that was just opened drops rows that nobody reads any more", async () => {
     const database = newDatabase();
     const first = await tab(database, definitions);
