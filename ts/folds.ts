@@ -22,12 +22,18 @@ export interface BuildSource {
   readonly rows: Pick<RowReader, "rows">;
 }
 
+/** A row in memory. */
+export interface FoldedRow extends Pick<KnownRow, "key" | "row"> {
+  /** Its JSON, where that may say more than JavaScript can hold. */
+  readonly text?: string;
+}
+
 /** Rows that stay in memory. */
 export interface MemoryFold extends Pick<LogFold, "position" | "advance"> {
   /** What has been folded so far. */
   readonly rows: RowReader;
   /** Every row that some event was about, deleted ones as undefined. */
-  all(): Promise<readonly Pick<KnownRow, "key" | "row">[]>;
+  all(): Promise<readonly FoldedRow[]>;
   /** The rows are not needed any more. */
   end(): void;
 }

@@ -4,7 +4,6 @@
  * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
 import { type BuildControl, buildRows, exclusively, progressOf } from "./build.js";
-import type { CoreRowWrite } from "./core/rows.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
@@ -13,8 +12,8 @@ import { notForUs } from "./ownership.js";
 import type { AnyProjection } from "./projection.js";
 import type { Projector } from "./projector.js";
 import { checkAborted } from "./read.js";
-import { indexValues, isFoldFailure, type KnownRow, projectionQuery } from "./row-fold.js";
-import { projectionState, rowChanges, storedRows } from "./row-table.js";
+import { indexValues, isFoldFailure, projectionQuery } from "./row-fold.js";
+import { projectionState, type RowWriteHead, storedRows } from "./row-table.js";
 import { timeSlices } from "./slices.js";
 import { checkId } from "./stream-id.js";
 import type { RebuildOptions } from "./types.js";
@@ -117,16 +116,16 @@ async function rebuildStreams(
         continue;
       }
       onProgress?.(progressOf("writing", 0, checkpoint, checkpoint, performance.now() - began));
-      const rows = changed.map(({ key, row }, place): KnownRow => {
-        const old = found[place] ?? undefined;
-        return { key, row, stored: indexValues(projection, old) };
-      });
-      const write: CoreRowWrite = {
+      const head: RowWriteHead = {
         ...{ name, version, generation, revision, failedAt },
         ...{ expectedCheckpoint: checkpoint, checkpoint, replaces: true },
-        rows: rowChanges(projection, rows),
       };
-      if (await connection.call((core) => core.writeRows(JSON.stringify(write)))) {
+      const rows = changed.map(({ key, row, text = JSON.stringify(row ?? null) }, place) => {
+        const values = [found[place] ?? undefined, row].map((value) => indexValues(projection, value));
+        return `[${JSON.stringify(key)},${text},${values.map((value) => JSON.stringify(value)).join()}]`;
+      });
+      const write = `${JSON.stringify(head).slice(0, -1)},"rows":[${rows.join()}]}`;
+      if (await connection.call((core) => core.writeRows(write))) {
         return;
       }
       // The projection went on meanwhile: so do these.

@@ -10,7 +10,7 @@ import type { CoreProjection, CoreRowWrite } from "./core/rows.js";
 import type { Core } from "./core.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError } from "./errors.js";
-import type { BuildSource, Folds, MemoryFold } from "./folds.js";
+import type { BuildSource, FoldedRow, Folds, MemoryFold } from "./folds.js";
 import type { FoldedPage, LiveFold } from "./live-fold.js";
 import type { KeyedFold } from "./log-fold.js";
 import { notOurs } from "./ownership.js";
@@ -310,10 +310,13 @@ function memoryFold(
       count: async () => (await (await rows())?.count()) ?? 0,
     },
     async all() {
-      const reader = await rows();
-      const wanted = [...keys];
-      const found = (await reader?.rows(wanted)) ?? [];
-      return wanted.map((key, place) => ({ key, row: found[place] ?? undefined }));
+      await rows();
+      const found: FoldedRow[] = [];
+      for (const key of keys) {
+        const text = await target?.text(key);
+        found.push(text === undefined ? { key, row: undefined } : { key, row: JSON.parse(text), text });
+      }
+      return found;
     },
     end,
   };
@@ -322,6 +325,8 @@ function memoryFold(
 /** Rows in a store of their own in memory. */
 interface MemoryRows extends Target {
   readonly rows: RowReader;
+  /** A row as it is stored. */
+  text(key: string): Promise<string | undefined>;
   close(): void;
 }
 
@@ -353,6 +358,11 @@ async function openMemoryRows(engine: Engine, { name, version }: AnyProjection):
       rows: (keys) => there(reader.rows(keys)),
       list: (range) => there(reader.list(range)),
       count: () => there(reader.count()),
+    },
+    async text(key) {
+      // A list of one.
+      const list = await beside.call((rows) => rows.rows(stored.generation, JSON.stringify([key])));
+      return list === "[null]" ? undefined : list.slice(1, -1);
     },
     close() {
       // It may have gone with its instance: then there is nothing to close.

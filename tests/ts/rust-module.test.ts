@@ -262,6 +262,17 @@ describe("a projection in Rust", () => {
     expect(JSON.stringify(await store.view(balances).list())).toBe(rows);
   });
 
+  test("keeps numbers that JavaScript cannot hold when a stream is rebuilt", async () => {
+    const { store } = await opened(bank);
+    await store.append("account-a", [deposited(2 ** 53), deposited(1)]);
+    await store.view(balances).count();
+
+    await store.rebuild(balances, { streams: ["account-a"] });
+
+    await store.append("account-a", [withdrawn(2 ** 53)]);
+    expect(await store.view(balances).get("account-a")).toEqual({ balance: 1, transactions: 3 });
+  });
+
   test("tells who watches a row of it in an app that is older than the rows", async () => {
     const newer = defineProjection({
       name: "balances",
