@@ -313,7 +313,8 @@ impl Sink for FoldSink<'_> {
         _status: CommitStatus,
     ) -> Result<(), StoreError> {
         self.left = self.left.saturating_sub(1);
-        if self.wants(event.stream)
+        if self.failure.is_none()
+            && self.wants(event.stream)
             && let Err(failure) = self.rows.put(event, fields)
         {
             self.failure = Some(failure);

@@ -50,7 +50,7 @@ pub(crate) trait Sink {
         status: CommitStatus,
     ) -> Result<(), StoreError>;
 
-    /// Whether the page ends here.
+    /// Whether the page ends here, or with the commit that this event is of.
     fn is_full(&self) -> bool;
 
     /// Whether the page may end with the segment that it is in.
@@ -265,6 +265,8 @@ struct Scan<'a> {
     sink: &'a mut dyn Sink,
     /// Set when the page is over before the end: the position of the last event that was looked at.
     stopped: Option<Position>,
+    /// Set when the page is full, and ends with this commit: its envelope and the position of its last event so far.
+    ending: Option<(Vec<u8>, Position)>,
 }
 
 impl<'a> Scan<'a> {
@@ -275,6 +277,7 @@ impl<'a> Scan<'a> {
             until: query.until_position.unwrap_or(Position(u64::MAX)),
             sink,
             stopped: None,
+            ending: None,
         }
     }
 
@@ -313,7 +316,7 @@ impl<'a> Scan<'a> {
             }
         }
         let end = if forward { segment.last() } else { segment.first };
-        if self.sink.has_enough() {
+        if self.sink.has_enough() || self.ending.is_some() {
             self.stopped = Some(end);
         }
         // Where it goes on if blocks turn out to have vanished.
@@ -355,13 +358,30 @@ impl<'a> Scan<'a> {
         }
         let fields = read_event(event.event)
             .map_err(|reason| StoreError::format(format!("event {}", event.position.0), reason))?;
-        if self.query.passes(event, &fields)? {
-            self.sink.put(event, &fields, stream, status)?;
-            if self.sink.is_full() {
+        if !self.query.passes(event, &fields)? {
+            return Ok(());
+        }
+        if let Some((commit, last)) = &mut self.ending {
+            if commit != event.envelope {
+                self.stopped = Some(*last);
+                return Ok(());
+            }
+            *last = event.position;
+        }
+        self.sink.put(event, &fields, stream, status)?;
+        if self.ending.is_none() && self.sink.is_full() {
+            if self.ends_with_commits() {
+                self.ending = Some((event.envelope.to_vec(), event.position));
+            } else {
                 self.stopped = Some(event.position);
             }
         }
         Ok(())
+    }
+
+    /// What is folded page by page is never seen with half of a commit. Who counts gets as many events as were asked for.
+    fn ends_with_commits(&self) -> bool {
+        self.query.limit.is_none() && self.query.direction == Direction::Forward
     }
 }
 

@@ -29,6 +29,7 @@ macro_rules! log_sentences {
             an_id_that_comes_again_gets_the_first_receipt
             an_id_is_known_after_sealing_and_in_another_tab
             a_large_commit_is_refused_and_the_next_size_below_is_not
+            a_page_ends_with_a_whole_commit
         }
     };
 }
@@ -455,4 +456,32 @@ pub(crate) async fn a_large_commit_is_refused_and_the_next_size_below_is_not(tab
         ),
         "{outcomes:?}"
     );
+}
+
+pub(crate) async fn a_page_ends_with_a_whole_commit(tabs: &impl Tabs) {
+    let store = open(tabs).await;
+    for number in 0..7 {
+        let streams = ["a", "b"].map(|stream| stream_write(stream, &json!("any"), 450));
+        appended(&store, &[commit_of(&format!("c{number}"), &streams)]).await;
+    }
+    for sealed in [false, true] {
+        if sealed {
+            assert!(store.seal().await.unwrap());
+        }
+        for (stream, ends) in [(None, [2_700, 5_400, 6_300]), (Some("b"), [4_500, 6_300, 6_300])] {
+            let mut query = Query {
+                stream_id: stream.map(Into::into),
+                ..Query::default()
+            };
+            let mut found = Vec::new();
+            let mut next = Some(Position(0));
+            while let Some(after) = next {
+                query.after_position = Some(after);
+                next = store.read(&query).await.unwrap().next;
+                found.push(next.map_or(6_300, |position| position.0));
+            }
+            found.resize(3, 6_300);
+            assert_eq!(found, ends, "{stream:?}, sealed: {sealed}");
+        }
+    }
 }

@@ -1,9 +1,9 @@
 /**
  * Rows: kept up to date, read, rebuilt, folded as of then; and what stops them.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { defineProjection } from "../../ts/projection.js";
-import { account, balances, deposit, deposited, opened as openedEvent, transfer } from "./ledger.js";
+import { account, balances, deposit, deposited, opened as openedEvent, transfer, withdrawn } from "./ledger.js";
 import { opened } from "./opened.js";
 import { newDatabase, tab, until } from "./tab.js";
 
@@ -115,6 +115,38 @@ describe("rows", () => {
       await engine.log.catchUp();
       await until(async () => (await store.view(balances).get("account-a"))?.balance === 90);
     }
+  });
+
+  test("never show half of a commit to another tab, however much there is to fold", async () => {
+    const database = newDatabase();
+    const here = await tab(database, definitions);
+    const there = await tab(database, definitions);
+    await there.store.append("account-a", [openedEvent("Ann"), deposited(100)]);
+    await there.store.append("account-b", [openedEvent("Bob")]);
+    await there.store.view(balances).count();
+    await here.engine.log.catchUpAsOwn();
+    const sums = async () => (await here.store.view(balances).list()).reduce((sum, { row }) => sum + row.balance, 0);
+    expect(await sums()).toBe(100);
+    for (let commit = 0; commit < 60; commit += 1) {
+      // Of odd lengths: wherever a page would end, some commit is in the middle.
+      const half = 33 + (commit % 3);
+      await there.store.commit([
+        { streamId: "account-a", events: Array.from({ length: half }, () => withdrawn(1)) },
+        { streamId: "account-b", events: Array.from({ length: half }, () => deposited(1)) },
+      ]);
+    }
+    const shown: number[] = [];
+    const write = there.core.writeRows.bind(there.core);
+    vi.spyOn(there.core, "writeRows").mockImplementation(async (rows) => {
+      const written = await write(rows);
+      shown.push(await sums());
+      return written;
+    });
+
+    await there.store.view(balances).count();
+
+    expect(shown.length).toBeGreaterThan(1);
+    expect(new Set(shown)).toEqual(new Set([100]));
   });
 
   test("may change in evolve, be deleted, and be several for one event", async () => {
