@@ -155,13 +155,12 @@ async function drive(
       await putAside();
     }
     release();
-    for (let pause = paused?.(); pause !== undefined; pause = paused?.()) {
-      const since = performance.now();
-      await Promise.race([pause, new Promise((resolve) => setTimeout(resolve, lookMs))]);
-      pausedMs += performance.now() - since;
+    const since = performance.now();
+    await whilePaused(paused, () => {
       checkAborted(signal);
       check();
-    }
+    });
+    pausedMs += performance.now() - since;
     release = engine.idle.hold();
   }
 
@@ -227,6 +226,14 @@ async function drive(
     }
   } finally {
     release();
+  }
+}
+
+/** Resolves once nothing is pending that says so, now and then after `check`. */
+export async function whilePaused(paused: BuildControl["paused"], check: () => void): Promise<void> {
+  for (let pause = paused?.(); pause !== undefined; pause = paused?.()) {
+    await Promise.race([pause, new Promise((resolve) => setTimeout(resolve, lookMs))]);
+    check();
   }
 }
 

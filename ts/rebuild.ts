@@ -3,7 +3,7 @@
  *
  * Readers keep the old rows until the new ones are complete and never see a mixture.
  */
-import { type BuildControl, buildRows, exclusively, progressOf } from "./build.js";
+import { type BuildControl, buildRows, exclusively, progressOf, whilePaused } from "./build.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
 import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
@@ -91,6 +91,10 @@ async function rebuildStreams(
   const query = { ...projectionQuery(projection), streams };
   const fold = foldInMemory(engine, projection, query, signal);
   const breathe = timeSlices();
+  const check = () => {
+    checkAborted(signal);
+    engine.check();
+  };
   const began = performance.now();
   try {
     for (;;) {
@@ -107,8 +111,8 @@ async function rebuildStreams(
       while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
         onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
         await breathe();
-        await paused?.();
-        checkAborted(signal);
+        await whilePaused(paused, check);
+        check();
       }
       const changed = await fold.all();
       const found = await storedRows(connection, generation).rows(changed.map(({ key }) => key));

@@ -227,6 +227,24 @@ describe("a rebuild of streams", () => {
     expect(await there.store.view(wrong).get("account-1")).toEqual({ events: 210 });
   });
 
+  test("that is paused ends by its signal, and by the store being closed", async () => {
+    const database = newDatabase();
+    const { store } = await tab(database, definitions);
+    await store.ingest(history(20_000));
+    await store.view(counts).count();
+    const streams = Array.from({ length: 10 }, (_, number) => `account-${number}`);
+    const begin = (signal?: AbortSignal) => {
+      const rebuild = store.rebuild(counts, { streams, signal, onProgress: () => rebuild.pause() });
+      return rebuild.catch((error: unknown) => error);
+    };
+
+    expect(await begin(AbortSignal.timeout(50))).toMatchObject({ code: "aborted" });
+    const closed = begin();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await store.close();
+    expect(await closed).toMatchObject({ code: "store-closed" });
+  });
+
   test("takes in what another tab has folded and this one has not heard of", async () => {
     const database = newDatabase();
     const here = await tab(database, definitions);
