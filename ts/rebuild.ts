@@ -89,7 +89,8 @@ async function rebuildStreams(
   checkAborted(signal);
   await engine.rebuildStarts({ projection: name, version, streams });
   const query = { ...projectionQuery(projection), streams };
-  const fold = foldInMemory(engine, projection, query, signal);
+  let fold = foldInMemory(engine, projection, query, signal);
+  let foldedOf: string | undefined;
   const breathe = timeSlices();
   const check = () => {
     checkAborted(signal);
@@ -104,10 +105,17 @@ async function rebuildStreams(
         throw problem;
       }
       const { generation, checkpoint, revision, failedAt } = state;
-      if (log.confirmedPosition() < checkpoint) {
+      if (foldedOf !== undefined || log.confirmedPosition() < checkpoint) {
         // Another tab has folded what is not known here yet.
         await log.catchUp();
       }
+      const of = [generation, revision, log.rebases()].join();
+      if (foldedOf !== undefined && foldedOf !== of) {
+        // The log was cut: what was folded may be of events that are no more.
+        fold.end();
+        fold = foldInMemory(engine, projection, query, signal);
+      }
+      foldedOf = of;
       while (fold.position() < checkpoint && !(await fold.advance(checkpoint))) {
         onProgress?.(progressOf("folding", 0, fold.position(), checkpoint, performance.now() - began));
         await breathe();

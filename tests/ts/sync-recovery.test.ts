@@ -2,6 +2,8 @@
  * A history from before there was a server, and a server that comes back from a backup.
  */
 import { expect, test, vi } from "vitest";
+import { defineProjection } from "../../ts/projection.js";
+import type { Store } from "../../ts/types.js";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { account, balances, deposit, deposited, opened } from "./ledger.js";
@@ -155,4 +157,41 @@ test("who waits for rows of what the server lost is answered with those that are
 
   expect(await one.store.view(balances).get("account-a")).toMatchObject({ balance: 1 });
   expect(one.engine.log.confirmedPosition()).toBe(2);
+});
+
+test("streams that are rebuilt while the server is found to have lost events are folded without these", async () => {
+  const counts = defineProjection({
+    name: "counts",
+    version: 1,
+    partition: "stream",
+    from: [account],
+    key: (event) => event.streamId,
+    evolve: (row: { events: number } | undefined) => ({ events: (row?.events ?? 0) + 1 }),
+  });
+  const server = fakeServer();
+  const projections = [counts] as const;
+  const [one, two] = [await device(server, { projections }), await device(server)];
+  const counted = async () =>
+    (await (one.store as unknown as Store<[], [], typeof projections>).view(counts).list())[0];
+  await one.store.append("account-a", [opened("ann"), deposited(1)], { commitId: "mine" });
+  await one.store.sync.now();
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  await one.store.sync.now();
+  two.online(false);
+  expect(await counted()).toMatchObject({ row: { events: 3 } });
+  await one.engine.connection.call(async (core) => {
+    const write = core.writeRows.bind(core);
+    vi.spyOn(core, "writeRows").mockImplementationOnce(async (rows) => {
+      server.restore(0);
+      await one.pass(5_000);
+      expect(one.engine.log.confirmedPosition()).toBe(2);
+      await expect.poll(counted).toMatchObject({ row: { events: 2 } });
+      return write(rows);
+    });
+  });
+
+  await one.store.rebuild(counts as never, { streams: ["account-a"] });
+
+  await expect.poll(counted).toMatchObject({ row: { events: 2 } });
 });
