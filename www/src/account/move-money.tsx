@@ -31,16 +31,17 @@ export function MoveMoney({ id }: { readonly id: string }) {
     else await execute(account, id, { type: kind, data: { amount, ...said } });
   };
 
+  const refuse = (field: Field, message: string): void => setAnswer({ kind: "refused", complaint: { field, message } });
+
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
+    if (busy) return;
     const form = event.currentTarget;
     const data = new FormData(form);
     const text = (field: string): string => String(data.get(field) ?? "").trim();
     const amount = parseTypedAmount(text("amount"));
-    if (amount === undefined) {
-      setAnswer({ kind: "refused", complaint: { field: "amount", message: "Enter an amount like 250 or 1,250.50." } });
-      return;
-    }
+    if (amount === undefined) return refuse("amount", "Enter an amount like 250 or 1,250.50.");
+    if (kind === "Transfer" && text("to") === "") return refuse("to", "Say which account it goes to.");
     setBusy(true);
     try {
       await carryOut(amount, text("to"), text("note"));
@@ -73,7 +74,8 @@ export function MoveMoney({ id }: { readonly id: string }) {
       <TextField label="Amount, CZK" field="amount" complaint={complaint} numeric />
       {kind === "Transfer" && <TextField label="To account" field="to" complaint={complaint} numeric />}
       <TextField label="Note (optional)" field="note" complaint={null} />
-      <button type="submit" className="primary" disabled={busy}>
+      {/* Not `disabled`: a browser takes the focus from a button that is. */}
+      <button type="submit" className="primary" aria-disabled={busy}>
         {kind}
       </button>
       <p role="status" className="small">
