@@ -110,6 +110,33 @@ test("says below the form what is refused at once", async () => {
   expect(texts("[role=alert]")).toEqual(["Enter an amount like 250 or 1,250.50."]);
 });
 
+test("asks once for what is sent twice before it is answered", async () => {
+  let answered = (): void => {};
+  const device = fakeDevice(
+    { Household: 12_00 },
+    () => new Promise<unknown>((resolve) => (answered = () => resolve({}))),
+  );
+  show(device);
+
+  await submit("1");
+  await submit("1");
+  expect(device.executed).toHaveLength(1);
+  await act(async () => answered());
+  await submit("2");
+
+  expect(device.executed).toHaveLength(2);
+});
+
+test("a transfer from the only account has nowhere to go", async () => {
+  const device = fakeDevice({ Household: 12_00 });
+  show(device);
+
+  choose("Transfer");
+  await submit("1");
+
+  expect([device.executed, texts("[role=alert]")]).toEqual([[], ["There is no other account to send it to."]]);
+});
+
 test("marks what is pending, and says once that it is confirmed", () => {
   const device = fakeDevice({ Household: 100 });
   show(device, logOf(commit("a", "confirmed"), commit("b", "pending")));

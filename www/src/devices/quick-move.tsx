@@ -19,6 +19,7 @@ export function QuickMove({ from, accounts }: QuickMoveProps) {
   const [kind, setKind] = useState<Kind>("Withdraw");
   const [complaint, setComplaint] = useState<string | null>(null);
   const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
   const id = useId();
 
   const carryOut = (amount: Hellers, to: string): Promise<unknown> =>
@@ -28,20 +29,23 @@ export function QuickMove({ from, accounts }: QuickMoveProps) {
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
+    if (busy) return;
     const form = event.currentTarget;
     const data = new FormData(form);
     const amount = parseTypedAmount(String(data.get("amount") ?? "").trim());
-    if (amount === undefined) {
-      setComplaint("Enter an amount like 250 or 1,250.50.");
-      return;
-    }
+    const to = String(data.get("to") ?? "");
+    if (amount === undefined) return setComplaint("Enter an amount like 250 or 1,250.50.");
+    if (kind === "Transfer" && to === "") return setComplaint("There is no other account to send it to.");
+    setBusy(true);
     try {
-      await carryOut(amount, String(data.get("to") ?? ""));
+      await carryOut(amount, to);
       form.reset();
     } catch (failure) {
       const refused = complaintOf(failure);
       setComplaint(refused?.message ?? null);
       setError(refused ? undefined : failure);
+    } finally {
+      setBusy(false);
     }
   };
 
@@ -88,7 +92,7 @@ export function QuickMove({ from, accounts }: QuickMoveProps) {
         aria-invalid={complaint !== null}
         aria-describedby={complaint === null ? undefined : id}
       />
-      <button type="submit" className="primary">
+      <button type="submit" className="primary" aria-disabled={busy}>
         {kind}
       </button>
       {complaint !== null && (
