@@ -44,8 +44,8 @@ export const STORY: readonly StoryStep[] = [
       }
       await Promise.all([anna.sync.now({ signal }), ben.sync.now({ signal })]);
       const { balance } = (await anna.load(account, ACCOUNT)).state;
-      // Once it is covered, twice it is not. Whole crowns are easier to follow.
-      props.amount = Math.ceil((balance * 0.75) / 100_00) * 100_00;
+      // Once it is covered, twice it is not. Whole hundreds are easier to follow, where there are enough of them.
+      props.amount = Math.min(Math.ceil((balance * 0.75) / 100_00) * 100_00, balance);
       for (const device of [ANNA, BEN]) switchDevice(device, "offline");
     },
   },
