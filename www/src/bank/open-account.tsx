@@ -6,6 +6,7 @@ import { account } from "../ledger.ts";
 import { complaintOf } from "../shell/complaint.ts";
 import { Failure } from "../shell/failure.tsx";
 import { hrefOf } from "../shell/route.ts";
+import { nextNumber } from "./next-number.ts";
 
 export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balance>[] }) {
   const execute = useExecute();
@@ -17,7 +18,7 @@ export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balan
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
     const owner = String(new FormData(event.currentTarget).get("owner") ?? "").trim();
-    const number = String(Math.max(1000, ...taken.map((row) => Number(row.account) || 0)) + 1);
+    const number = nextNumber(taken.map((row) => row.account));
     try {
       await execute(account, number, { type: "Open", data: { owner } });
       dialog.current?.close();
