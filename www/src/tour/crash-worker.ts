@@ -18,7 +18,8 @@ export interface CrashNotice {
   readonly commitId: string;
 }
 
-addEventListener("message", ({ data }: MessageEvent<CrashOrder>) => void moveMoney(data));
+// A promise that fails is no error of the worker's until it is reported: the page would wait for ever.
+addEventListener("message", ({ data }: MessageEvent<CrashOrder>) => void moveMoney(data).catch(reportError));
 
 async function moveMoney({ run, from, to }: CrashOrder): Promise<void> {
   const ledger = await openLedger();

@@ -1,5 +1,5 @@
 /** Kills a worker in mid-commit, reloads the page, and tells what was acknowledged and what was found. */
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 import { examine, type Findings, forgetRecord, keepRecord, keptRecord } from "./crash-record.ts";
@@ -16,6 +16,8 @@ export function Crash() {
   const [findings, setFindings] = useState<Findings | null>(null);
   const [acknowledged, setAcknowledged] = useState<number | null>(null);
   const [error, setError] = useState<unknown>();
+  const stop = useRef(() => {});
+  useEffect(() => () => stop.current(), []);
 
   useEffect(() => {
     const record = keptRecord();
@@ -31,7 +33,7 @@ export function Crash() {
     setFindings(null);
     setError(undefined);
     setAcknowledged(0);
-    crash({ run: crypto.randomUUID(), from: from.account, to: to.account }, setAcknowledged, setError);
+    stop.current = crash({ run: crypto.randomUUID(), from: from.account, to: to.account }, setAcknowledged, setError);
   };
 
   return (
@@ -80,8 +82,12 @@ function Finding({ term, value, mustBeNone = false }: FindingProps) {
   );
 }
 
-/** Runs the worker, kills it while a commit is under way, keeps the record and reloads. */
-function crash(order: CrashOrder, onAcknowledged: (count: number) => void, onError: (error: unknown) => void): void {
+/** Runs the worker, kills it while a commit is under way, keeps the record and reloads. Returns what ends it before. */
+function crash(
+  order: CrashOrder,
+  onAcknowledged: (count: number) => void,
+  onError: (error: unknown) => void,
+): () => void {
   const begun: string[] = [];
   const acknowledged: string[] = [];
   let killAt = Number.POSITIVE_INFINITY;
@@ -104,4 +110,5 @@ function crash(order: CrashOrder, onAcknowledged: (count: number) => void, onErr
     location.reload();
   });
   worker.postMessage(order);
+  return () => worker.terminate();
 }
