@@ -22,7 +22,7 @@ import "./bank-page.css";
 
 // #region live
 export function BankPage() {
-  const filling = useSampleRun().status !== "idle";
+  const filling = useSampleRun().status === "running";
   return filling ? <Welcome /> : <LiveBank />;
 }
 
