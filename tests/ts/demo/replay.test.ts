@@ -9,14 +9,17 @@ const history: readonly AccountEvent[] = [
   { type: "account.frozen", data: { reason: "lost" } },
   { type: "account.unfrozen" },
   { type: "account.money_withdrawn", data: { amount: 9_950 } },
+  { type: "account.money_withdrawn", data: { amount: 10 } },
 ];
 
 describe("a condition", () => {
   test.each<[Condition, AccountEvent["type"] | undefined]>([
     [{ kind: "below", amount: 100 }, "account.money_withdrawn"],
-    [{ kind: "below", amount: 50 }, undefined],
+    [{ kind: "below", amount: 40 }, undefined],
+    [{ kind: "below", amount: 10_001 }, undefined],
     [{ kind: "above", amount: 9_999 }, "account.money_deposited"],
     [{ kind: "above", amount: 10_000 }, undefined],
+    [{ kind: "above", amount: -1 }, undefined],
     [{ kind: "frozen" }, "account.frozen"],
   ])("%j came about first by %s", (condition, type) => {
     let state = account.initialState();

@@ -12,13 +12,14 @@ export const CONDITIONS: Readonly<Record<Condition["kind"], string>> = {
   frozen: "the account was frozen",
 };
 
-/** Whether it came about by this event. A new account is not 'fallen' below anything. */
+/** Whether it came about by this event. An account that was below an amount all the time is not 'fallen' below it. */
 export function cameAbout(condition: Condition, { balance, frozen }: Account, event: AccountEvent): boolean {
+  const before = balance - amountOf(event);
   switch (condition.kind) {
     case "below":
-      return balance < condition.amount && amountOf(event) < 0;
+      return before >= condition.amount && balance < condition.amount;
     case "above":
-      return balance > condition.amount;
+      return before <= condition.amount && balance > condition.amount;
     case "frozen":
       return frozen;
   }
