@@ -24,6 +24,16 @@ describe("a tally", () => {
     expect(tally.counts).toEqual({ rows: 3, known: 2, accountsOpened: 1 });
   });
 
+  test("counts what another tab has just written as known, and each account as opened once", async () => {
+    const tally = new Tally();
+    await handOver(tally, opening(2), row(2), row(3), opening(4), row(4), row(5));
+
+    tally.acknowledge({ commits: 3, knownCommits: 3 });
+    expect(tally.counts).toEqual({ rows: 2, known: 2, accountsOpened: 0 });
+    tally.acknowledge({ commits: 6, knownCommits: 3 });
+    expect(tally.counts).toEqual({ rows: 4, known: 2, accountsOpened: 1 });
+  });
+
   test("leaves out what is refused, and says on which line it was", async () => {
     const tally = new Tally();
     await handOver(tally, row(2), opening(3), row(3), row(4));

@@ -19,6 +19,7 @@ export class Tally {
   /** What is under way, in order. */
   readonly #handed = new Map<string, Booking>();
   #acknowledged = 0;
+  #known = 0;
 
   /** Passes bookings on and remembers them until they are settled. */
   async *hand(bookings: AsyncIterable<Booking>): AsyncGenerator<Pick<Booking, "commitId" | "events">> {
@@ -30,15 +31,23 @@ export class Tally {
   }
 
   acknowledge({ commits, knownCommits }: Pick<IngestProgress, "commits" | "knownCommits">): void {
-    let { rows, accountsOpened } = this.counts;
+    let [rows, opened] = [0, 0];
     for (const [commitId, { opens }] of this.#handed) {
       if (this.#acknowledged === commits) break;
       this.#acknowledged += 1;
       this.#handed.delete(commitId);
-      if (opens) accountsOpened += 1;
+      if (opens) opened += 1;
       else rows += 1;
     }
-    this.counts = { rows, known: knownCommits, accountsOpened };
+    // Accounts that are known are not handed over, unless another tab opens them meanwhile. So what is known are rows first.
+    const known = knownCommits - this.#known;
+    this.#known = knownCommits;
+    const knownRows = Math.min(known, rows);
+    this.counts = {
+      rows: this.counts.rows + rows,
+      known: this.counts.known + knownRows,
+      accountsOpened: this.counts.accountsOpened + opened - (known - knownRows),
+    };
   }
 
   /** Takes out a commit that was refused. */
