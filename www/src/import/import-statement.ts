@@ -28,6 +28,9 @@ export interface ImportOptions {
   readonly onProgress: (progress: ImportProgress) => void;
 }
 
+const KNOWN_WITH_OTHER_CONTENT = "The ledger holds this transaction_id with other content.";
+const TOO_LARGE = "This row is larger than the ledger can hold.";
+
 /** Imports every row that can be read. Rejects with `aborted` when it is cancelled: what was reported is kept. */
 export async function importStatement(
   ledger: Ledger,
@@ -59,10 +62,11 @@ export async function importStatement(
       onProgress(progress());
     },
     onRefused: ({ commitId, error }) => {
-      if (!isEverfoldError(error, "commit-id-reused")) throw error;
       const { line, opens } = tally.withdraw(commitId);
       // An account that was opened meanwhile, from another file in another tab, is open: nothing is wrong with the row.
-      if (!opens) list({ line, problem: "The ledger holds this transaction_id with other content." });
+      if (opens) return;
+      const reused = isEverfoldError(error, "commit-id-reused");
+      list({ line, problem: reused ? KNOWN_WITH_OTHER_CONTENT : TOO_LARGE });
     },
   });
   return progress();
