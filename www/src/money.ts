@@ -10,7 +10,7 @@ export type Hellers = number;
 
 export const CURRENCY = "CZK";
 
-/** Eleven digits of crowns: 9,000 such amounts still add up to a safe integer. */
+/** Eleven digits of crowns: 900 such amounts still add up to a safe integer. */
 const AMOUNT = /^(\d{1,11})(?:\.(\d{1,2}))?$/;
 
 const crownFormat = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
@@ -27,7 +27,7 @@ export function parseAmount(text: string): Hellers | undefined {
 export function parseTypedAmount(text: string): Hellers | undefined {
   const [, minus, size = ""] = /^(-?)(.*)$/.exec(text.replace(/[\s\u00a0]|CZK$/gi, "")) ?? [];
   const decimalComma = /^\d+,\d{1,2}$/.test(size);
-  const grouped = /^\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?$/.test(size);
+  const grouped = /^[1-9]\d{0,2}(?:,\d{3})+(?:\.\d{1,2})?$/.test(size);
   const amount = parseAmount(decimalComma ? size.replace(",", ".") : grouped ? size.replaceAll(",", "") : size);
   return minus && amount ? -amount : amount;
 }

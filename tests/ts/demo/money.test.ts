@@ -44,7 +44,7 @@ describe("amounts that a person types", () => {
   });
 
   test("are not guessed at", () => {
-    for (const text of ["", "abc", "1.2.3", "1,2,3", "--5", "12,3456"]) {
+    for (const text of ["", "abc", "1.2.3", "1,2,3", "--5", "12,3456", "0,500", "00,500.00"]) {
       expect(parseTypedAmount(text), text).toBeUndefined();
     }
   });

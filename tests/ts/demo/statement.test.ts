@@ -18,7 +18,7 @@ const problems = async (...lines: string[]) =>
 
 describe("lines", () => {
   test("are cut at every kind of line end, numbered as in an editor, whatever the pieces", async () => {
-    const bytes = new TextEncoder().encode("\ufeffžluť,1\r\n\r\nb\n  \nc");
+    const bytes = new TextEncoder().encode("\ufeffžluť,1\r\n\r\nb\n  \nc\rd\r");
     const inPieces = { slice: () => new Blob([]), stream: () => streamOf(bytes) } as unknown as Blob;
 
     const lines = [];
@@ -28,6 +28,7 @@ describe("lines", () => {
       { number: 1, text: "žluť,1" },
       { number: 3, text: "b" },
       { number: 5, text: "c" },
+      { number: 6, text: "d" },
     ]);
   });
 
@@ -102,6 +103,11 @@ describe("a transaction", () => {
       "Not found: transaction_id, account_id, date, direction, amount.",
     );
     await expect(rows(fileOf(""))).rejects.toThrow("This file is empty.");
+  });
+
+  test("is not guessed at where a column is named twice", async () => {
+    await expect(rows(fileOf(`${HEADER},Amount`, `${GOOD},1.00`))).rejects.toThrow("Named twice: amount.");
+    expect(await rows(fileOf(`${HEADER},,`, `${GOOD},,`))).toHaveLength(1);
   });
 });
 

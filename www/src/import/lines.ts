@@ -11,6 +11,9 @@ export interface Line {
   readonly text: string;
 }
 
+/** A carriage return that ends what has been read may be half of a pair. */
+const LINE_END = /\r\n|\n|\r(?!$)/;
+
 /** The lines of a plain or gzipped text file, without empty ones. */
 export async function* linesOf(file: Blob): AsyncGenerator<Line> {
   const reader = (await unpacked(file)).pipeThrough(new TextDecoderStream()).getReader();
@@ -19,7 +22,7 @@ export async function* linesOf(file: Blob): AsyncGenerator<Line> {
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      const lines = (rest + (value ?? "")).split("\n");
+      const lines = (rest + (value ?? "")).split(LINE_END);
       rest = done ? "" : (lines.pop() ?? "");
       for (const line of lines) {
         number += 1;

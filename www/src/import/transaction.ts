@@ -41,7 +41,7 @@ export interface Header {
 /** The columns that a file must have, for the page that asks for one. */
 export const requiredColumns: readonly string[] = REQUIRED;
 
-/** Throws `BrokenLine` if a column that is needed is missing. */
+/** Throws `BrokenLine` if a column that is needed is missing, or if it cannot be told which one is meant. */
 export function readHeader(text: string): Header {
   const { data, meta } = Papa.parse<string[]>(text, { delimitersToGuess: [",", ";", "\t"] });
   const names = (data[0] ?? []).map((name) => name.trim().toLowerCase());
@@ -50,6 +50,10 @@ export function readHeader(text: string): Header {
     throw new BrokenLine(`The first line must name the columns. Not found: ${missing.join(", ")}.`);
   }
   const known = [...REQUIRED, ...OPTIONAL].filter((name) => names.includes(name));
+  const twice = known.filter((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (twice.length > 0) {
+    throw new BrokenLine(`The first line must name each column once. Named twice: ${twice.join(", ")}.`);
+  }
   const columns = new Map(known.map((name) => [name, names.indexOf(name)] as const));
   return { delimiter: meta.delimiter, width: names.length, columns };
 }
