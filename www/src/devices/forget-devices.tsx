@@ -12,7 +12,12 @@ export function ForgetDevices() {
       <button type="button" className="quiet" onClick={() => dialog.current?.showModal()}>
         Start over with empty devices
       </button>
-      <dialog ref={dialog} className="dialog" aria-labelledby={id}>
+      <dialog
+        ref={dialog}
+        className="dialog"
+        aria-labelledby={id}
+        onClose={() => error !== undefined && location.reload()}
+      >
         <div className="dialog-body">
           <h2 id={id}>Start over?</h2>
           <p>

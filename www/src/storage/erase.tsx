@@ -30,7 +30,12 @@ export function Erase() {
       <button type="button" className="danger" onClick={() => dialog.current?.showModal()}>
         Erase the ledger
       </button>
-      <dialog ref={dialog} className="dialog" aria-labelledby={id}>
+      <dialog
+        ref={dialog}
+        className="dialog"
+        aria-labelledby={id}
+        onClose={() => error !== undefined && location.reload()}
+      >
         <div className="dialog-body">
           <h2 id={id}>Erase the ledger?</h2>
           <p>All accounts and all their events go from this device, for good.</p>
