@@ -9,7 +9,7 @@
 
 const PREFIX = "ledger-";
 const CACHE = PREFIX + RELEASE;
-const OF_THE_SERVER = /^\/(v1|dev|healthz)(\/|$)/;
+const OF_THE_SERVER = /^\/(v1|dev|healthz|readyz|metrics)(\/|$)/;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(keep());
