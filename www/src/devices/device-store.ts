@@ -30,8 +30,14 @@ const ends: (() => void)[] = [];
 export function deviceStore(device: Device): Promise<DeviceStore> {
   const known = stores.get(device.key);
   if (known) return known;
-  const opening = openDevice(device, arrangement().space).then((store) => {
-    const obey = (): void => (isOffline(device) ? store.sync.pause() : store.sync.resume());
+  const { space } = arrangement();
+  const opening = openDevice(device, space).then((store) => {
+    const obey = (): void => {
+      // Another tab has started over, and deleted what is open here.
+      if (arrangement().space !== space) location.reload();
+      else if (isOffline(device)) store.sync.pause();
+      else store.sync.resume();
+    };
     ends.push(onArrangementChange(obey));
     obey();
     return store;
