@@ -56,7 +56,7 @@ export async function startServer(program, { data, port = 0, site, flags = ["--d
 
 /** This port or the next one that nobody listens on: IndexedDB belongs to host and port, so the same is kept if it can be. */
 export async function freePort(port) {
-  for (let candidate = port; candidate < port + 20; candidate += 1) {
+  for (let candidate = port; candidate < Math.min(port + 20, 65_536); candidate += 1) {
     if (await isFree(candidate)) {
       return candidate;
     }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
-import { main, root, run, step } from "./command.mjs";
+import { main, root, run, Stop, step } from "./command.mjs";
 import { buildServer, freePort, startServer } from "./server.mjs";
 
 const page = join(root, "www");
@@ -29,15 +29,29 @@ function serveSources(port, syncServer) {
   return spawn(vite, ["--port", String(port), "--strictPort"], { cwd: page, env, stdio: "inherit" });
 }
 
+const usage = "npm start -- [--dev] [--port NUMBER]";
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({ options: { dev: { type: "boolean" }, port: { type: "string" } } });
+    const { dev = false, port = dev ? "5173" : "4173" } = values;
+    if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
+      throw new Error(`--port is ${port}, must be a number from 1 to 65535`);
+    }
+    return { dev, wanted: Number(port) };
+  } catch (error) {
+    throw new Stop(`${error.message}\n${usage}`);
+  }
+}
+
 async function start() {
-  const { values } = parseArgs({ options: { dev: { type: "boolean" }, port: { type: "string" } } });
-  const { dev = false } = values;
+  const { dev, wanted } = readOptions();
   const site = dev ? undefined : await buildDemo();
   if (dev) {
     await build();
   }
   const program = await buildServer(dev ? "dev" : "server");
-  const port = await freePort(Number(values.port ?? (dev ? 5173 : 4173)));
+  const port = await freePort(wanted);
   // Devices remember what the server has: so it is kept beside what is built, and by port, as they are.
   const folder = join(root, ".everfold");
   mkdirSync(folder, { recursive: true });
