@@ -3,7 +3,7 @@
  */
 import type { CoreState } from "./core.js";
 import type { Engine } from "./engine.js";
-import { invalidArgument } from "./errors.js";
+import { invalidArgument, isEverfoldError } from "./errors.js";
 import type { AnyProjection } from "./projection.js";
 import { isPersisted, quotaOfOrigin } from "./quota.js";
 import { checkAborted } from "./read.js";
@@ -118,7 +118,11 @@ export async function importStore(
 }
 
 async function importBytes({ connection, log }: Engine, bytes: Uint8Array, merge: boolean): Promise<ImportReport> {
-  const { events, commits } = await connection.ask<ImportReport>((core) => core.tool("importAll", [bytes, merge]));
+  const { events, commits } = await connection
+    .ask<ImportReport>((core) => core.tool("importAll", [bytes, merge]))
+    .catch((error) => {
+      throw !merge && isEverfoldError(error, "invalid-argument") ? invalidArgument("merge", error.message) : error;
+    });
   log.restart(await connection.ask<CoreState>(async (core) => core.state()));
   return { events, commits };
 }

@@ -87,6 +87,14 @@ describe("several at once", () => {
   });
 });
 
+test("an import into a store that holds events says which argument was missing", async () => {
+  const { store } = await opened(definitions);
+  await store.ingest(rows(3));
+  const file = await store.export();
+
+  await expect(store.import(file)).rejects.toMatchObject({ code: "invalid-argument", details: { argument: "merge" } });
+});
+
 describe("handles", () => {
   test("on one name share what is written, and the last close closes", async () => {
     const name = "two-handles";
