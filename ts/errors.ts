@@ -59,6 +59,10 @@ export interface ErrorDetails {
   };
   archived: { readonly streamId?: string };
   "store-blocked": { readonly name?: string };
+  /**
+   * By `close`, by another tab that deletes the store, or by the browser: then whether a call under way has written is not
+   * known, as with `wasm-failed`.
+   */
   "store-closed": { readonly name?: string; readonly reason?: string };
   "pending-work": { readonly pending: number };
   "snapshot-mismatch": { readonly streamId: string; readonly version: number };

@@ -78,7 +78,7 @@ export interface Store<
     query: Q,
     listener: (notice: CommitNotice<EventOfQuery<As, Q>>) => void,
   ): () => void;
-  /** Ids of an aggregate that have events, in the order of their code units. */
+  /** Ids of an aggregate that have events, in the order of their bytes as UTF-8. */
   streams(aggregate: As[number], options?: StreamsOptions): AsyncIterable<string>;
   watch<A extends As[number]>(aggregate: A, id: string): Live<Loaded<StateOf<A>>>;
   /**
