@@ -2,6 +2,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
+import { followErased } from "./storage/erased.ts";
 import "./style/fonts.css";
 import "./style/tokens.css";
 import "./style/base.css";
@@ -17,6 +18,8 @@ createRoot(place).render(
     <App />
   </StrictMode>,
 );
+
+followErased();
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
   navigator.serviceWorker.register("./service-worker.js").catch((error: unknown) => {

@@ -9,6 +9,7 @@ const MEANING: Readonly<Record<string, string>> = {
   "quota-exceeded": "The device has no room left. Nothing was half-written; free some space and try again.",
   "storage-newer": "This ledger was written by a newer release of the page. Reload to get it.",
   "store-blocked": "Another tab holds an older release of this ledger open. Close it and try again.",
+  "store-closed": "Another tab has erased this ledger, or has a newer release of the page. Reload to go on.",
   "storage-corrupt": "A stored record is damaged. Everything else stays readable.",
   "sync-unauthorized": "The server takes no token of this person. What was done here is kept until it does.",
   "sync-forbidden": "This person may not use this space. What was done here is kept.",

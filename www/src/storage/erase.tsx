@@ -5,6 +5,7 @@ import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 import { hrefOf } from "../shell/route.ts";
 import { STORE_NAME } from "../store.ts";
+import { tellErased } from "./erased.ts";
 
 export function Erase() {
   const ledger = useLedger();
@@ -15,6 +16,7 @@ export function Erase() {
     try {
       await ledger.close();
       await deleteStore(STORE_NAME);
+      tellErased();
       location.hash = hrefOf({ page: "bank" });
       location.reload();
     } catch (failure) {

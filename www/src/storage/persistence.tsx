@@ -1,13 +1,20 @@
 /** Asks the browser never to clear this ledger by itself. */
 import { useState } from "react";
+import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 
 export function Persistence({ persisted, onChange }: { readonly persisted: boolean; readonly onChange: () => void }) {
   const ledger = useLedger();
   const [refused, setRefused] = useState(false);
+  const [error, setError] = useState<unknown>();
   const ask = async (): Promise<void> => {
-    setRefused(!(await ledger.persist()));
-    onChange();
+    setError(undefined);
+    try {
+      setRefused(!(await ledger.persist()));
+      onChange();
+    } catch (failure) {
+      setError(failure);
+    }
   };
   return (
     <div className="storage-item">
@@ -24,6 +31,7 @@ export function Persistence({ persisted, onChange }: { readonly persisted: boole
       <button type="button" disabled={persisted} onClick={() => void ask()}>
         {persisted ? "Kept" : "Ask to be kept"}
       </button>
+      {error !== undefined && <Failure error={error} />}
     </div>
   );
 }
