@@ -1,6 +1,6 @@
 /** What the ledger keeps on this device, and what can be done with it as a whole. */
 import type { StoreStats } from "everfold";
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { Failure } from "../shell/failure.tsx";
 import { useLedger } from "../shell/ledger-context.ts";
 import { Page } from "../shell/shell.tsx";
@@ -86,7 +86,7 @@ function Figure({ term, value }: { readonly term: string; readonly value: string
 function useStats() {
   const ledger = useLedger();
   const [state, setState] = useState<{ readonly stats?: StoreStats; readonly error?: unknown }>({});
-  const refresh = useCallback(() => readStats(ledger, setState), [ledger]);
+  const refresh = useMemo(() => statsReader(ledger, setState), [ledger]);
   useEffect(() => {
     refresh();
     return ledger.subscribe({}, refresh);
@@ -94,12 +94,24 @@ function useStats() {
   return { ...state, refresh };
 }
 
-function readStats(
+/** What reads the figures: one question is under way at a time, and the last one sees the last change. */
+function statsReader(
   ledger: Ledger,
   show: (state: { readonly stats?: StoreStats; readonly error?: unknown }) => void,
-): void {
-  ledger.stats().then(
-    (stats) => show({ stats }),
-    (error: unknown) => show({ error }),
-  );
+): () => void {
+  let [reading, again] = [false, false];
+  const read = async (): Promise<void> => {
+    again = true;
+    if (reading) return;
+    reading = true;
+    while (again) {
+      again = false;
+      await ledger.stats().then(
+        (stats) => show({ stats }),
+        (error: unknown) => show({ error }),
+      );
+    }
+    reading = false;
+  };
+  return () => void read();
 }
