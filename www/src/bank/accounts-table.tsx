@@ -121,7 +121,9 @@ export const AccountsTable = memo(function AccountsTable({ rows, caption }: Acco
           <GapRow height={after} />
         </tbody>
       </table>
-      {found.length === 0 && <p className="soft">No account matches “{search}”.</p>}
+      {found.length === 0 && (
+        <p className="soft">{search === "" ? "There were no accounts yet." : `No account matches “${search}”.`}</p>
+      )}
     </section>
   );
 });
