@@ -122,7 +122,10 @@ export interface Store<
   verify(options?: Abortable): Promise<VerifyReport>;
   /** The log as one file: nothing that can be derived from it. */
   export(options?: Abortable): Promise<Blob>;
-  /** All or nothing. Into an empty store, or with `merge` what is new by commit id. */
+  /**
+   * All or nothing, in one transaction: a signal that comes once the file is read is too late. Into an empty store, or with
+   * `merge` what is new by commit id.
+   */
   import(
     file: Blob | BufferSource,
     options?: Abortable & { readonly merge?: boolean | undefined },
