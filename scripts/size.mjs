@@ -1,3 +1,4 @@
+// What a page downloads for `import { openStore } from "everfold"`: the main entry with every module that it imports,
 // and the wasm file, each compressed by brotli as a server sends it. What sync adds, and the seldom calls.
 //
 //   npm run size              a table, and an error when over budget
