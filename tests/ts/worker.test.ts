@@ -4,7 +4,7 @@ import type { EngineOptions } from "../../ts/engine.js";
 import { projectionQuery } from "../../ts/row-fold.js";
 import { indexNames } from "../../ts/row-table.js";
 import { serveRebuild } from "../../ts/worker.js";
-import type { FoldQuestion, FoldReply } from "../../ts/worker-messages.js";
+import type { FoldQuestion, FoldReply, FoldTask } from "../../ts/worker-messages.js";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { account, balances, deposited, opened } from "./ledger.js";
@@ -46,10 +46,10 @@ test("a worker folds what is confirmed, and not what was pending in its place be
   await one.store.append("account-a", [deposited(5)]);
   const ask = worker({ account, balances });
   const { name, version } = balances;
-  const task = {
+  const task: FoldTask = {
     ...{ name: one.name, durability: "strict", wasm: undefined, module: undefined, inRust: false, generation: 1 },
     ...{ projection: { name, version, indexes: indexNames(balances) }, query: projectionQuery(balances) },
-  } as const;
+  };
   expect(await ask({ ask: "begin", task })).toEqual({ answer: null });
   expect(await ask({ ask: "advance", until: 1 })).toEqual({ answer: 1 });
   const events = [{ type: "account.opened", schemaVersion: 1, occurredAt: 1, data: { owner: "Bob" } }];
