@@ -151,6 +151,7 @@ pub(super) fn pulled(pulled: &Pulled) -> String {
     object.flag("rebase", pulled.rebase);
     object.flag("more", pulled.more);
     object.flag("stopped", pulled.stopped);
+    object.flag("moved", pulled.moved);
     object.list("refused", &pulled.refused, |id, out| put_text(out, id));
     object.end();
     out

@@ -43,6 +43,8 @@ pub struct Pulled {
     pub more: bool,
     /// Whether a push ended before its end.
     pub stopped: bool,
+    /// Whether anything was accepted, or is new here: however many commits were appended meanwhile.
+    pub moved: bool,
     /// Pending commits that the server refused: they are among the refusals.
     pub refused: Vec<String>,
 }
@@ -135,9 +137,12 @@ impl<S: Storage> Store<S> {
             let nothing = judged.is_nothing(&self.log.borrow());
             if nothing || self.write_pulled(judged).await? {
                 let rebase = self.log.borrow().tail.undecided().contains(&true);
+                let accepted = |result: &PushResult<'_>| matches!(result, PushResult::Accepted { .. });
+                let moved = !nothing || answers.results().any(accepted);
                 let mut results = answers.results();
                 return Ok(Pulled {
                     rebase,
+                    moved,
                     progress: self.progress(Vec::new()),
                     more: answers.more(),
                     stopped: results

@@ -139,12 +139,14 @@ impl Replica {
                 rebase,
                 more,
                 stopped,
+                moved,
             } => {
                 let applied = Applied {
                     pending,
                     rebase,
                     more,
                     stopped,
+                    moved,
                 };
                 self.handle_applied(request, &applied, now, random);
             }
@@ -275,7 +277,7 @@ impl Replica {
 
     fn handle_applied(&mut self, request: u64, applied: &Applied, now: i64, random: f64) {
         // Also what was cancelled may have been stored before.
-        let progress = applied.pending < self.pending;
+        let progress = applied.moved || applied.pending < self.pending;
         (self.pending, self.rebase) = (applied.pending, applied.rebase);
         let Some(kind) = self.end(request) else { return };
         self.heard(now);
@@ -602,6 +604,7 @@ struct Applied {
     rebase: bool,
     more: bool,
     stopped: bool,
+    moved: bool,
 }
 
 #[cfg(test)]

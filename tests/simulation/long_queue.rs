@@ -174,6 +174,7 @@ fn send(
         rebase: state.rebase,
         more: pulled.more,
         stopped: pulled.stopped,
+        moved: pulled.moved,
     };
     (applied, bytes)
 }

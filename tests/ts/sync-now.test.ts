@@ -147,3 +147,18 @@ test("asked for while nobody leads it is heard by whoever leads next, in another
   expect(calls).toEqual([{ as: "done" }, { as: "done" }]);
   expect(server.commits).toHaveLength(1);
 });
+
+test("what was appended while a push was under way is pushed before it resolves", async () => {
+  for (const count of [2, 3]) {
+    const server = fakeServer();
+    const one = await device(server);
+    await one.pass(1_000);
+    for (let number = 1; number <= count; number += 1) {
+      await one.store.execute(account, "a", deposit(1));
+    }
+
+    await one.store.sync.now();
+
+    expect(server.commits).toHaveLength(count);
+  }
+});

@@ -23,6 +23,7 @@ export type SyncInput =
       readonly rebase: boolean;
       readonly more: boolean;
       readonly stopped: boolean;
+      readonly moved: boolean;
     }
   | {
       readonly input: "failed";

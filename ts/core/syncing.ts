@@ -41,6 +41,8 @@ export interface CorePulled {
   readonly more: boolean;
   /** A push ended before its end. */
   readonly stopped: boolean;
+  /** Something was accepted, or is new here. */
+  readonly moved: boolean;
   /** Pending commits that the server refused: they are among the refusals. */
   readonly refused: readonly string[];
 }

@@ -14,6 +14,7 @@ export interface Applied {
   readonly rebase: boolean;
   readonly more: boolean;
   readonly stopped: boolean;
+  readonly moved: boolean;
 }
 
 /** How much a request may bring. */
@@ -79,14 +80,14 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
     if (head !== undefined) {
       heard.head(head);
     }
-    const { rebase, more, stopped, refused } = await log.synced<CorePulled>(
+    const { rebase, more, stopped, moved, refused } = await log.synced<CorePulled>(
       (core) => core.sync("pulled", [answer, nextTask]),
       ({ progress }) => progress,
     );
     if (refused.length > 0) {
       heard.refused();
     }
-    return { rebase, more, stopped };
+    return { rebase, more, stopped, moved };
   }
 
   function pagePath(after: string | null, { maxCommits, maxBytes }: Limits): string {
@@ -185,12 +186,12 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       // A history that was here before may be pending now.
       await log.catchUp();
       const { rebase } = await state();
-      return { rebase, more: false, stopped: false };
+      return { rebase, more: false, stopped: false, moved: true };
     },
     async push(limits, signal) {
       const body = await connection.call((core) => core.sync("pushBody", [limits.maxCommits, limits.maxBytes]));
       if (body === null) {
-        return pull(limits, signal);
+        return { ...(await pull(limits, signal)), moved: false };
       }
       return store(await transport.ask("/push", signal, body[0]));
     },

@@ -50,6 +50,8 @@ pub enum Input<'a> {
         more: bool,
         /// Whether the push ended before its end.
         stopped: bool,
+        /// Whether it did anything: of what is pending, as much may have been appended meanwhile.
+        moved: bool,
     },
     /// A request was not answered, or with a problem.
     Failed {
@@ -119,8 +121,8 @@ pub enum TailEvent {
 impl<'a> FromJson<'a> for Input<'a> {
     fn read(json: &mut JsonReader<'a>) -> Self {
         let mut name = Cow::Borrowed("");
-        let (mut on, mut rebase, mut more, mut stopped, mut bound, mut live) =
-            (false, false, false, false, false, false);
+        let (mut on, mut rebase, mut more, mut stopped, mut moved, mut bound, mut live) =
+            (false, false, false, false, false, false, false);
         let (mut pending, mut request, mut blocked, mut batch, mut status) = (0, 0, 0, 0, 0);
         let (mut text, mut retry_after) = (None, None);
         json.object();
@@ -131,6 +133,7 @@ impl<'a> FromJson<'a> for Input<'a> {
                 "rebase" => rebase = bool::read(json),
                 "more" => more = bool::read(json),
                 "stopped" => stopped = bool::read(json),
+                "moved" => moved = bool::read(json),
                 "bound" => bound = bool::read(json),
                 "live" => live = bool::read(json),
                 "pending" => pending = u64::read(json),
@@ -168,6 +171,7 @@ impl<'a> FromJson<'a> for Input<'a> {
                 rebase,
                 more,
                 stopped,
+                moved,
             },
             "failed" => Self::Failed {
                 request,

@@ -106,6 +106,7 @@ fn applied_with(request: u64, pending: u64, rebase: bool, more: bool, stopped: b
         rebase,
         more,
         stopped,
+        moved: false,
     }
 }
 
@@ -533,6 +534,22 @@ fn a_push_that_changes_nothing_is_repeated_ever_more_slowly() {
     assert_eq!(device.wakes, Some(device.now + 2_000));
     assert_eq!(device.say(Input::Committed { pending: 2 }), NOTHING);
     assert_eq!(device.wakes, Some(device.now + 1_000));
+}
+
+#[test]
+fn a_push_during_which_as_much_was_appended_is_followed_by_the_next_at_once() {
+    let mut device = Device::leading(1);
+    assert_eq!(device.say(Input::Committed { pending: 2 }), NOTHING);
+    let applied = Input::Applied {
+        request: 1,
+        pending: 2,
+        rebase: false,
+        more: false,
+        stopped: false,
+        moved: true,
+    };
+
+    assert_eq!(device.say(applied), ["push 2"]);
 }
 
 #[test]

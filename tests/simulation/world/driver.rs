@@ -95,7 +95,7 @@ impl World {
             let event = TailEvent::Applied { pending, rebase };
             self.tell(id, Input::Tail { request, event });
         } else {
-            self.tell(id, applied(request, state, pulled.more, pulled.stopped));
+            self.tell(id, applied(request, state, Some(pulled)));
         }
     }
 
@@ -129,12 +129,13 @@ impl World {
 }
 
 /// What a tab hears once the answer to a request is stored.
-pub(super) fn applied(request: u64, state: &SyncState, more: bool, stopped: bool) -> Input<'static> {
+pub(super) fn applied(request: u64, state: &SyncState, pulled: Option<&Pulled>) -> Input<'static> {
     Input::Applied {
         request,
         pending: state.pending,
         rebase: state.rebase,
-        more,
-        stopped,
+        more: pulled.is_some_and(|pulled| pulled.more),
+        stopped: pulled.is_some_and(|pulled| pulled.stopped),
+        moved: pulled.is_none_or(|pulled| pulled.moved),
     }
 }

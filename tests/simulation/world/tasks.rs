@@ -271,7 +271,7 @@ impl World {
         if let Some(tab) = self.tab(id) {
             tab.adoption = None;
         }
-        self.tell(id, applied(request, state, false, false));
+        self.tell(id, applied(request, state, None));
     }
 
     pub(super) fn stuck(&mut self, id: TabId, error: StoreError) {
