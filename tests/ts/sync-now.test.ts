@@ -162,3 +162,37 @@ test("what was appended while a push was under way is pushed before it resolves"
     expect(server.commits).toHaveLength(count);
   }
 });
+
+test("a page that was fetched before does not answer it", async () => {
+  const server = fakeServer();
+  const [one, two] = [await device(server), await device(server, { sync: { live: false } })];
+  await two.pass(1_000);
+  two.online(false);
+  for (let number = 1; number <= 3; number += 1) {
+    await one.store.execute(account, "a", deposit(1));
+  }
+  await one.store.sync.now();
+  server.page(2);
+  const { log } = two.engine;
+  const { synced } = log;
+  let isFirst = true;
+  let asked: Promise<void> | undefined;
+  log.synced = async (...call) => {
+    const answer = await synced(...call);
+    if (isFirst) {
+      isFirst = false;
+      // The second page, the last one, is here by now.
+      await two.outside.pass(0);
+      await one.store.execute(account, "a", deposit(5));
+      await one.store.sync.now();
+      asked = two.store.sync.now();
+    }
+    return answer as never;
+  };
+
+  two.online(true);
+  await two.pass(1_000);
+  await asked;
+
+  expect((await two.store.load(account, "a")).state.balance).toBe(8);
+});

@@ -101,6 +101,7 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       }
       // What could not be decided is asked again, however short ago that was.
       walked = { at: -1, since: 0 };
+      exchange.asked();
       await feed({ input: "now" });
     },
     waits: settle,

@@ -31,6 +31,8 @@ export interface Exchange {
   pull(limits: Limits, signal: AbortSignal): Promise<Applied>;
   /** Resolves when it ends. */
   tail(signal: AbortSignal, opened: () => void, applied: (applied: Applied) => void): Promise<void>;
+  /** What was fetched until now is not all that the server has. */
+  asked(): void;
   /** Drops what was fetched beforehand. */
   stop(): void;
 }
@@ -45,6 +47,8 @@ export interface Heard {
 
 interface Fetched {
   readonly after: string;
+  /** How often it had been asked before that. */
+  readonly asks: number;
   readonly page: Promise<Uint8Array>;
   readonly stop: () => void;
 }
@@ -69,6 +73,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   let next: Ahead | undefined;
   let later: Fetched | undefined;
   let isFirst = true;
+  let asks = 0;
   /** Something between here and the server keeps events back until there are many. */
   let polls = false;
 
@@ -105,6 +110,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
 
   async function pull(limits: Limits, signal: AbortSignal): Promise<Applied> {
     const ahead = next;
+    const asked = (applied: Applied) => ({ ...applied, more: applied.more || ahead?.asks !== asks });
     if (ahead !== undefined) {
       signal.addEventListener("abort", drop);
       await ahead.page.catch((error) => {
@@ -114,12 +120,12 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       storeAhead(later, limits);
       const applied = await ahead.applied;
       if (applied !== undefined) {
-        return applied;
+        return asked(applied);
       }
     }
     const { cursor } = await state();
     if (ahead?.after === cursor) {
-      return store(await ahead.page);
+      return asked(await store(await ahead.page));
     }
     drop();
     const page = await transport.ask(pagePath(cursor, limits), signal);
@@ -135,7 +141,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
     const stop = new AbortController();
     const fetched = transport.ask(pagePath(end.cursor, limits), stop.signal);
     fetched.catch(() => undefined);
-    return { after: end.cursor, page: fetched, stop: () => stop.abort() };
+    return { after: end.cursor, asks, page: fetched, stop: () => stop.abort() };
   }
 
   /**
@@ -241,6 +247,9 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
       } finally {
         stop();
       }
+    },
+    asked() {
+      asks += 1;
     },
     stop: drop,
   };
