@@ -34,6 +34,7 @@ const CARRIED_WITH_SEGMENTS: usize = 1_000;
 
 /// What a pull led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct Pulled {
     /// Where the log is now.
     pub progress: Progress,

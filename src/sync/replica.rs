@@ -599,6 +599,7 @@ impl Replica {
 }
 
 /// What the store says after an answer.
+#[expect(clippy::struct_excessive_bools, reason = "as in `Replica`")]
 struct Applied {
     pending: u64,
     rebase: bool,
