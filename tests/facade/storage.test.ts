@@ -272,3 +272,49 @@ test("where IndexedDB fails, opening says so", async ({ page }) => {
   // A full disk while opening is mostly trouble of another kind (it is seen at 0 % use), so it is no quota-exceeded.
   expect(codes).toEqual(["storage-unavailable", "storage-unavailable", "storage-unavailable", "done"]);
 });
+
+test("a transaction that does not finish in 10 seconds is given up, and one that writes much has more time", async ({
+  page,
+}) => {
+  const ends = await page.evaluate(async () => {
+    const { open, opened, account, codeOf } = window.bank;
+    const source = await open("source", { withoutViews: true });
+    for (let part = 0; part < 25; part += 1) {
+      // What packing makes hardly smaller: 5 MB in all.
+      const noise = Array.from(crypto.getRandomValues(new Uint8Array(52_428)), (byte) =>
+        String.fromCharCode(0x100 + byte),
+      );
+      await source.append(`account-${part}`, [{ ...opened(noise.join("")) }, { ...opened(noise.reverse().join("")) }]);
+    }
+    const file = await source.export();
+    const held = async (name: string, table: string) => {
+      const store = await open(name, { withoutViews: true });
+      const [found] = (await indexedDB.databases()).filter((database) => database.name?.includes(name));
+      const other = await new Promise<IDBDatabase>((resolve) => {
+        const request = indexedDB.open(found?.name ?? "");
+        request.onsuccess = () => resolve(request.result);
+      });
+      const transaction = other.transaction(table, "readwrite");
+      const until = performance.now() + 12_000;
+      // It is there as long as it is asked something.
+      const hold = () => {
+        if (performance.now() < until) {
+          transaction.objectStore(table).count().onsuccess = hold;
+        } else {
+          other.close();
+        }
+      };
+      hold();
+      return store;
+    };
+    const [one, two] = [await held("little", "journal"), await held("much", "blocks")];
+    const little = codeOf(one.load(account, "a", { fresh: true }));
+    const much = codeOf(two.import(file));
+    const codes = [await little, await much];
+    return { codes, version: (await two.load(account, "24")).version, size: file.size };
+  });
+
+  expect(ends.size).toBeGreaterThan(4 << 20);
+  expect(ends.codes).toEqual(["store-blocked", "done"]);
+  expect(ends.version).toBe(2);
+});

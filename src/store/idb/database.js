@@ -23,8 +23,9 @@ const turn = "turn";
 const blockedAfter = 5_000;
 /** How much longer the browser may take when no tab is in the way. Some browsers never answer. */
 const silentAfter = 15_000;
-/** How long a transaction may take. */
+/** How long a transaction may take, in milliseconds, and how much longer for each byte that it writes: a slow phone's MiB in a second. */
 const giveUpAfter = 10_000;
+const longerForByte = 1_000 / 2 ** 20;
 /** When a connection that has written nothing begins a new log: a page that starts first reads what it shows. */
 const freshLogAfter = 300;
 /** A frozen tab may hold the database of the new log open: then writing goes on without it, after so long. */
@@ -295,7 +296,8 @@ class Connection {
       await this.#beginFreshLog();
     }
     const tables = [...checks.map(([table]) => table), ...changes.map(([, table]) => table)];
-    const transaction = this.#begin(tables, strict ? "strict" : "relaxed");
+    const bytes = changes.reduce((sum, [, , , value]) => sum + (value?.length ?? 0), 0);
+    const transaction = this.#begin(tables, strict ? "strict" : "relaxed", bytes);
     write.begins(transaction);
     /** @type {[IDBRequest, number][]} */
     const added = [];
@@ -343,18 +345,20 @@ class Connection {
   }
 
   /**
-   * Begins a transaction, which has 10 seconds to end. One without durability only reads.
+   * Begins a transaction, which has 10 seconds to end, and more the more it writes. One without durability only reads.
    *
    * @param {number[]} tables
    * @param {IDBTransactionDurability} [durability]
+   * @param {number} [bytes]
    */
-  #begin(tables, durability) {
+  #begin(tables, durability, bytes = 0) {
     const scope = this.#names.filter((_, table) => tables.includes(table));
     const transaction = new Transaction(
       durability === undefined
         ? this.#database.transaction(scope)
         : this.#database.transaction([...scope, turn], "readwrite", { durability }),
       this.#names,
+      giveUpAfter + bytes * longerForByte,
     );
     this.#running.add(transaction);
     const over = () => this.#running.delete(transaction);
@@ -370,12 +374,20 @@ class Connection {
     this.#clockRuns = true;
     setTimeout(() => {
       this.#clockRuns = false;
+      // Whatever begins before it rings again has no less than that.
+      let next = giveUpAfter;
+      let any = false;
       for (const transaction of this.#running) {
-        const left = transaction.since + giveUpAfter - performance.now();
+        const left = transaction.until - performance.now();
         if (left > 0) {
-          return this.#setClock(left);
+          next = Math.min(next, left);
+          any = true;
+        } else {
+          transaction.undo({ error: new Failure(blocked, "a transaction did not finish in time") });
         }
-        transaction.undo({ error: new Failure(blocked, "a transaction did not finish in 10 seconds") });
+      }
+      if (any) {
+        this.#setClock(next);
       }
     }, milliseconds);
   }
@@ -440,7 +452,8 @@ class Write {
 
 /** A transaction under way. */
 class Transaction {
-  since = performance.now();
+  /** When it is given up. */
+  until;
   /**
    * Resolves to `done` when it is committed, and where it was undone to why.
    *
@@ -455,8 +468,10 @@ class Transaction {
   /**
    * @param {IDBTransaction} transaction
    * @param {string[]} names
+   * @param {number} milliseconds how long it may take
    */
-  constructor(transaction, names) {
+  constructor(transaction, names, milliseconds) {
+    this.until = performance.now() + milliseconds;
     this.#transaction = transaction;
     this.#names = names;
     this.end = new Promise((resolve, reject) => {
