@@ -72,17 +72,18 @@ impl From<wasm_split_helpers::SplitLoaderError> for CoreError {
 
 impl From<StorageError> for CoreError {
     fn from(error: StorageError) -> Self {
-        let code = match error {
-            StorageError::QuotaExceeded => "quota-exceeded",
-            StorageError::Blocked(_) => "store-blocked",
-            StorageError::Closed(_) => "store-closed",
-            StorageError::Newer { .. } => "storage-newer",
-            _ => "storage-unavailable",
+        let (code, record) = match error {
+            StorageError::QuotaExceeded => ("quota-exceeded", None),
+            StorageError::Blocked(_) => ("store-blocked", None),
+            StorageError::Closed(_) => ("store-closed", None),
+            StorageError::Newer { .. } => ("storage-newer", None),
+            StorageError::Foreign(_) => ("storage-corrupt", Some("the database".to_owned())),
+            _ => ("storage-unavailable", None),
         };
         Self {
             code,
             message: error.to_string(),
-            record: None,
+            record,
         }
     }
 }

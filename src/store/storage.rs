@@ -379,6 +379,9 @@ pub enum StorageError {
         /// The highest one known here.
         known: u64,
     },
+    /// What is there is no store, or has lost a part.
+    #[error("a database of this name is not a store: {0}")]
+    Foreign(String),
     /// Anything else that the browser said.
     #[error("storage failed: {0}")]
     Failed(String),

@@ -42,7 +42,7 @@ async fn a_database_that_is_not_a_store_is_refused() {
 
     let refused = IdbStorage::open(&tabs.name).await;
 
-    assert!(matches!(refused.err(), Some(StorageError::Unavailable(_))));
+    assert!(matches!(refused.err(), Some(StorageError::Foreign(_))));
     delete_database(&tabs.name).await.unwrap();
 }
 

@@ -41,6 +41,7 @@ const blocked = 3;
 const closed = 4;
 const aborted = 5;
 const newer = 6;
+const foreign = 7;
 
 /** Who takes a connection away, by the numbers of mod.rs. */
 const byUpgrade = 0;
@@ -122,7 +123,7 @@ export async function openDatabase(name, version, tables, journal, onClosed) {
   const missing = [...names, turn].find((table) => !database.objectStoreNames.contains(table));
   if (missing !== undefined) {
     database.close();
-    throw new Failure(unavailable, `a database of this name exists and is not a store, as it has no ${missing}`);
+    throw new Failure(foreign, `it has no ${missing}`);
   }
   return new Connection(database, names, onClosed);
 }

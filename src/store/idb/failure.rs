@@ -31,6 +31,7 @@ pub(super) fn meaning(rejected: JsValue) -> StorageError {
             found: message.parse().unwrap_or_default(),
             known: u64::from(VERSION),
         },
+        7 => StorageError::Foreign(message),
         _ => StorageError::Failed(message),
     }
 }
