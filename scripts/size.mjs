@@ -15,7 +15,7 @@ import { main, root, Stop } from "./command.mjs";
 // does weigh, as compilers differ by that much.
 const budgets = [
   { id: "page", what: "a page that opens a store", today: 138, goal: 90 },
-  { id: "sync", what: "one whose store syncs", today: 205, goal: 110 },
+  { id: "sync", what: "one whose store syncs", today: 208, goal: 110 },
 ];
 
 /** The files of the package with their sizes in bytes, and what a page downloads in KiB, without and with sync. */
