@@ -43,6 +43,8 @@ export interface WireCommit {
 
 /** What happens to the next requests of a kind, one after the other. */
 export type Fault =
+  /** Nothing, to it: what is meant comes after it. */
+  | "none"
   /** It is done, and nobody hears of it. */
   | "drop-answer"
   /** It never arrives. */

@@ -289,12 +289,12 @@ test("what is pending is folded once, though another tab moves the rows below me
   await leader.engine.log.catchUp();
   const core = await coreOf(follower);
   const rows = core.rows.bind(core);
+  server.fail("push", "none", "hang");
   const confirmOne = vi.spyOn(core, "rows").mockImplementationOnce(async (...asked) => {
     leader.online(true);
     while (leader.engine.log.confirmedPosition() < 2) {
       await leader.pass(10);
     }
-    leader.online(false);
     expect(await balanceIn(leader)).toBe(12);
     return rows(...asked);
   });
