@@ -11,8 +11,8 @@ use crate::store::{InvalidCommit, StorageError, StoreError, StoreErrorKind};
 pub(super) struct CoreError {
     code: &'static str,
     message: String,
-    /// Which record it is about.
-    record: Option<String>,
+    /// The name of what it is about, and which one that is.
+    about: Option<(&'static str, String)>,
 }
 
 impl CoreError {
@@ -22,7 +22,7 @@ impl CoreError {
         Self {
             code: "commit-id-reused",
             message,
-            record: None,
+            about: None,
         }
     }
 
@@ -31,7 +31,7 @@ impl CoreError {
         Self {
             code: "refused",
             message: "the commit was refused before".to_owned(),
-            record: None,
+            about: None,
         }
     }
 
@@ -40,9 +40,9 @@ impl CoreError {
         let mut object = ObjectWriter::new(out);
         object.text("code", self.code);
         object.text("message", &self.message);
-        if let Some(record) = &self.record {
+        if let Some((name, about)) = &self.about {
             let mut details = ObjectWriter::new(object.field("details"));
-            details.text("record", record);
+            details.text(name, about);
             details.end();
         }
         object.end();
@@ -53,7 +53,7 @@ impl CoreError {
         Self {
             code: "invalid-argument",
             message: error.to_string(),
-            record: None,
+            about: None,
         }
     }
 }
@@ -65,25 +65,25 @@ impl From<wasm_split_helpers::SplitLoaderError> for CoreError {
         Self {
             code: "wasm-failed",
             message: "a part of the engine could not be loaded".to_owned(),
-            record: None,
+            about: None,
         }
     }
 }
 
 impl From<StorageError> for CoreError {
     fn from(error: StorageError) -> Self {
-        let (code, record) = match error {
+        let (code, about) = match error {
             StorageError::QuotaExceeded => ("quota-exceeded", None),
             StorageError::Blocked(_) => ("store-blocked", None),
             StorageError::Closed(_) => ("store-closed", None),
             StorageError::Newer { .. } => ("storage-newer", None),
-            StorageError::Foreign(_) => ("storage-corrupt", Some("the database".to_owned())),
+            StorageError::Foreign(_) => ("storage-corrupt", Some(("record", "the database".to_owned()))),
             _ => ("storage-unavailable", None),
         };
         Self {
             code,
             message: error.to_string(),
-            record,
+            about,
         }
     }
 }
@@ -91,14 +91,16 @@ impl From<StorageError> for CoreError {
 impl From<StoreError> for CoreError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
-        let (code, record) = match error.into_kind() {
+        let (code, about) = match error.into_kind() {
             StoreErrorKind::Storage(error) => return error.into(),
             StoreErrorKind::Corrupt { record, .. } | StoreErrorKind::Gap { record, .. } => {
-                ("storage-corrupt", Some(record))
+                ("storage-corrupt", Some(("record", record)))
             }
-            StoreErrorKind::Newer { record, .. } => ("storage-newer", Some(record)),
-            StoreErrorKind::UnknownEncoding { position, .. } => ("app-outdated", Some(format!("event {position}"))),
-            StoreErrorKind::CommitIdReused(_) => ("commit-id-reused", None),
+            StoreErrorKind::Newer { record, .. } => ("storage-newer", Some(("record", record))),
+            StoreErrorKind::UnknownEncoding { position, .. } => {
+                ("app-outdated", Some(("record", format!("event {position}"))))
+            }
+            StoreErrorKind::CommitIdReused(id) => ("commit-id-reused", Some(("commitId", id))),
             StoreErrorKind::Contended(_) | StoreErrorKind::Interrupted(_) => ("store-blocked", None),
             StoreErrorKind::Fenced => ("fenced", None),
             StoreErrorKind::Diverged(_) => ("sync-diverged", None),
@@ -108,7 +110,7 @@ impl From<StoreError> for CoreError {
             | StoreErrorKind::NotEmpty(_)
             | StoreErrorKind::Bound(_) => ("invalid-argument", None),
         };
-        Self { code, message, record }
+        Self { code, message, about }
     }
 }
 
@@ -122,7 +124,7 @@ impl From<&InvalidCommit> for CoreError {
         Self {
             code,
             message: error.to_string(),
-            record: None,
+            about: None,
         }
     }
 }

@@ -95,6 +95,19 @@ test("an import into a store that holds events says which argument was missing",
   await expect(store.import(file)).rejects.toMatchObject({ code: "invalid-argument", details: { argument: "merge" } });
 });
 
+test("an import that uses a commit id for other content names the id", async () => {
+  const { store } = await opened(definitions);
+  await store.append("account-a", [openedEvent("Ann")], { commitId: "first" });
+  const file = await store.export();
+  const { store: other } = await opened(definitions);
+  await other.append("account-a", [openedEvent("Bob")], { commitId: "first" });
+
+  await expect(other.import(file, { merge: true })).rejects.toMatchObject({
+    code: "commit-id-reused",
+    details: { commitId: "first" },
+  });
+});
+
 describe("handles", () => {
   test("on one name share what is written, and the last close closes", async () => {
     const name = "two-handles";
