@@ -5,7 +5,8 @@
  */
 import { invalidArgument } from "./errors.js";
 
-const MAX_BYTES = 512;
+/** How long an id of any kind may be, as UTF-8. */
+export const maxIdBytes = 512;
 /** Control characters and, because of the `u` flag, lone surrogates. */
 const FORBIDDEN = /[\p{Cc}\p{Cs}]/u;
 
@@ -48,10 +49,10 @@ function idProblem(id: unknown, whole = ""): string | undefined {
     return "holds a control character or half of a surrogate pair";
   }
   // No character takes more than 3 bytes for each of its code units.
-  if (id.length * 3 > MAX_BYTES) {
+  if (id.length * 3 > maxIdBytes) {
     const bytes = new TextEncoder().encode(id).length;
-    if (bytes > MAX_BYTES) {
-      return `is ${bytes} bytes long${whole}, at most ${MAX_BYTES} are allowed`;
+    if (bytes > maxIdBytes) {
+      return `is ${bytes} bytes long${whole}, at most ${maxIdBytes} are allowed`;
     }
   }
   return undefined;

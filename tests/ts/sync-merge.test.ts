@@ -400,3 +400,26 @@ test("a waiting confirmation ends with the store, and with its signal", async ()
   await expect(closed).rejects.toMatchObject({ code: "store-closed" });
   await closing;
 });
+
+test("a refusal is tried again however long its id is, and takes effect once", async () => {
+  const { one, two } = await shops();
+  const commitId = "x".repeat(512);
+  await one.store.execute(account, "a", deposit(10));
+  await one.pass(2_000);
+  await merge(
+    one as never,
+    two as never,
+    () => two.store.execute(account, "a", withdraw(8), { commitId }),
+    () => one.store.execute(account, "a", withdraw(8)),
+  );
+  const [refusal] = await two.store.refusals.list();
+  await one.store.execute(account, "a", deposit(10));
+  await one.pass(2_000);
+  await two.pass(2_000);
+
+  const receipts = await Promise.all([refusal?.retry(), refusal?.retry()]);
+
+  expect(new Set(receipts.map((receipt) => receipt?.commitId)).size).toBe(1);
+  expect((await two.store.load(account, "a")).state.balance).toBe(4);
+  expect(await two.store.refusals.list()).toEqual([]);
+});

@@ -9,7 +9,7 @@ import type { RecordedEvent } from "../event.js";
 import { offerAgain } from "../facts.js";
 import { liveResult } from "../live.js";
 import { recordedEvents } from "../recorded.js";
-import { aggregateNameOf } from "../stream-id.js";
+import { aggregateNameOf, maxIdBytes } from "../stream-id.js";
 import type { AnyStore, CommitReceipt, Refusal, RefusalReason, Refusals } from "../types.js";
 import { upcastEvent } from "../upcast.js";
 
@@ -129,11 +129,21 @@ function notRegistered(name: string) {
   return invalidArgument("aggregates", `${JSON.stringify(name)} is not registered: give it to openStore`);
 }
 
+/** Always the same id: it is one commit, also if the tab is closed in between, or several devices offer it. */
+async function idOfRetry(commitId: string): Promise<string> {
+  const id = `${commitId}~`;
+  const bytes = new TextEncoder().encode(id);
+  if (bytes.length <= maxIdBytes) {
+    return id;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return `${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}~`;
+}
+
 /** Does it again as another commit, which says what caused it. */
 async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
   const { commitId, mode, command, definition, events } = refusal;
-  // Always the same id: it is one commit, also if the tab is closed in between, or several devices offer it.
-  const options = { commitId: `${commitId}~`, causationId: commitId };
+  const options = { commitId: await idOfRetry(commitId), causationId: commitId };
   if (definition !== undefined && mode === "intent") {
     const { name } = definition;
     const [decision] = engine.decisionsNamed(name);
