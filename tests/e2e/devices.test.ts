@@ -176,6 +176,7 @@ test("devices that are added catch up, and a browser elsewhere joins them", asyn
   await elsewhere.move(elsewhere.ben, "Withdraw", "100");
 
   await devices.equal(7);
+  await elsewhere.equal(7);
   expect(new Set([...(await devices.hashes()), ...(await elsewhere.hashes())]).size).toBe(1);
   await context.close();
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
