@@ -20,7 +20,6 @@ use super::tail::{Settled, TailCommit};
 use super::wire::{put_wire, wire_of};
 use super::{Progress, Store, StoreError};
 use crate::hex::hex;
-use crate::json::{FromJson, JsonReader, RawJson, parse};
 use crate::log::FormatError;
 use crate::log::commit::read_commit;
 use crate::log::record::{RecordKind, SyncRecord};
@@ -363,7 +362,7 @@ fn judge<'a>(
             // It has been decided again since it was pushed: then the answer is about what is no more.
             && pushed.get(&**id).is_none_or(|attempt| *attempt == own.attempt)
             // Which commit has its id is on a page that comes: perhaps the same, from elsewhere.
-            && !(more && is_reused(problem))
+            && !(more && ProblemKind::CommitIdReused.is_of(problem))
         {
             let own = Rc::clone(own);
             if let Some(gone) = gone.get_mut(place) {
@@ -396,26 +395,6 @@ fn reused(own: &TailCommit, confirmed: &WireCommit<'_>) -> Result<Option<String>
     }
     let detail = format!("commit {} says something else, made by another device", own.id);
     Ok(Some(Problem::new(ProblemKind::CommitIdReused, detail).to_json()))
-}
-
-/// Whether the server refused a commit because its id is that of another one.
-fn is_reused(problem: &RawJson<'_>) -> bool {
-    struct TypeOf<'a>(Cow<'a, str>);
-    impl<'a> FromJson<'a> for TypeOf<'a> {
-        fn read(json: &mut JsonReader<'a>) -> Self {
-            let mut name = Cow::Borrowed("");
-            json.object();
-            while let Some(field) = json.field() {
-                match &*field {
-                    "type" => name = json.text(),
-                    _ => drop(json.raw()),
-                }
-            }
-            Self(name)
-        }
-    }
-    let name = parse(problem.get()).map_or(Cow::Borrowed(""), |TypeOf(name)| name);
-    name.rsplit(':').next() == Some(ProblemKind::CommitIdReused.slug())
 }
 
 impl<'a> Judged<'a> {

@@ -1,11 +1,12 @@
 //! Problems: why a server did not do what was asked, as RFC 9457 has it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::cursor::{Epoch, Head};
 use super::limits::Limits;
 use super::space_log::LogError;
-use crate::json::{FromJson, JsonReader, ObjectWriter, put_text};
+use crate::json::{FromJson, JsonReader, ObjectWriter, RawJson, parse, put_text};
 
 /// A problem, as a document and as a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,30 @@ kinds! {
     CommitIdReused = "commit-id-reused", 0, "The id belongs to another commit";
     /// The commit is larger than the limits allow.
     TooLarge = "too-large", 0, "The commit is too large";
+}
+
+impl ProblemKind {
+    /// Whether the document, which another release may have written, is of a problem of this kind.
+    pub fn is_of(self, document: &RawJson<'_>) -> bool {
+        parse(document.get()).is_ok_and(|TypeOf(name)| name.rsplit(':').next() == Some(self.slug()))
+    }
+}
+
+/// The `type` of a problem's document.
+struct TypeOf<'a>(Cow<'a, str>);
+
+impl<'a> FromJson<'a> for TypeOf<'a> {
+    fn read(json: &mut JsonReader<'a>) -> Self {
+        let mut name = Cow::Borrowed("");
+        json.object();
+        while let Some(field) = json.field() {
+            match &*field {
+                "type" => name = json.text(),
+                _ => drop(json.raw()),
+            }
+        }
+        Self(name)
+    }
 }
 
 impl Problem {
