@@ -92,6 +92,23 @@ async fn a_full_disk_is_told_from_other_failures_and_nothing_is_written() {
     assert_eq!(all(&storage, Table::Journal).await, [entry(1, "b")]);
 }
 
+#[wasm_bindgen_test]
+async fn a_write_whose_values_find_no_memory_fails_and_the_next_one_is_written() {
+    let storage = Idb::new("no memory").open().await;
+    let refusal = throwing("RangeError");
+    let replaced = Replaced::new(prototype("Uint8Array"), "slice", refusal.as_ref());
+
+    let write = Write {
+        changes: vec![append(1, "a")],
+        ..Write::default()
+    };
+    let written = storage.write(write).await;
+
+    drop(replaced);
+    assert!(matches!(written, Err(StorageError::Failed(_))), "{written:?}");
+    assert_eq!(change(&storage, vec![append(1, "b")]).await, Written::Done);
+}
+
 /// Firefox refuses every transaction like this once the quota was used up, Safari when its storage
 /// process is gone: only opening again may help.
 #[wasm_bindgen_test]

@@ -249,16 +249,9 @@ class Connection {
    * @param {Uint8Array} bytes the values one behind another; they are copied before this returns
    */
   write(text, bytes) {
-    const [strict, checks, changes] = JSON.parse(text);
-    let end = 0;
-    for (const item of [...checks, ...changes]) {
-      const start = end;
-      end += item.at(-1) ?? 0;
-      item.push(item.pop() === null ? undefined : bytes.slice(start, end));
-    }
     const write = new Write();
     this.#writing += 1;
-    write.outcome = this.#carryOut(write, strict, checks, changes)
+    write.outcome = this.#carryOut(write, text, bytes)
       .catch((error) => {
         throw meaning(error);
       })
@@ -288,17 +281,24 @@ class Connection {
    * 5).
    *
    * @param {Write} write
-   * @param {boolean} strict
-   * @param {Check[]} checks
-   * @param {Change[]} changes
+   * @param {string} text
+   * @param {Uint8Array} bytes
    */
-  async #carryOut(write, strict, checks, changes) {
+  async #carryOut(write, text, bytes) {
+    /** @type {[boolean, Check[], Change[]]} */
+    const [strict, checks, changes] = JSON.parse(text);
+    let end = 0;
+    // In here, as the memory for a copy may be refused: what a call throws at once, nobody in Rust hears of.
+    for (const item of /** @type {any[][]} */ ([...checks, ...changes])) {
+      const start = end;
+      end += item.at(-1) ?? 0;
+      item.push(item.pop() === null ? undefined : bytes.slice(start, end));
+    }
     if (!this.#hasFreshLog) {
       await this.#beginFreshLog();
     }
     const tables = [...checks.map(([table]) => table), ...changes.map(([, table]) => table)];
-    const bytes = changes.reduce((sum, [, , , value]) => sum + (value?.length ?? 0), 0);
-    const transaction = this.#begin(tables, strict ? "strict" : "relaxed", bytes);
+    const transaction = this.#begin(tables, strict ? "strict" : "relaxed", end);
     write.begins(transaction);
     /** @type {[IDBRequest, number][]} */
     const added = [];
