@@ -127,6 +127,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     }
   };
 
+  // Until there is a log, nothing is kept that may be out of date.
+  let onReopened: (state: CoreState) => void = () => {};
   // A store that keeps to itself never loads it.
   const driver = options.sync && (await loadDriver());
   const connection = await connect({
@@ -134,10 +136,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     runtime,
     wasm,
     coreOpened: environment.coreOpened,
-    onReopened(state) {
-      log.restart(state);
-      sync?.reopened();
-    },
+    onReopened: (state) => onReopened(state),
     onBroken: reportError,
   });
   const { replicaId } = connection.state;
@@ -249,6 +248,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const stopWatchingQuota = watchQuota(engine);
   const stopCompacting = compactWhenIdle(engine);
   const sync = options.sync && driver?.driveSync(engine, options.sync);
+  onReopened = (state) => {
+    log.restart(state);
+    sync?.reopened();
+  };
   return Object.assign(engine, { sync });
 }
 

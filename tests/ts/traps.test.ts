@@ -1,9 +1,10 @@
 /**
  * An engine that stops while it opens or closes a store: what was asked of it ends, and the next call finds a fresh one.
  */
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { type ConnectionOptions, connect } from "../../ts/connection.js";
-import { openStore } from "../../ts/open.js";
+import { type Environment, realEnvironment } from "../../ts/environment.js";
+import { openStore, openStoreIn } from "../../ts/open.js";
 import { release } from "../../ts/release.js";
 import type { EngineModule, Store } from "../../ts/types.js";
 import { loadModule } from "../../ts/wasm.js";
@@ -11,17 +12,24 @@ import { deposited } from "./ledger.js";
 import { newDatabase, tab } from "./tab.js";
 import { wasm } from "./wasm-files.js";
 
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+type Question = "open" | "close" | "delete" | "bind";
+
 /** An engine that answers when the test says so, and stops when it says so. */
 function scriptedEngine() {
-  const asked: { readonly what: "open" | "close" | "delete"; answer(): void }[] = [];
+  const asked: { readonly what: Question; answer(): void }[] = [];
   let trap: (reason: string) => void = () => {};
-  const ask = <T>(what: "open" | "close" | "delete", answer: T) =>
+  const ask = <T>(what: Question, answer: T) =>
     new Promise<T>((resolve) => asked.push({ what, answer: () => resolve(answer) }));
   const state = { replicaId: "r", position: 0, journalRecords: 0, confirmed: 0, pending: 0, merges: 0 };
   const core = {
     state: () => JSON.stringify(state),
     closed: () => new Promise(() => {}),
     outcome: async () => "null",
+    sync: (name: string) => (name === "bindSync" ? ask("bind", undefined) : new Promise(() => {})),
     close: () => ask("close", undefined),
   };
   const module = {
@@ -43,7 +51,7 @@ function scriptedEngine() {
     load: async () => engine as unknown as EngineModule,
     trap: () => trap("out of memory"),
     /** Waits for the next question. */
-    async next(what: "open" | "close" | "delete") {
+    async next(what: Question) {
       const question = await vi.waitFor(() => asked[0] ?? Promise.reject(new Error(`not asked to ${what}`)));
       asked.shift();
       expect(question.what).toBe(what);
@@ -92,6 +100,32 @@ test("an engine that stops just when it has opened a store is not used", async (
   engine.trap();
 
   await expect(opening).rejects.toMatchObject({ code: "wasm-failed" });
+});
+
+test("a store whose engine stops before it is bound to its space is opened all the same", async () => {
+  vi.stubGlobal("indexedDB", {});
+  const engine = scriptedEngine();
+  let opened = 0;
+  const environment: Environment = {
+    ...realEnvironment,
+    coreOpened() {
+      opened += 1;
+      if (opened === 1) {
+        queueMicrotask(engine.trap);
+      }
+    },
+  };
+  const sync = { url: "http://localhost/", space: "acme", subject: "ann", token: async () => "" };
+  const opening = openStoreIn(environment, { name: newDatabase(), sync, engine: engine.load, onProblem: () => {} });
+  (await engine.next("open")).answer();
+
+  (await engine.next("open")).answer();
+  (await engine.next("bind")).answer();
+  const store = await opening;
+
+  const closing = store.close();
+  (await engine.next("close")).answer();
+  await closing;
 });
 
 test("a call that waits for the database to be opened again outlives a second stop", async () => {
