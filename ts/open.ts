@@ -79,7 +79,7 @@ const byItself = () => undefined;
 /**
  * Deletes a store with everything in it; other tabs' handles on it are closed. A store that is not
  * there is no error. Rejects with `pending-work` if commits wait for the server, and with why it could not be opened
- * if that cannot be seen now, unless told otherwise.
+ * if that cannot be seen now or by this release (`storage-newer`), unless told otherwise.
  */
 export async function deleteStore(
   name: string,
@@ -114,7 +114,7 @@ async function deleteIn(runtime: WasmRuntime, name: string, storage: "indexeddb"
   }
 }
 
-/** Commits that wait for the server. In a store that no app of this release can read nobody can tell: then none. */
+/** Commits that wait for the server. In a damaged store nobody can tell: then none. */
 async function pendingIn(name: string, opened: Opened | undefined, runtime: WasmRuntime): Promise<number> {
   try {
     if (opened !== undefined) {
@@ -134,7 +134,7 @@ async function pendingIn(name: string, opened: Opened | undefined, runtime: Wasm
   } catch (thrown) {
     runtime.noteThrown(thrown);
     const error = errorFromCore(thrown);
-    if (error.code === "storage-corrupt" || error.code === "storage-newer") {
+    if (error.code === "storage-corrupt") {
       return 0;
     }
     throw error;
