@@ -118,7 +118,18 @@ async function deleteIn(runtime: WasmRuntime, name: string, storage: "indexeddb"
 async function pendingIn(name: string, opened: Opened | undefined, runtime: WasmRuntime): Promise<number> {
   try {
     if (opened !== undefined) {
-      return (await opened.engine).log.pending();
+      const { commits, log } = await opened.engine;
+      // Calls under way may make more of them, and so may other tabs.
+      await commits.settled();
+      try {
+        await log.catchUp();
+      } catch (error) {
+        // One that is closed has nothing to add to what it knew.
+        if (await isUsable(opened)) {
+          throw error;
+        }
+      }
+      return log.pending();
     }
     const core = await runtime.ask(byItself, ({ Core }) =>
       Core.open({

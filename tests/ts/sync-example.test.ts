@@ -2,9 +2,10 @@
 import { readFileSync } from "node:fs";
 import { transform } from "esbuild";
 import { afterEach, expect, test, vi } from "vitest";
-import { openStore } from "../../ts/open.js";
+import { deleteStore, openStore } from "../../ts/open.js";
 import { fakeServer } from "./fake-server.js";
 import { account, deposit } from "./ledger.js";
+import { tab } from "./tab.js";
 import { wasm } from "./wasm-files.js";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -29,7 +30,6 @@ test("the example of sync runs, and its commit is confirmed", async () => {
 
 test("a store with pending work is not deleted unless it is said to", async () => {
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
-  const { deleteStore } = await import("../../ts/open.js");
   const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
   const store = await openStore({ name: "kept", storage: "memory", wasm, aggregates: [account], sync, onProblem() {} });
   await store.execute(account, "1", deposit(1));
@@ -38,6 +38,31 @@ test("a store with pending work is not deleted unless it is said to", async () =
   expect((await store.load(account, "1")).version).toBe(1);
   await deleteStore("kept", { evenIfPending: true });
   await expect(store.load(account, "1")).rejects.toMatchObject({ code: "store-closed" });
+});
+
+test("a store is not deleted with work of another tab that this one has not heard of", async () => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
+  const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
+  await openStore({ name: "shared work", storage: "memory", wasm, sync, onProblem() {} });
+  const { store } = await tab("shared work", { aggregates: [account] });
+  await store.execute(account, "1", deposit(1));
+
+  await expect(deleteStore("shared work")).rejects.toMatchObject({ code: "pending-work", details: { pending: 1 } });
+
+  await deleteStore("shared work", { evenIfPending: true });
+});
+
+test("a store is not deleted with work that is under way", async () => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
+  const sync = { url: "https://sync.example.com", space: "acme", subject: "ann", token: () => "token" };
+  const name = "under way";
+  const store = await openStore({ name, storage: "memory", wasm, aggregates: [account], sync, onProblem() {} });
+  const executing = store.execute(account, "1", deposit(1));
+
+  await expect(deleteStore(name)).rejects.toMatchObject({ code: "pending-work", details: { pending: 1 } });
+
+  expect((await executing).version).toBe(1);
+  await deleteStore(name, { evenIfPending: true });
 });
 
 test("one name in a page is one space", async () => {
