@@ -38,6 +38,9 @@ export interface Connection {
 /** Safari keeps failing in the same page once its storage process is gone; a reload helps. */
 const reopenDelaysMs = [0, 100, 500, 2_000];
 
+/** One instance counts fewer. */
+const mergesAtMost = 2 ** 32;
+
 /** Opens the store's database and keeps it open. */
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { name, storage } = options.core;
@@ -46,6 +49,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   let opening: Promise<Core> | undefined;
   let ended: EverfoldError | undefined;
   let traps = 0;
+  let timesOpened = 0;
 
   const { runtime, wasm } = options;
   const stopWatching = runtime.watchTraps((error) => {
@@ -77,7 +81,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
 
   async function openCore(): Promise<readonly [Core, CoreState]> {
     const before = traps;
-    const opened = await runtime.ask(wasm, ({ Core }) => Core.open(options.core));
+    const merges = timesOpened * mergesAtMost;
+    timesOpened += 1;
+    const opened = await runtime.ask(wasm, ({ Core }) => Core.open({ ...options.core, merges }));
     if (traps > before) {
       throw new EverfoldError("wasm-failed", "the engine stopped while the store was being opened", {});
     }

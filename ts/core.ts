@@ -29,6 +29,8 @@ export interface CoreOptions {
   readonly replicaId: string;
   /** Milliseconds since the epoch, written into a new store. */
   readonly now: number;
+  /** From where to count merges: of a store that is opened again, above what was counted before. Default 0. */
+  readonly merges?: number;
 }
 
 /** Where the log stands, as far as this instance knows. */

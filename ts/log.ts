@@ -146,7 +146,9 @@ export function openLog(connection: Connection, state: CoreState): Log {
     rebases: () => rebases,
     ownPosition: () => own,
     async append(group) {
-      const progress = await connection.ask<CoreProgress>((core) => core.append(group, merges));
+      // As they are now: by the time that a lost connection is opened again there may have been others.
+      const decidedAt = merges;
+      const progress = await connection.ask<CoreProgress>((core) => core.append(group, decidedAt));
       takeIn(progress);
       return progress;
     },

@@ -37,11 +37,13 @@ struct Options<'a> {
     durability: Cow<'a, str>,
     replica_id: Cow<'a, str>,
     now: i64,
+    merges: i64,
 }
 
 impl<'a> FromJson<'a> for Options<'a> {
     fn read(json: &mut JsonReader<'a>) -> Self {
         let (mut name, mut storage, mut durability, mut replica_id, mut now) = (None, None, None, None, None);
+        let mut merges = 0;
         json.object();
         while let Some(field) = json.field() {
             match &*field {
@@ -50,10 +52,12 @@ impl<'a> FromJson<'a> for Options<'a> {
                 "durability" => durability = Some(json.text()),
                 "replicaId" => replica_id = Some(json.text()),
                 "now" => now = Some(json.whole()),
+                "merges" => merges = json.whole(),
                 _ => drop(json.raw()),
             }
         }
         Self {
+            merges,
             name: json.required(name, "name"),
             storage: json.required(storage, "storage"),
             durability: json.required(durability, "durability"),
@@ -112,12 +116,14 @@ impl Core {
             } else {
                 Durability::Strict
             };
+            let merges = options.merges as u64;
             let options = OpenOptions {
                 replica: options.replica_id.into_owned(),
                 now: options.now,
                 durability,
             };
             let store = Rc::new(Store::open(storage, options).await?);
+            store.count_merges_from(merges);
             let replica = Rc::default();
             Ok(Self {
                 store,

@@ -71,6 +71,13 @@ impl<S: Storage> Store<S> {
         self.log.borrow().merges
     }
 
+    /// Has [`Store::merges`] count from a number that no instance before this one has said: what was decided on what that
+    /// one had read may be out of date.
+    #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
+    pub(crate) fn count_merges_from(&self, first: u64) {
+        self.log.borrow_mut().merges += first;
+    }
+
     /// Appends as [`Store::append`] does what was decided when [`Store::merges`] said `merges`. If it says something else
     /// now, what expects a version is [`Outcome::Stale`], although the version may fit: pending commits that a merge
     /// takes out of the log give their versions back, and others may have them since.

@@ -3,6 +3,7 @@
  */
 import { afterEach } from "vitest";
 import type { AnyAggregate } from "../../ts/aggregate.js";
+import type { Core } from "../../ts/core.js";
 import type { AnyDecision } from "../../ts/decision.js";
 import { type Engine, startEngine } from "../../ts/engine.js";
 import type { RecordedEvent } from "../../ts/event.js";
@@ -14,7 +15,7 @@ import { publishedRuntime } from "../../ts/wasm.js";
 import type { FakeServer } from "./fake-server.js";
 import { account, balances, transfer } from "./ledger.js";
 import { all } from "./opened.js";
-import { type Browser, browser, type Tab } from "./outside.js";
+import { type Browser, browser, settled, type Tab } from "./outside.js";
 import { wasm } from "./wasm-files.js";
 
 const open: (() => Promise<void>)[] = [];
@@ -63,13 +64,21 @@ export async function device<
   if (options.online === false) {
     online(false);
   }
+  let lost = (_reason: string) => {};
+  const coreOpened = (core: Core) => {
+    const closed = core.closed();
+    const losing = new Promise<string>((resolve) => {
+      lost = resolve;
+    });
+    core.closed = () => Promise.race([closed, losing]);
+  };
   const engine: Engine = await startEngine({
     name,
     storage: "memory",
     durability: "strict",
     runtime: publishedRuntime,
     wasm: () => wasm,
-    environment: tab,
+    environment: { ...tab, coreOpened },
     sync: options.sync === "off" ? undefined : sync,
   });
   const onProblem = (problem: Problem) => void problems.push(problem);
@@ -78,6 +87,11 @@ export async function device<
   const store = handle as unknown as Store<As, Ds, Ps>;
   return {
     ...{ name, outside, tab, store, engine, problems, online },
+    /** The browser takes its database away. */
+    async lose() {
+      lost("lost");
+      await settled();
+    },
     /** Lets time pass until nothing is under way, up to a minute. */
     pass: outside.pass,
     /** The log as everybody must have it. */

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
-import { account, balances, deposit } from "./ledger.js";
+import { account, balances, deposit, withdraw } from "./ledger.js";
 
 async function tabs() {
   const server = fakeServer();
@@ -178,4 +178,28 @@ test("a dismissed refusal is gone in all tabs", async () => {
 
   expect(news).toBe(before);
   expect(await follower.store.refusals.list()).toEqual([]);
+});
+
+test("a command is decided on what a merge left, though its connection was lost and opened again meanwhile", async () => {
+  const server = fakeServer();
+  const leader = await device(server);
+  await leader.store.execute(account, "a", deposit(10));
+  await leader.pass(1_000);
+  const tab = await device(server, { of: leader });
+  const other = await device(server);
+  leader.online(false);
+  await tab.store.execute(account, "a", withdraw(1));
+  tab.tab.freeze(true);
+  await other.pass(1_000);
+  await other.store.execute(account, "a", withdraw(10));
+  await other.pass(1_000);
+  leader.online(true);
+  await leader.engine.log.catchUp();
+  await leader.pass(60_000);
+  expect((await leader.store.load(account, "a")).state.balance).toBe(0);
+
+  await tab.lose();
+
+  await expect(tab.store.execute(account, "a", withdraw(9))).rejects.toMatchObject({ code: "refused" });
+  tab.tab.freeze(false);
 });
