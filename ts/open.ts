@@ -235,7 +235,7 @@ function goneWithEngine(error: unknown): void {
 }
 
 function checkStorage(options: StorageOptions) {
-  const { name, storage = "indexeddb", durability = "strict" } = options;
+  const { name, storage = "indexeddb", durability = "strict", sync } = options;
   checkId(name, "name");
   if (storage !== "indexeddb" && storage !== "memory") {
     throw invalidArgument("storage", `storage is ${String(storage)}, must be "indexeddb" or "memory"`);
@@ -243,7 +243,7 @@ function checkStorage(options: StorageOptions) {
   if (durability !== "strict" && durability !== "relaxed") {
     throw invalidArgument("durability", `durability is ${String(durability)}, must be "strict" or "relaxed"`);
   }
-  return { name, storage, durability, sync: options.sync && checkSync(options.sync) };
+  return { name, storage, durability, sync: sync === undefined ? undefined : checkSync(sync) };
 }
 
 function checkAvailable(storage: "indexeddb" | "memory"): void {

@@ -5,6 +5,7 @@ import { checkSync } from "../../ts/sync/options.js";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { opened } from "./opened.js";
+import { browser } from "./outside.js";
 import { wasm } from "./wasm-files.js";
 
 const good = { url: "https://sync.example", space: "acme", subject: "ann", token: () => "token" };
@@ -37,6 +38,12 @@ test.each([
   expect(() => checkSync({ ...good, [name]: value } as never)).toThrowError(
     expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(name) }),
   );
+});
+
+test.each([null, false, ""])("a store is not opened with %j for sync", async (sync) => {
+  const opening = openStoreIn(browser().tab(), { name: "no-sync", storage: "memory", wasm, sync: sync as never });
+
+  await expect(opening).rejects.toMatchObject({ code: "invalid-argument", details: { argument: "sync" } });
 });
 
 test("a store without sync says so, and its commits are confirmed at once", async () => {
