@@ -24,6 +24,8 @@ test.each([
   ["space", ""],
   ["space", "a/b"],
   ["space", "a".repeat(129)],
+  ["space", "."],
+  ["space", ".."],
   ["subject", ""],
   ["subject", 7],
   ["token", "a token"],

@@ -18,7 +18,8 @@ export interface CheckedSync {
   readonly onRefused: SyncOptions["onRefused"];
 }
 
-const spaceName = /^[A-Za-z0-9._-]{1,128}$/;
+/** But for those that an address takes for a folder above. */
+const spaceName = /^(?!\.\.?$)[A-Za-z0-9._-]{1,128}$/;
 /** What a server takes in one push at most. */
 const mostCommits = 2_000;
 
@@ -29,7 +30,7 @@ export function checkSync(options: SyncOptions): CheckedSync {
   }
   const { space, token, live = true, batchSize = 500, adopt, recover = "ask", onRefused } = options;
   if (typeof space !== "string" || !spaceName.test(space)) {
-    throw invalid("space", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ -");
+    throw invalid("space", "must be 1 to 128 of the characters A-Z a-z 0-9 . _ -, and not . or ..");
   }
   if (typeof token !== "function") {
     throw invalid("token", "must be a function that returns a token");

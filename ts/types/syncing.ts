@@ -23,7 +23,7 @@ import type { Live } from "./views.js";
 export interface SyncOptions {
   /** Address of the server; below it are `/v1/spaces/…`. */
   readonly url: string | URL;
-  /** The log that is shared: 1 to 128 of `A-Z a-z 0-9 . _ -`. A store belongs to one space for ever. */
+  /** The log that is shared: 1 to 128 of `A-Z a-z 0-9 . _ -`, not `.` or `..`. A store belongs to one space for ever. */
   readonly space: string;
   /** Who works here. What is pending is pushed with a token of whom wrote it, never of another. */
   readonly subject: string;
