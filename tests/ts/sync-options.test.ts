@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { Environment } from "../../ts/environment.js";
 import { openStoreIn } from "../../ts/open.js";
 import { checkSync } from "../../ts/sync/options.js";
@@ -39,6 +39,16 @@ test.each([
 ])("%s cannot be %j", (name, value) => {
   expect(() => checkSync({ ...good, [name]: value } as never)).toThrowError(
     expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(name) }),
+  );
+});
+
+test.each([undefined, null, 7])("in a page too %j is no url", (url) => {
+  vi.stubGlobal("location", { href: "https://app.example/" });
+  onTestFinished(() => void vi.unstubAllGlobals());
+
+  expect(checkSync({ ...good, url: "/sync" }).url).toBe("https://app.example/sync");
+  expect(() => checkSync({ ...good, url } as never)).toThrowError(
+    expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining("url") }),
   );
 });
 

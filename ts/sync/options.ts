@@ -68,7 +68,8 @@ export function isSameSync(one: CheckedSync | undefined, other: CheckedSync | un
 function checkUrl(url: unknown): string {
   try {
     const absolute = new URL(String(url), typeof location === "undefined" ? undefined : location.href);
-    if (/^https?:$/.test(absolute.protocol)) {
+    // In a page there is an address for anything, `undefined` among it.
+    if (/^https?:$/.test(absolute.protocol) && (typeof url === "string" || url instanceof URL)) {
       return absolute.href;
     }
   } catch {
