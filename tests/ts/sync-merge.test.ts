@@ -246,6 +246,28 @@ test("a fact that the server refused is offered again as it was, even against a 
   expect((await one.store.load(account, "a")).state.balance).toBe(-7);
 });
 
+test("a refusal is tried again with what it was given, and as of now where it was given no time", async () => {
+  const { server, one } = await shops();
+  server.refuse(({ id }) => (id.endsWith("~") ? undefined : { type: "urn:everfold:problem:rule-refused" }));
+  const given = { metadata: { by: "bob" }, correlationId: "order-1" };
+  await one.store.execute(account, "a", deposit(1), { ...given, occurredAt: 5, commitId: "command" });
+  await one.store.append("account-a", [deposited(2)], { ...given, occurredAt: 5, commitId: "fact" });
+  await one.store.execute(account, "a", deposit(3), { commitId: "now" });
+  await one.pass(2_000);
+  await one.store.sync.now();
+
+  for (const refusal of await one.store.refusals.list()) {
+    await refusal.retry();
+  }
+
+  const [command, fact, now, ...others] = await all(one.store.read());
+  expect(command).toMatchObject({ ...deposited(1), ...given, occurredAt: 5, causationId: "command" });
+  expect(fact).toMatchObject({ ...deposited(2), ...given, occurredAt: 5, causationId: "fact" });
+  expect(now).toMatchObject({ ...deposited(3), occurredAt: one.tab.now() });
+  expect(now && "metadata" in now).toBe(false);
+  expect(others).toEqual([]);
+});
+
 test("a fact keeps its events and only moves; a rule that it breaks is told", async () => {
   const { one, two } = await shops();
   await one.store.execute(account, "a", deposit(10));

@@ -5,12 +5,12 @@ import type { CoreRefusal } from "../core/refusals.js";
 import type { CoreFound } from "../core/writing.js";
 import type { Engine } from "../engine.js";
 import { EverfoldError, invalidArgument } from "../errors.js";
-import type { RecordedEvent } from "../event.js";
+import type { AnyEvent, RecordedEvent } from "../event.js";
 import { offerAgain } from "../facts.js";
 import { liveResult } from "../live.js";
 import { recordedEvents } from "../recorded.js";
 import { aggregateNameOf, maxIdBytes } from "../stream-id.js";
-import type { AnyStore, CommitReceipt, Refusal, RefusalReason, Refusals } from "../types.js";
+import type { AnyStore, CommitOptions, CommitReceipt, Refusal, RefusalReason, Refusals } from "../types.js";
 import { upcastEvent } from "../upcast.js";
 
 /** The refusals of a store; `store` is the handle that does things again. */
@@ -143,9 +143,11 @@ async function idOfRetry(commitId: string): Promise<string> {
 /** Does it again as another commit, which says what caused it. */
 async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise<CommitReceipt> {
   const { commitId, mode, command, definition, events } = refusal;
-  const options = { commitId: await idOfRetry(commitId), causationId: commitId };
+  const correlationId = events[0]?.correlationId;
+  const ids = { commitId: await idOfRetry(commitId), causationId: commitId, correlationId };
   if (definition !== undefined && mode === "intent") {
     const { name } = definition;
+    const options = { ...ids, ...givenWith(refusal) };
     const [decision] = engine.decisionsNamed(name);
     if (decision !== undefined) {
       return store.execute(decision as never, command as never, options);
@@ -164,6 +166,19 @@ async function again(store: AnyStore, engine: Engine, refusal: Refusal): Promise
   }
   return store.commit(
     [...streams].map(([streamId, list]) => ({ streamId, events: list })),
-    options,
+    ids,
   );
+}
+
+/** What a command was given, as its events tell: the metadata that all of them have, and a time that is not of the call. */
+function givenWith({ events, recordedAt }: Refusal): Pick<CommitOptions, "metadata" | "occurredAt"> {
+  const of = ({ metadata = {} }: AnyEvent) => metadata as Readonly<Record<string, unknown>>;
+  const [first = { type: "" }] = events as readonly AnyEvent[];
+  const isCommon = ([name, value]: readonly [string, unknown]) =>
+    events.every((event) => JSON.stringify(of(event)[name]) === JSON.stringify(value));
+  const common = Object.entries(of(first)).filter(isCommon);
+  return {
+    metadata: common.length > 0 ? Object.fromEntries(common) : undefined,
+    occurredAt: first.occurredAt === recordedAt ? undefined : first.occurredAt,
+  };
 }

@@ -28,7 +28,10 @@ export interface Refusal {
   readonly events: readonly RecordedEvent<AnyEvent>[];
   /** Of a changed commit: the events as they are now. */
   readonly eventsNow?: readonly RecordedEvent<AnyEvent>[];
-  /** Does it again as a new commit, then dismisses this. Rejects as `execute` does. */
+  /**
+   * Does it again as a new commit, with the metadata, the `correlationId` and the time that it was given, then dismisses
+   * this. Rejects as `execute` does.
+   */
   retry(): Promise<CommitReceipt>;
   /** It has been seen. */
   dismiss(): Promise<void>;
