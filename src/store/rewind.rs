@@ -14,7 +14,7 @@ use super::cut::Lifted;
 use super::refusals::{Refusal, RefusalKind};
 use super::storage::{Change, Check, KeyRange, Read, Storage, Table, Write};
 use super::wire::StreamBytes;
-use super::{Progress, Store, StoreError};
+use super::{Progress, Store, StoreError, StoreErrorKind};
 use crate::commit::Mode;
 use crate::log::FormatError;
 use crate::log::commit::{CommitFields, StreamFields, join_commit, put_header, read_commit, split_commit};
@@ -202,8 +202,15 @@ impl<S: Storage> Store<S> {
             let put = lifted.put_pending(&log, true);
             put.map_err(|reason| StoreError::format("a pending commit", reason))?;
             for (id, before) in orphans {
+                let waits = maker(&before, &self.identity.replica, &binding.subject);
+                let waits = waits
+                    .map_err(|reason| StoreError::format("a commit", reason))?
+                    .is_some();
                 match recovery {
-                    Recovery::Ask => refusals.push(Refusal {
+                    Recovery::Auto if !waits => {
+                        give_back(&mut lifted, &before).map_err(|reason| StoreError::format("a commit", reason))?;
+                    }
+                    Recovery::Ask | Recovery::Auto => refusals.push(Refusal {
                         id,
                         kind: RefusalKind::Orphaned,
                         before,
@@ -214,9 +221,6 @@ impl<S: Storage> Store<S> {
                         told: false,
                         dismissed: false,
                     }),
-                    Recovery::Auto => {
-                        give_back(&mut lifted, &before).map_err(|reason| StoreError::format("a commit", reason))?;
-                    }
                     Recovery::Discard => {}
                 }
             }
@@ -225,7 +229,7 @@ impl<S: Storage> Store<S> {
     }
 
     /// Offers an orphan to the server: it is pending now, a fact that keeps its id. Nothing happens if there is no such
-    /// refusal, or if the commit has come back.
+    /// refusal, or if the commit has come back. `Bound` if somebody else made it on this device: it waits for them.
     pub async fn retry_orphan(&self, id: &str) -> Result<Progress, StoreError> {
         let _writing = self.writing.lock().await;
         for _ in 0..MAX_TRIES {
@@ -254,6 +258,12 @@ impl<S: Storage> Store<S> {
             return Ok(true);
         }
         let is_known = !self.find_commits(HashSet::from([id])).await?.is_empty();
+        let subject = self.log.borrow().bound()?.subject.clone();
+        let other = maker(&refusal.before, &self.identity.replica, &subject).map_err(damaged)?;
+        if let Some(other) = other.filter(|_| !is_known) {
+            let bound = StoreErrorKind::Bound(format!("subject {subject}, and {other} made this"));
+            return Err(StoreError::from(bound).into());
+        }
         let parts = split_commit(&refusal.before).map_err(damaged)?;
         let streams = parts.streams.iter().map(|stream| stream.stream).collect();
         let mut lifted = Lifted::on(self.find_heads(streams).await?);
@@ -289,6 +299,17 @@ impl<S: Storage> Store<S> {
         }
         Ok(written)
     }
+}
+
+/// Who made an orphan, if that was somebody else on this device: it can be pushed by nobody but them, and would keep what
+/// is pending from being pushed.
+fn maker(orphan: &[u8], replica: &str, subject: &str) -> Result<Option<String>, FormatError> {
+    let parts = split_commit(orphan)?;
+    let fields = read_commit(&parts.header)?;
+    let other = fields
+        .subject
+        .filter(|other| fields.replica == replica && *other != subject);
+    Ok(other.map(ToOwned::to_owned))
 }
 
 fn give_back(lifted: &mut Lifted, orphan: &[u8]) -> Result<(), FormatError> {

@@ -30,6 +30,8 @@ pub(crate) struct Server {
     epochs: Cell<u8>,
     now: Cell<i64>,
     page: Cell<usize>,
+    /// Whose token devices have.
+    pub(crate) actor: Cell<&'static str>,
     /// The stream that nobody may write to.
     pub(crate) forbidden: Cell<&'static str>,
 }
@@ -43,6 +45,7 @@ impl Server {
             epochs: Cell::new(1),
             now: Cell::new(0),
             page: Cell::new(1_000),
+            actor: Cell::new("ann"),
             forbidden: Cell::new(""),
         }
     }
@@ -75,7 +78,10 @@ impl Server {
     pub(crate) fn push(&self, body: &str) -> Result<String, Problem> {
         let request = read_push(body.as_bytes(), self.authority.limits())?;
         let rules = But(self.forbidden.get());
-        let pushed = block_on(self.authority.push("acme", "ann", &request, self.tick(), &rules));
+        let pushed = block_on(
+            self.authority
+                .push("acme", self.actor.get(), &request, self.tick(), &rules),
+        );
         pushed.map(|pushed| pushed.text)
     }
 

@@ -1,9 +1,9 @@
 //! What becomes of commits of others that the server has lost.
 
-use everfold::store::{MemoryStorage, Outcome, Recovery, Store};
+use everfold::store::{BindOptions, MemoryStorage, Outcome, Recovery, Store};
 use pollster::block_on;
 
-use crate::device::{Server, append, bytes, commit, device, events, refusals, state, sync, try_append};
+use crate::device::{Server, append, binding, bytes, commit, device, events, refusals, state, sync, try_append};
 
 /// Two devices with one log: `1` of the first one, `2` of the second one, and the server has lost both.
 fn lost() -> (Server, Store<MemoryStorage>, Store<MemoryStorage>) {
@@ -106,4 +106,54 @@ fn the_id_of_an_orphan_is_not_used_for_something_else() {
     let progress = block_on(try_append(&one, &[commit("2", &["other"])])).expect("is judged");
 
     assert!(matches!(progress.outcomes[..], [Outcome::Refused]), "{progress:?}");
+}
+
+/// Bob's commit `1`, which the server has lost, on a device that is Ann's by now.
+fn shared() -> (Server, Store<MemoryStorage>) {
+    let server = Server::new();
+    let (_, store) = device("a");
+    sync(&store, &server, Recovery::Ask);
+    sign_in(&store, &server, "bob");
+    let mut of_bob = commit("1", &["s"]);
+    of_bob["subject"] = "bob".into();
+    block_on(try_append(&store, &[of_bob])).expect("appends");
+    sync(&store, &server, Recovery::Ask);
+    sign_in(&store, &server, "ann");
+    server.restore(0);
+    (server, store)
+}
+
+#[track_caller]
+fn sign_in(store: &Store<MemoryStorage>, server: &Server, subject: &'static str) {
+    server.actor.set(subject);
+    let subject = subject.to_owned();
+    block_on(store.bind(&BindOptions {
+        subject,
+        ..binding(None, None)
+    }))
+    .expect("is bound");
+}
+
+#[test]
+fn what_somebody_else_did_on_this_device_waits_for_them_and_nobody_for_it() {
+    for recovery in [Recovery::Ask, Recovery::Auto] {
+        let (server, store) = shared();
+        sync(&store, &server, recovery);
+
+        let error = block_on(store.retry_orphan("1")).expect_err("is not Ann's to give back");
+        assert_eq!(
+            error.to_string(),
+            "the store is bound to subject ann, and bob made this"
+        );
+        append(&store, "2", &["s"]);
+        sync(&store, &server, recovery);
+        assert_eq!(events(&store), ["2 s 1"]);
+        assert_eq!(refusals(&store), [("1".to_owned(), "orphaned".to_owned())]);
+
+        sign_in(&store, &server, "bob");
+        block_on(store.retry_orphan("1")).expect("is pending");
+        sync(&store, &server, recovery);
+        assert_eq!(events(&store), ["2 s 1", "1 s 2"]);
+        assert_eq!(refusals(&store), []);
+    }
 }
