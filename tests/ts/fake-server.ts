@@ -141,7 +141,7 @@ export function fakeServer(space = "acme"): FakeServer {
     return found;
   };
   const faults = new Map<RequestKind, Fault[]>();
-  const tails = new Set<{ tell(): void; end(): void }>();
+  const tails = new Set<{ readonly replica: string | null; tell(): void; end(): void }>();
   const requests: string[] = [];
   let accepted = "";
   let zipped = 0;
@@ -269,10 +269,16 @@ export function fakeServer(space = "acme"): FakeServer {
     return found && { ...found, actual: now.get(found.streamId) ?? 0 };
   }
 
-  function tailOf(after: string | null, signal: AbortSignal | null | undefined): Response {
+  function tailOf(url: URL, signal: AbortSignal | null | undefined): Response {
     const encoder = new TextEncoder();
-    let cursor = after;
+    const replica = url.searchParams.get("replica");
+    let cursor = url.searchParams.get("after");
     placeOf(cursor);
+    for (const older of tails) {
+      if (replica !== null && older.replica === replica) {
+        older.end();
+      }
+    }
     const body = new ReadableStream<Uint8Array>({
       start(control) {
         const end = () => {
@@ -281,6 +287,7 @@ export function fakeServer(space = "acme"): FakeServer {
           }
         };
         const tail = {
+          replica,
           end,
           tell() {
             let found = page(cursor);
@@ -314,7 +321,7 @@ export function fakeServer(space = "acme"): FakeServer {
         tails.delete(tail);
         resolve(Response.json(page(after)));
       };
-      const tail = { end, tell: end };
+      const tail = { replica: null, end, tell: end };
       tails.add(tail);
       signal?.addEventListener("abort", () => {
         tails.delete(tail);
@@ -352,7 +359,7 @@ export function fakeServer(space = "acme"): FakeServer {
       case "pull":
         return Response.json(page(after, Number(url.searchParams.get("limit") ?? pageCommits)));
       case "tail":
-        return url.searchParams.has("wait") ? pollOf(after, init.signal) : tailOf(after, init.signal);
+        return url.searchParams.has("wait") ? pollOf(after, init.signal) : tailOf(url, init.signal);
     }
   }
 

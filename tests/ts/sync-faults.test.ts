@@ -83,6 +83,22 @@ test("where events are kept back on their way, others' commits come by asking", 
   expect(one.store.sync.status()).toMatchObject({ state: "idle", commits: 2 });
 });
 
+test("a tail that the server takes for open still is ended by the next one of the device", async () => {
+  const server = fakeServer();
+  const deaf: typeof server.fetch = async (address, { signal, ...init }) => {
+    const { body } = await server.fetch(address, init);
+    return new Response(body?.pipeThrough(new TransformStream(), { preventCancel: true, ...(signal && { signal }) }));
+  };
+  const one = await device({ ...server, fetch: deaf });
+  await one.pass(1_000);
+  expect(server.tails()).toBe(1);
+
+  await one.pass(60_000);
+
+  expect(server.requests.filter((kind) => kind === "tail")).toHaveLength(2);
+  expect(server.tails()).toBe(1);
+});
+
 test("a token that is not taken any more is asked for again, and nothing is lost meanwhile", async () => {
   const server = fakeServer();
   server.accept("old");

@@ -215,7 +215,8 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
           silent.abort();
         });
       };
-      const path = async () => `/tail?after=${encodeURIComponent((await state()).cursor ?? "")}`;
+      const path = async () =>
+        `/tail?after=${encodeURIComponent((await state()).cursor ?? "")}&replica=${encodeURIComponent(engine.replicaId)}`;
       try {
         wait();
         if (polls) {
