@@ -56,7 +56,7 @@ export function foldLive(engine: Engine, projection: AnyProjection): LiveFold {
     base: Pick<BaseRows, "rows"> | undefined,
     events: readonly RecordedEvent[],
   ): Promise<KnownRow[] | null> {
-    const keys = keyEvents(projection, events);
+    const keys = keyEvents(engine, projection, events);
     const unknown = base === undefined ? [] : unknownKeys(keys, rows);
     const found = unknown.length === 0 ? [] : await base?.rows(unknown);
     if (found === null) {

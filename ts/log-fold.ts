@@ -98,7 +98,7 @@ function foldLog(engine: Engine, source: FoldSource): KeyedFold {
         return true;
       }
       const { events, more, position: reached } = page.value;
-      const keys = keyEvents(projection, events);
+      const keys = keyEvents(engine, projection, events);
       if (stored) {
         const unknown = unknownKeys(keys, known);
         const found = unknown.length === 0 ? [] : ((await source.rows?.rows(unknown)) ?? []);

@@ -6,6 +6,7 @@
  */
 import type { CoreQuery } from "./core/reading.js";
 import type { IndexValue } from "./core/rows.js";
+import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, EverfoldError, isEverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import { jsonProblem } from "./json.js";
@@ -41,14 +42,18 @@ export function projectionQuery({ from, events }: AnyProjection): CoreQuery {
   };
 }
 
-/** Asks the projection which rows each event is about. Throws `projection-failed`. */
-export function keyEvents(projection: AnyProjection, events: readonly RecordedEvent[]): EventKeys {
+/** Asks the projection which rows each event is about. Throws `projection-failed`, or `app-outdated`. */
+export function keyEvents(
+  { aggregateOf }: Pick<Engine, "aggregateOf">,
+  projection: AnyProjection,
+  events: readonly RecordedEvent[],
+): EventKeys {
   const keys = new Array<EventKeys[number]>(events.length);
   let event: RecordedEvent | undefined;
   try {
     for (let place = 0; place < events.length; place++) {
       event = events[place] as RecordedEvent;
-      keys[place] = isWanted(projection, event) ? checkKeys(projection.key(event)) : null;
+      keys[place] = isWanted(projection, event, aggregateOf) ? checkKeys(projection.key(event)) : null;
     }
   } catch (cause) {
     throw failureAt(projection, event as RecordedEvent, cause);
@@ -170,15 +175,15 @@ function checkRow(row: unknown): void {
   }
 }
 
-/** Whether the event is of one of the aggregates that the projection is from, and this app knows its schema. */
-function isWanted({ name, from }: AnyProjection, event: RecordedEvent): boolean {
-  if (from === undefined) {
+/** Whether the event is of one of the aggregates that the projection is from. Throws if its schema is newer than this app. */
+function isWanted({ name, from }: AnyProjection, event: RecordedEvent, aggregateOf: Engine["aggregateOf"]): boolean {
+  if (from === undefined && event.schemaVersion === 1) {
     return true;
   }
   const aggregate = aggregateNameOf(event.streamId);
-  const owner = from.find((other) => other.name === aggregate);
+  const owner = from === undefined ? aggregateOf(event.streamId) : from.find((other) => other.name === aggregate);
   if (owner === undefined) {
-    return false;
+    return from === undefined;
   }
   const known = schemaVersionOf(owner, event.type);
   if (event.schemaVersion > known) {

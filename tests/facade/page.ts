@@ -2,6 +2,7 @@
  * What the page of these tests has: the API as the package has it, the small bank, and the core behind
  * an open store, for the test that makes it trap.
  */
+import { defineAggregate } from "../../ts/aggregate.js";
 import type { Core } from "../../ts/core.js";
 import { realEnvironment } from "../../ts/environment.js";
 import { deleteStore, isEverfoldError } from "../../ts/index.js";
@@ -9,22 +10,25 @@ import { openStoreIn } from "../../ts/open.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
 import { inRust } from "./in-rust.js";
-import { everything, shifting, sums, superstitious } from "./sums.js";
+import { counts, everything, shifting, sums, superstitious } from "./sums.js";
 
 const problems: Problem["code"][] = [];
 const cores: Core[] = [];
 
+/** As a newer app has it. */
+const newer = defineAggregate({ ...account, schemaVersions: { "account.deposited": 2 } });
+
 /** Opens the bank under a name. */
 function open(
   name: string,
-  options: { durability?: "strict" | "relaxed"; withoutViews?: boolean; sums?: boolean } = {},
+  options: { durability?: "strict" | "relaxed"; withoutViews?: boolean; sums?: boolean; newer?: boolean } = {},
 ) {
   const environment = { ...realEnvironment, coreOpened: (core: Core) => void cores.push(core) };
-  const all = [balances, sums, everything, superstitious, shifting] as const;
+  const all = [balances, sums, everything, superstitious, shifting, counts] as const;
   const projections = (options.withoutViews ? [] : options.sums ? all : [balances]) as typeof all;
   return openStoreIn(environment, {
     name,
-    aggregates: [account],
+    aggregates: [options.newer ? newer : account],
     decisions: [transfer],
     projections,
     durability: options.durability ?? "strict",
@@ -54,6 +58,7 @@ const bank = {
   everything,
   superstitious,
   shifting,
+  counts,
   transfer,
   deposit,
   deposited,

@@ -30,6 +30,15 @@ export const sums = defineProjection({
   indexes: { events: (row) => row.events },
 });
 
+/** Of every stream. */
+export const counts = defineProjection({
+  name: "counts",
+  version: 1,
+  partition: "stream",
+  key: (event) => event.streamId,
+  evolve: (row: number = 0) => row + 1,
+});
+
 /** Declared as partitioned by stream, which it is not. */
 export const everything = defineProjection({
   name: "everything",

@@ -122,6 +122,24 @@ test("one partition that fails switches nothing, and the next rebuild may begin"
   expect(await page.evaluate(() => window.bank.codeOf(window.store.rebuild(window.bank.superstitious)))).toBe("done");
 });
 
+test("an event that is newer than the app fails the rebuild, of a projection of every stream too", async ({ page }) => {
+  await openFilled(page, "newer");
+
+  const failed = await page.evaluate(async () => {
+    const { counts, deposited, open } = window.bank;
+    const newer = await open("newer", { newer: true, withoutViews: true });
+    await newer.append("account-5", [deposited(7)]);
+    const rebuild = window.store.rebuild(counts, { workers: 2, module: "/sums.js" });
+    const { code, details } = await rebuild.then(
+      () => ({ code: "done", details: undefined }),
+      (error) => error,
+    );
+    return { code, details };
+  });
+
+  expect(failed).toMatchObject({ code: "app-outdated", details: { streamId: "account-5", found: 2, known: 1 } });
+});
+
 test("a rebuild in workers is ended by its signal, and by a worker that does not start", async ({ page }) => {
   await openFilled(page, "ended");
   const before = await rowsOf(page, "sums");

@@ -9,6 +9,7 @@ import { defineProjection } from "../../ts/projection.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened as openedEvent } from "./ledger.js";
 import { all, opened } from "./opened.js";
+import { newDatabase, tab } from "./tab.js";
 
 type AddV1 = { type: "Add"; data: { name: string } };
 const oldList = () =>
@@ -140,6 +141,37 @@ describe("an event newer than the app", () => {
     });
     await expect(reader.store.load(v1, "1")).rejects.toMatchObject({ code: "app-outdated" });
     expect(await all(reader.store.read())).toMatchObject([{ data: { item: { name: "milk" } }, schemaVersion: 2 }]);
+  });
+
+  test("stops a projection of every stream there, too, until the app is newer", async () => {
+    const [v1, v2] = [oldList(), newList()];
+    const [outdated, database] = [
+      { code: "app-outdated", details: { position: 2, found: 2, known: 1 } },
+      newDatabase(),
+    ];
+    const counts = defineProjection({
+      name: "counts",
+      version: 1,
+      key: (event) => event.streamId,
+      evolve: (row: number = 0) => row + 1,
+    });
+    const older = await tab(database, { aggregates: [v1], projections: [counts] });
+    await older.store.append("unknown", [{ type: "noted" }]);
+    const newer = await tab(database, { aggregates: [v2] });
+    await newer.store.execute(v2, "1", { type: "Add", data: { item: { name: "milk" } } });
+    await older.engine.log.catchUp();
+
+    await expect(older.store.view(counts).get("list-1")).rejects.toMatchObject(outdated);
+    await expect(older.store.rebuild(counts)).rejects.toMatchObject(outdated);
+    await expect(older.store.project(counts)).rejects.toMatchObject(outdated);
+    using without = await older.store.project(counts, { types: ["noted"] });
+    expect(await without.get("unknown")).toBe(1);
+    expect((await older.store.stats()).projections).toMatchObject([
+      { checkpoint: 1, failed: { code: "app-outdated" } },
+    ]);
+
+    const updated = await tab(database, { aggregates: [v2], projections: [counts] });
+    expect(await updated.store.view(counts).getMany(["unknown", "list-1"])).toEqual([1, 1]);
   });
 });
 
