@@ -266,7 +266,10 @@ function evolveOne(aggregate: AnyAggregate, state: unknown, event: AnyEvent, pla
   try {
     return aggregate.evolve(state, event);
   } catch (cause) {
-    throw isEverfoldError(cause) ? cause : evolveFailed(aggregate, cause, event, place);
+    // One in Rust says itself what is wrong, or that the engine stopped.
+    throw isEverfoldError(cause, "evolve-failed") || isEverfoldError(cause, "wasm-failed")
+      ? cause
+      : evolveFailed(aggregate, cause, event, place);
   }
 }
 

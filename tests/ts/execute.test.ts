@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
-import { isEverfoldError } from "../../ts/errors.js";
+import { EverfoldError, isEverfoldError } from "../../ts/errors.js";
 import type { Event } from "../../ts/event.js";
 import { account, balances, deposit, deposited, opened as openedEvent, transfer, withdraw } from "./ledger.js";
 import { all, opened } from "./opened.js";
@@ -288,7 +288,10 @@ describe("the caller's own objects", () => {
 });
 
 describe("an aggregate", () => {
-  test("that evolves badly is evolve-failed, and its stream can still be read", async () => {
+  test.each([
+    ["an error of its own", new Error("less than nothing")],
+    ["an error of this package", new EverfoldError("conflict", "less", { streamId: "s", expected: 1, actual: 0 })],
+  ])("that evolves badly is evolve-failed, throwing %s, and its stream can still be read", async (_, cause) => {
     const brittle = defineAggregate({
       name: "brittle",
       version: 1,
@@ -299,7 +302,7 @@ describe("an aggregate", () => {
       }),
       evolve: (state, event) => {
         if (event.data.n < 0) {
-          throw new Error("less than nothing");
+          throw cause;
         }
         return { total: state.total + event.data.n };
       },
@@ -314,6 +317,7 @@ describe("an aggregate", () => {
     await expect(store.load(brittle, "1")).rejects.toMatchObject({
       code: "evolve-failed",
       details: { definition: "brittle", streamId: "brittle-1", version: 2, type: "added" },
+      cause,
     });
     expect(await all(store.read({ streamId: "brittle-1" }))).toHaveLength(2);
   });
