@@ -86,11 +86,17 @@ test("a browser killed ten times in mid-compaction has every event, and the spac
 test("a long tail is sealed once nothing is written for a moment, also one that another page left", async ({
   page,
 }) => {
-  const write = (events: number) =>
-    page.evaluate(async (events) => {
-      const deposits = Array.from({ length: events }, (_, event) => window.bank.deposited(event));
-      await window.store.append("account-1", deposits);
-    }, events);
+  const write = (events: number, { thenClose = false } = {}) =>
+    page.evaluate(
+      async ([events, thenClose]) => {
+        const deposits = Array.from({ length: events }, (_, event) => window.bank.deposited(event));
+        await window.store.append("account-1", deposits);
+        if (thenClose) {
+          await window.store.close();
+        }
+      },
+      [events, thenClose] as const,
+    );
   const open = () =>
     page.evaluate(async () => {
       window.store = await window.bank.open("compacted", { durability: "relaxed", withoutViews: true });
@@ -106,8 +112,8 @@ test("a long tail is sealed once nothing is written for a moment, also one that 
   await write(1);
   await expect.poll(segments).toBe(1);
 
-  await write(1_000);
-  await page.evaluate(() => window.store.close());
+  // At once: a moment later it would be sealed.
+  await write(1_000, { thenClose: true });
   expect(await segments()).toBe(1);
   await open();
   await expect.poll(segments).toBe(2);
