@@ -12,7 +12,9 @@ test("what was written is there after a reload, with rows and snapshots", async 
       await store.execute(account, "a", deposit(1));
     }
     await store.view(balances).get("account-a");
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    while ((await store.stats()).snapshots === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   });
   await page.reload();
 
