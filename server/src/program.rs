@@ -1,6 +1,6 @@
 //! The program: settings in, a server or a one-time task out.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -101,7 +101,11 @@ fn serve(settings: Settings, rules: Arc<dyn Rules>) -> Result<(), Failure> {
     runtime.block_on(async {
         let server = Server::bind(settings, rules).await?;
         for address in server.addresses() {
-            println!("everfold-server listens on http://{address}");
+            // Whoever started it may not listen any more.
+            drop(writeln!(
+                std::io::stdout(),
+                "everfold-server listens on http://{address}"
+            ));
         }
         server.run(stop_signal()).await;
         Ok(())
@@ -113,6 +117,8 @@ fn log(settings: &Settings) -> Result<(), Failure> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would tell them where it could not write, and panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => log.init(),

@@ -16,13 +16,9 @@ pub(crate) struct Process {
 /// The program, with the settings of the tests and nothing of the environment.
 pub(crate) fn program(data: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_everfold-server"));
+    command.env_clear().arg("--data").arg(data).args(words);
     command
-        .env_clear()
-        .arg("--data")
-        .arg(data)
-        .args(["--log", "warn"])
-        .args(words);
-    command
+        .env("EVERFOLD_LOG", "warn")
         .env("EVERFOLD_JWT_SECRET", SECRET)
         .env("EVERFOLD_JWT_ISSUER", ISSUER)
         .env("EVERFOLD_JWT_AUDIENCE", AUDIENCE);
@@ -43,10 +39,11 @@ pub(crate) fn ask(data: &Path, words: &[&str]) -> String {
 
 impl Process {
     pub(crate) fn start(data: &Path, listen: &str) -> Self {
-        let mut child = program(data, &["--listen", listen])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(&mut program(data, &["--listen", listen]))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -157,6 +154,19 @@ fn a_token_of_the_program_lets_in() {
     server
         .get("/v1/spaces/other", token.trim())
         .is_problem(403, "space-forbidden");
+}
+
+#[test]
+fn a_server_whose_log_nobody_takes_serves_on() {
+    let folder = Folder::new();
+    let mut command = program(&folder.path("data"), &["--listen", "127.0.0.1:0", "--log", "info"]);
+    let mut server = Process::spawn(command.stderr(Stdio::piped()));
+
+    // As when the disk is full that it goes to.
+    drop(server.child.stderr.take());
+
+    assert_eq!(server.get("/healthz", "").status, 200);
+    assert_eq!(server.get("/healthz", "").status, 200);
 }
 
 #[test]
