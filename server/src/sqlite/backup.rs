@@ -101,13 +101,15 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
     let fresh = beside(data, "restoring");
     remove(&fresh)?;
     copy(backup, &fresh)?;
-    let (before, unread) = match data.exists().then(|| open_reader(data)) {
-        None => (None, None),
-        Some(Ok(connection)) => (Some(connection), None),
-        Some(Err(error)) => (None, Some(error.to_string())),
+    let anew = data.exists().then(|| {
+        let before = open_reader(data).map_err(|error| error.to_string())?;
+        begin_anew(&fresh, Some(&before)).map_err(|error| error.to_string())
+    });
+    let (spaces, unread) = match anew {
+        Some(Ok(spaces)) => (spaces, None),
+        // What is replaced is often damaged: the backup takes its place all the same.
+        unread => (begin_anew(&fresh, None)?, unread.and_then(Result::err)),
     };
-    let spaces = begin_anew(&fresh, before.as_ref())?;
-    drop(before);
     let replaced = if data.exists() { Some(put_aside(data)?) } else { None };
     fs::rename(&fresh, data).map_err(|source| in_file(data, source))?;
     Ok(Restored {

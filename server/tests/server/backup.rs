@@ -265,6 +265,32 @@ fn what_a_restore_replaces_is_kept() {
 }
 
 #[test]
+fn a_file_that_is_damaged_is_replaced_all_the_same() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let mut server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+    device.push("kept", 10);
+    ask(&data, &["backup", path(&backup)]);
+    let lost = device.push("lost", 5);
+    server.terminate();
+    server.child.wait().unwrap();
+    // It is still known for a log, and nothing in it can be read.
+    let mut pages = std::fs::read(&data).unwrap();
+    pages[4_096..].fill(0xA5);
+    std::fs::write(&data, pages).unwrap();
+
+    let told = ask(&data, &["restore", path(&backup)]);
+
+    assert!(told.contains("space acme: 10 commits"), "{told}");
+    assert!(told.contains("it could not be read"), "{told}");
+    let server = Process::start(&data, "127.0.0.1:0");
+    let reply = Device::new(&server).pull(lost["cursor"].as_str().unwrap());
+    reply.is_problem(412, "epoch-changed");
+    assert_eq!(reply.json()["forkedFrom"]["number"], 10, "{}", reply.text);
+}
+
+#[test]
 fn what_a_killed_server_left_is_moved_as_a_whole_or_not_at_all() {
     let folder = Folder::new();
     let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
