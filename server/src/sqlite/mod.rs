@@ -126,7 +126,8 @@ impl Database {
 /// A lock beside the file, as SQLite locks the file itself for other purposes. The system takes it back when the
 /// process ends, however it does.
 fn lock(file: &Path) -> Result<File, OpenError> {
-    let mut name = file.as_os_str().to_owned();
+    // Where it really is: whoever comes by a symbolic link comes to the same one. A new file is where it is said to be.
+    let mut name = file.canonicalize().unwrap_or_else(|_| file.to_owned()).into_os_string();
     name.push(".lock");
     let lock = File::create(name).map_err(OpenError::Lock)?;
     match lock.try_lock() {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use everfold_server::sqlite::{Database, GroupCount, OpenError};
+
 use crate::running::{Folder, Reply, Request};
 use crate::tokens::{AUDIENCE, ISSUER, SECRET};
 
@@ -122,6 +124,23 @@ fn two_servers_do_not_share_a_file() {
             .unwrap()
             .contains("another server runs on this file")
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_two_names_is_one() {
+    let folder = Folder::new();
+    let (data, backup, link) = (folder.path("data"), folder.path("backup"), folder.path("link"));
+    let _server = Process::start(&data, "127.0.0.1:0");
+    ask(&data, &["backup", backup.to_str().unwrap()]);
+    std::os::unix::fs::symlink(&data, &link).unwrap();
+
+    let served = Database::open(&link, GroupCount::default());
+    let restored = run(&link, &["restore", backup.to_str().unwrap()]);
+
+    assert!(matches!(served, Err(OpenError::InUse)), "{served:?}");
+    let told = String::from_utf8(restored.stderr).unwrap();
+    assert!(told.contains("another server runs on this file"), "{told}");
 }
 
 #[test]
