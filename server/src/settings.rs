@@ -130,7 +130,7 @@ pub struct Limits {
     pub tails: usize,
     /// Seconds between two signs of life on a tail.
     pub heartbeat: u64,
-    /// Seconds that a caller may take between two parts of a body.
+    /// Seconds that a caller may take between two parts of a body. Whoever takes nothing of an answer has four times as long.
     pub body_seconds: u64,
     /// Seconds that requests under way have when the server is asked to stop.
     pub stop_seconds: u64,

@@ -17,6 +17,7 @@ use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tracing::{info, warn};
 
@@ -38,6 +39,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     router: Router,
+    patience: Duration,
     stop_within: Duration,
     stopping: watch::Sender<bool>,
 }
@@ -107,6 +109,8 @@ impl Server {
         let limits = announced(&settings);
         let (stopping, stops) = watch::channel(false);
         let stop_within = Duration::from_secs(settings.limits.stop_seconds);
+        // Longer than for a body: the system keeps much of an answer, and tells only when half of that has been taken.
+        let patience = Duration::from_secs(settings.limits.body_seconds.saturating_mul(4));
         let app = Arc::new(App {
             authority: Authority::new(database.log(), limits),
             limits,
@@ -129,6 +133,7 @@ impl Server {
             listeners,
             addresses,
             router: router(app, cors),
+            patience,
             stop_within,
             stopping,
         })
@@ -157,7 +162,7 @@ impl Server {
                     }
                 },
             };
-            tokio::spawn(connections.watch(serve(stream, peer, self.router.clone())));
+            tokio::spawn(connections.watch(serve(stream, peer, self.router.clone(), self.patience)));
         }
         info!("stopping");
         drop(self.listeners);
@@ -172,9 +177,17 @@ impl Server {
 }
 
 /// One connection, with who is at its other end known to the handlers.
-fn serve(stream: TcpStream, peer: SocketAddr, router: Router) -> impl GracefulConnection<Error = hyper::Error> {
+fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    patience: Duration,
+) -> impl GracefulConnection<Error = hyper::Error> {
     // Answers are small and waited for. Fails only on a connection that is gone.
     drop(stream.set_nodelay(true));
+    // A tail does not end while it cannot be written to, neither with its token nor for the next one of its device.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(patience));
     let service = router.map_request(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
@@ -183,7 +196,7 @@ fn serve(stream: TcpStream, peer: SocketAddr, router: Router) -> impl GracefulCo
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service))
 }
 
 /// All addresses of the host, on one port.

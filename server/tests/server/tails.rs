@@ -2,8 +2,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use everfold_server::NoRules;
+use everfold_server::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::commits::{commit, commits, push_of};
@@ -301,6 +304,26 @@ fn a_tail_that_is_far_behind_ends_when_the_server_stops() {
     std::thread::sleep(Duration::from_secs(1));
 
     assert!(tail.commits_until_the_end() < FAR);
+}
+
+#[test]
+fn a_tail_that_nobody_reads_is_given_up() {
+    let mut server = far_behind();
+    server.stop();
+    let impatient = |settings: &mut Settings| settings.limits.body_seconds = 1;
+    let server = Running::start_in(Arc::clone(&server.folder), impatient, Arc::new(NoRules));
+    let _stalled = server
+        .request("GET", "/v1/spaces/acme/tail")
+        .token(&Claims::owner("acme").sign())
+        .open();
+    until_open(&server, 1);
+
+    let given_up = (0..300).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        server.get("/metrics", "").text.contains("everfold_tails 0\n")
+    });
+
+    assert!(given_up, "it holds its place for ever");
 }
 
 /// More than the network holds, in pages of one commit.
