@@ -93,10 +93,12 @@ fn serve(settings: Settings, rules: Arc<dyn Rules>) -> Result<(), Failure> {
     }
     // Each tail is an open connection, and the usual limit is 1,024.
     drop(rlimit::increase_nofile_limit(u64::MAX));
-    // What blocks is short, and more of it at once would not be faster.
+    // What blocks is short, and more of it at once would not be faster. While the disk stands still all pushes wait that one
+    // space may have, and others are to be told, or read, meanwhile.
+    let waiting = settings.limits.queue_pushes.min(512);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(64)
+        .max_blocking_threads(64 + waiting)
         .build()?;
     runtime.block_on(async {
         let server = Server::bind(settings, rules).await?;

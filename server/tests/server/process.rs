@@ -6,9 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use everfold_server::sqlite::{Database, GroupCount, OpenError};
+use serde_json::json;
 
+use crate::commits::{commits, push_of};
 use crate::running::{Folder, Reply, Request};
-use crate::tokens::{AUDIENCE, ISSUER, SECRET};
+use crate::tokens::{AUDIENCE, Claims, ISSUER, SECRET};
 
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -186,6 +188,44 @@ fn a_server_whose_log_nobody_takes_serves_on() {
 
     assert_eq!(server.get("/healthz", "").status, 200);
     assert_eq!(server.get("/healthz", "").status, 200);
+}
+
+#[test]
+fn a_space_whose_writes_stand_still_keeps_nobody_from_reading() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let server = Process::start(&data, "127.0.0.1:0");
+    let token = Claims::owner("acme").sign();
+    let capabilities = || server.get("/v1/spaces/acme", &token);
+    let base = capabilities().json()["cursor"].as_str().unwrap().to_owned();
+    let push = |device: usize| {
+        let id = format!("c-{device}");
+        let mut push = push_of(&base, &commits(&id, 1));
+        push["replica"] = json!(id);
+        let request = server.request("POST", "/v1/spaces/acme/push").token(&token);
+        request.json(&push).send()
+    };
+    // As a disk does that stands still: nobody gets to write.
+    let disk = rusqlite::Connection::open(&data).unwrap();
+    disk.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    std::thread::scope(|scope| {
+        let push = &push;
+        let waiting: Vec<_> = (0..64).map(|device| scope.spawn(move || push(device))).collect();
+        while !server.get("/metrics", "").text.contains("everfold_pushes 64\n") {
+            std::thread::yield_now();
+        }
+        let one_more = push(64);
+        let read = capabilities();
+        let still_waiting = waiting.iter().filter(|push| !push.is_finished()).count();
+        disk.execute_batch("ROLLBACK").unwrap();
+
+        one_more.is_problem(503, "overloaded");
+        assert_eq!((read.status, still_waiting), (200, 64));
+        for push in waiting {
+            assert_eq!(push.join().unwrap().status, 200);
+        }
+    });
 }
 
 #[test]
