@@ -26,7 +26,7 @@ export interface DecisionDefinition<N extends string, C, Rs extends readonly Agg
   /** Which aggregates the command is about. Annotate the command here: the rest is inferred. */
   readonly reads: (command: C) => Rs;
   /** Returns a list of events for each aggregate read, `[]` where nothing happens. Throw to refuse. */
-  readonly decide: (command: NoInfer<C>, states: StatesOf<Rs>) => EventListsOf<Rs>;
+  readonly decide: NoInfer<(command: C, states: StatesOf<Rs>) => EventListsOf<Rs>>;
   /** As for an aggregate. */
   readonly isRefusal?: ((error: unknown) => boolean) | undefined;
 }

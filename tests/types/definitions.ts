@@ -120,6 +120,14 @@ defineDecision({
 defineDecision({
   ...transfer,
   reads: (command: { from: string; to: string }) => [account.ref(command.from), counter.ref(command.to)],
+  decide: (_, [from, to]) => [
+    from.frozen ? [] : [{ type: "account.frozen" }],
+    to.count > 0 ? [] : [{ type: "counted" }],
+  ],
+});
+defineDecision({
+  ...transfer,
+  reads: (command: { from: string; to: string }) => [account.ref(command.from), counter.ref(command.to)],
   // @ts-expect-error: the lists are in the order of `reads`
   decide: () => [[{ type: "counted" }], [{ type: "account.deposited", data: { amount: 1 } }]],
 });
@@ -128,6 +136,12 @@ defineDecision({
   reads: (command: { from: string; to: string }) => [account.ref(command.from), counter.ref(command.to)],
   // @ts-expect-error: a list for each aggregate read
   decide: () => [[]],
+});
+defineDecision({
+  ...transfer,
+  reads: (command: { from: string; to: string }) => [account.ref(command.from), counter.ref(command.to)],
+  // @ts-expect-error: no event of the aggregate has this type
+  decide: (_, [from]) => [from.frozen ? [] : [{ type: "account.closed" }], []],
 });
 defineDecision({
   ...transfer,
