@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, createElement, StrictMode } from "react";
+import { Activity, act, createElement, StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, expect, test, vi } from "vitest";
 import { EverfoldProvider, useAggregate, useExecute, useSyncStatus, useView } from "../../ts/react.js";
@@ -73,4 +73,27 @@ test("a row that did not change does not render again", async () => {
   await act(async () => void (await store.view(balances).count()));
 
   expect(renders.b).toBe(before);
+});
+
+test("a page below a store that was closed says so, and one that is shown again after it is not broken", async () => {
+  const { store } = await opened(definitions);
+  await store.append("account-a", [openedEvent("Ann"), deposited(5)]);
+  const page = createElement(Page);
+  const within = (mode: "visible" | "hidden") =>
+    createElement(EverfoldProvider, { store }, createElement(Activity, { mode, ...{ children: page } }));
+  root = createRoot(container);
+  const before = ["a ready 5", "b ready undefined", "list Ann=5", "ann 5 at 2", "sync off"];
+  const closed = ["a failed undefined", "b failed undefined", "list ", "ann undefined at undefined", "sync off"];
+
+  act(() => root?.render(within("visible")));
+  await shows(before);
+  act(() => root?.render(within("hidden")));
+  await store.close();
+  act(() => root?.render(within("visible")));
+  await shows(closed);
+
+  act(() => root?.unmount());
+  root = createRoot(container);
+  act(() => root?.render(within("visible")));
+  await shows(closed);
 });

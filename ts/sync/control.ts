@@ -11,14 +11,17 @@ import { syncOff } from "./status.js";
 export function syncControl(engine: Engine): SyncControl {
   const { sync } = engine;
   const status = () => sync?.status() ?? syncOff;
-  const subscribe: SyncControl["subscribe"] = (listener) => {
-    engine.check();
-    return sync?.onStatus(listener) ?? (() => undefined);
-  };
+  const follow: SyncControl["subscribe"] = (listener) => sync?.onStatus(listener) ?? (() => undefined);
   return {
     status,
-    subscribe,
-    watch: () => liveResult({ load: async () => status(), follow: (changed) => subscribe(changed) }),
+    subscribe(listener) {
+      engine.check();
+      return follow(listener);
+    },
+    watch() {
+      engine.check();
+      return liveResult({ load: async () => status(), follow });
+    },
     async now(options = {}) {
       engine.check();
       if (sync === undefined) {
