@@ -33,12 +33,6 @@ export function jsonProblem(value: unknown): JsonProblem | undefined {
  */
 export type JsonRole = "invalid-event" | "invalid-argument";
 
-/** The value's text. Throws for what JSON cannot hold, and for `undefined`. */
-export function jsonText(value: unknown, role: JsonRole, root: string): string {
-  checkJson(value, role, root);
-  return JSON.stringify(value);
-}
-
 /**
  * A copy of the value as it will be read back. The caller may change its own object afterwards, and
  * the copy may be frozen.

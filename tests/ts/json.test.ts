@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { asStored, deepFreeze, jsonProblem, jsonText, MAX_DEPTH } from "../../ts/json.js";
+import { asStored, checkJson, deepFreeze, jsonProblem, MAX_DEPTH } from "../../ts/json.js";
 import { thrownBy } from "./thrown.js";
 
 class Money {
@@ -84,7 +84,7 @@ test("minus zero becomes zero, as it does in storage", () => {
 });
 
 test("a problem in an event has its path from the event", () => {
-  const error = thrownBy(() => jsonText({ items: [new Date(0)] }, "invalid-event", "data"));
+  const error = thrownBy(() => checkJson({ items: [new Date(0)] }, "invalid-event", "data"));
 
   expect(error.code).toBe("invalid-event");
   expect(error.details).toEqual({ path: "data.items[0]" });
@@ -92,7 +92,7 @@ test("a problem in an event has its path from the event", () => {
 });
 
 test("a problem in a command names the argument and the path inside it", () => {
-  const error = thrownBy(() => jsonText({ data: { n: Number.NaN } }, "invalid-argument", "command"));
+  const error = thrownBy(() => checkJson({ data: { n: Number.NaN } }, "invalid-argument", "command"));
 
   expect(error.code).toBe("invalid-argument");
   expect(error.details).toEqual({ argument: "command", path: "data.n" });
@@ -100,7 +100,7 @@ test("a problem in a command names the argument and the path inside it", () => {
 });
 
 test("undefined is no value to store", () => {
-  expect(thrownBy(() => jsonText(undefined, "invalid-argument", "command")).message).toBe("command is undefined");
+  expect(thrownBy(() => checkJson(undefined, "invalid-argument", "command")).message).toBe("command is undefined");
 });
 
 test("a name added to Object.prototype does not spoil every object", () => {
@@ -117,7 +117,7 @@ test("law: whatever JSON holds is accepted and comes back equal", () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
       fc.pre(jsonProblem(value) === undefined);
-      expect(JSON.parse(jsonText(value, "invalid-event", "data"))).toEqual(asStored(value, "invalid-event", "data"));
+      expect(JSON.parse(JSON.stringify(value))).toEqual(asStored(value, "invalid-event", "data"));
     }),
   );
 });

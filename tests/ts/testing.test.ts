@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import type { Event } from "../../ts/event.js";
+import { defineProjection } from "../../ts/projection.js";
 import { fakeClock, given, seededIds } from "../../ts/testing.js";
 import { account, balances, deposit, deposited, frozen, opened, transfer, withdraw, withdrawn } from "./ledger.js";
 
@@ -194,6 +195,41 @@ describe("given a projection", () => {
     given(balances, history)
       .when({ streamId: "account-a", type: "account.withdrawn", data: { amount: 5 } })
       .then({ "account-a": { owner: "Ann", balance: 0 } });
+  });
+
+  const counts = {
+    name: "counts",
+    version: 1,
+    key: (event: { streamId: string }): string | readonly string[] | null => event.streamId,
+    evolve: (row: { n: number } = { n: 0 }): { n: number } | undefined => ({ n: row.n + 1 }),
+  };
+  test.each<[string, Partial<typeof counts> & { indexes?: { n: () => number } }]>([
+    ["a key that is no text", { key: () => 5 as never }],
+    ["a row that is null", { evolve: () => null as never }],
+    ["a row that is no JSON", { evolve: () => ({ n: Number.NaN }) }],
+    ["an index value that is none", { indexes: { n: () => Number.NaN } }],
+  ])("%s fails, as it stops the projection of a store", (_, wrong) => {
+    const counting = given(defineProjection({ ...counts, ...wrong }), [{ streamId: "a", type: "counted" }]);
+
+    expect(messageOf(() => counting.then({}))).toContain("projection counts stopped at event given-1:1:0 (counted)");
+  });
+
+  test("rows of several keys share no parts", () => {
+    const labels = defineProjection({
+      name: "labels",
+      version: 1,
+      key: () => ["a", "b"],
+      evolve: (row: { for: string[] } | undefined, { data }, key) => {
+        const labelled = row ?? (data as { for: string[] });
+        labelled.for.push(key);
+        return labelled;
+      },
+    });
+
+    given(labels, [{ streamId: "x", type: "labelled", data: { for: [] } }]).then({
+      a: { for: ["a"] },
+      b: { for: ["b"] },
+    });
   });
 });
 

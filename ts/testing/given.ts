@@ -8,9 +8,9 @@ import type { Aggregate, AggregateRef, AnyAggregate, EventOf } from "../aggregat
 import { askToDecide, eventsDecided, listsDecided } from "../decide.js";
 import type { AnyDecision, Decision, ReadsOf } from "../decision.js";
 import { isEverfoldError } from "../errors.js";
-import type { AnyEvent, RecordedEvent, StreamEvent } from "../event.js";
-import { jsonText } from "../json.js";
+import type { AnyEvent, StreamEvent } from "../event.js";
 import type { Projection } from "../projection.js";
+import { foldRows, type KnownRows, keyEvents } from "../row-fold.js";
 import { streamIdOf } from "../stream-id.js";
 import { difference } from "./difference.js";
 import { checkCommand, checkDecided, foldHistory, type GivenEvent, recordHistory } from "./history.js";
@@ -166,35 +166,23 @@ function checkLists(
   return refs.map(({ aggregate }, index) => checkDecided(aggregate, lists[index] ?? []));
 }
 
+/** A projection is given no aggregates but those that it is from. */
+const aloneHere = { aggregateOf: () => undefined };
+
 function givenProjection(projection: Projection, history: readonly StreamEvent[]): GivenProjection<unknown, AnyEvent> {
   return {
     when: (events) => givenProjection(projection, [...history, ...[events].flat()]),
     // biome-ignore lint/suspicious/noThenProperty: the word of given/when/then; see `refuseAwait`.
     then(expected) {
       refuseAwait(expected);
-      const from = projection.from;
-      const events = recordHistory(history, from ?? []);
-      const rows = events
-        .filter(({ streamId, type }) => {
-          const wanted = from === undefined || from.some(({ name }) => streamId.startsWith(`${name}-`));
-          return wanted && (projection.events === undefined || projection.events.includes(type));
-        })
-        .reduce((rows, event) => project(projection, rows, event), new Map<string, unknown>());
-      compare("the rows", expected, Object.fromEntries(rows));
+      const { from = [], events: types } = projection;
+      const events = recordHistory(history, from).filter(({ type }) => types === undefined || types.includes(type));
+      const rows: KnownRows = new Map();
+      foldRows(projection, events, keyEvents(aloneHere, projection, events), rows, []);
+      const found = [...rows.values()].filter(({ row }) => row !== undefined);
+      compare("the rows", expected, Object.fromEntries(found.map(({ key, row }) => [key, row])));
     },
   };
-}
-
-function project(projection: Projection, rows: Map<string, unknown>, event: RecordedEvent): Map<string, unknown> {
-  for (const key of new Set([projection.key(event) ?? []].flat())) {
-    const row = projection.evolve(rows.get(key), event, key);
-    if (row === undefined) {
-      rows.delete(key);
-    } else {
-      rows.set(key, JSON.parse(jsonText(row, "invalid-argument", `the row "${key}"`)));
-    }
-  }
-  return rows;
 }
 
 /** What `decide` answered, or what it threw. */
