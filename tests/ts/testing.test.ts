@@ -36,6 +36,28 @@ describe("given an aggregate", () => {
     );
   });
 
+  test.each<[string, unknown, string]>([
+    ["an object", { reason: "overdrawn" }, "overdrawn"],
+    ["a text", "overdrawn", "overdrawn"],
+    ["what is no text in any way", Object.create(null), "{}"],
+  ])("a refusal that is %s is known by what a store says of it", (_, thrown, said) => {
+    const refusing = defineAggregate({
+      name: "refusing",
+      version: 1,
+      initialState: () => 0,
+      decide: (_: { type: "Go" }): Event<"went">[] => {
+        throw thrown;
+      },
+      evolve: (state) => state,
+    });
+    const refused = given(refusing, []).when({ type: "Go" });
+
+    refused.thenRefused(said);
+    refused.thenRefused((error) => error === thrown);
+    expect(messageOf(() => refused.thenRefused("frozen"))).toContain(said);
+    expect(messageOf(() => refused.then([]))).toContain(said);
+  });
+
   test("a state is compared before and after", () => {
     given(account, [deposited(5)]).thenState({ balance: 5, frozen: false });
     given(account, [deposited(5)])

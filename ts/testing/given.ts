@@ -186,7 +186,13 @@ function givenProjection(projection: Projection, history: readonly StreamEvent[]
 }
 
 /** What `decide` answered, or what it threw. */
-type Answer<T> = { readonly events: T } | { readonly thrown: unknown };
+type Answer<T> = { readonly events: T } | Refused;
+
+interface Refused {
+  readonly thrown: unknown;
+  /** As a store says it. */
+  readonly message: string;
+}
 
 function decideTwice<T>(
   definition: AnyAggregate | AnyDecision,
@@ -201,7 +207,7 @@ function decideTwice<T>(
       if (!isEverfoldError(thrown, "refused")) {
         throw new Error(`decide of "${definition.name}" failed: ${String(thrown)}`, { cause: thrown });
       }
-      return { thrown: thrown.cause };
+      return { thrown: thrown.cause, message: thrown.message };
     }
   };
   const first = ask();
@@ -230,8 +236,8 @@ function outcome<L, T>(
       if ("events" in decided) {
         throw new Error(`expected a refusal, but decide returned\n${JSON.stringify(decided.events, null, 2)}`);
       }
-      if (expected !== undefined && !matches(decided.thrown, expected)) {
-        throw new Error(`refused with ${String(decided.thrown)}, expected ${String(expected)}`, {
+      if (expected !== undefined && !matches(decided, expected)) {
+        throw new Error(`refused with ${shown(decided)}, expected ${String(expected)}`, {
           cause: decided.thrown,
         });
       }
@@ -241,16 +247,19 @@ function outcome<L, T>(
 
 function accepted<T>(decided: Answer<T>): T {
   if ("thrown" in decided) {
-    throw new Error(`expected events, but decide refused: ${String(decided.thrown)}`, { cause: decided.thrown });
+    throw new Error(`expected events, but decide refused: ${shown(decided)}`, { cause: decided.thrown });
   }
   return decided.events;
 }
 
-function matches(thrown: unknown, expected: Refusal): boolean {
+function shown({ thrown, message }: Refused): string {
+  return thrown instanceof Error ? String(thrown) : message;
+}
+
+function matches({ thrown, message }: Refused, expected: Refusal): boolean {
   if (typeof expected === "function") {
     return expected(thrown);
   }
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
   return typeof expected === "string" ? message.includes(expected) : expected.test(message);
 }
 
