@@ -52,7 +52,7 @@ test.each([undefined, null, 7])("in a page too %j is no url", (url) => {
   );
 });
 
-test.each([null, false, ""])("a store is not opened with %j for sync", async (sync) => {
+test.each([null, false, 0, ""])("a store is not opened with %j for sync", async (sync) => {
   const opening = openStoreIn(browser().tab(), { name: "no-sync", storage: "memory", wasm, sync: sync as never });
 
   await expect(opening).rejects.toMatchObject({ code: "invalid-argument", details: { argument: "sync" } });

@@ -26,7 +26,7 @@ const mostCommits = 2_000;
 /** Throws `invalid-argument`. */
 export function checkSync(options: SyncOptions): CheckedSync {
   if (typeof options !== "object" || options === null) {
-    throw invalidArgument("sync", "sync must be { url, space, subject, token }");
+    throw invalidArgument("sync", "sync must be { url, space, subject, token } or left out");
   }
   const { space, token, live = true, batchSize = 500, adopt, recover = "ask", onRefused } = options;
   if (typeof space !== "string" || !spaceName.test(space)) {
