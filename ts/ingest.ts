@@ -112,6 +112,7 @@ export async function ingestFacts(
   if (!isIterable(batches)) {
     throw invalidArgument("batches", "batches must be an iterable of { commitId, events } or of arrays of events");
   }
+  checkAborted(signal);
   try {
     for await (const batch of batches) {
       checkAborted(signal);

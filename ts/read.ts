@@ -65,6 +65,7 @@ export async function* readPages(
     ...(query.limit === undefined ? undefined : { limit: coreLimit(query.limit) }),
   };
   let left = query.limit ?? Number.POSITIVE_INFINITY;
+  checkAborted(signal);
   let asked = left > 0 ? engine.log.page(rest) : undefined;
   while (asked !== undefined) {
     checkAborted(signal);

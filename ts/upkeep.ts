@@ -82,6 +82,7 @@ const askedRun = 2;
 
 /** Merges whatever is small. */
 export async function compactStore({ connection }: Engine, { signal }: Abortable): Promise<void> {
+  checkAborted(signal);
   await connection.call((core) => core.seal(1));
   do {
     checkAborted(signal);

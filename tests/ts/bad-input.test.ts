@@ -1,7 +1,7 @@
 /**
  * Bad input: each kind has its code, loses nothing and leaves the store usable.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import { isEverfoldError } from "../../ts/errors.js";
@@ -358,6 +358,39 @@ test("one name cannot be opened with other storage", async () => {
 
 test("where there is no IndexedDB it is not replaced by something that forgets", async () => {
   await expect(openStore({ name: "nowhere" })).rejects.toMatchObject({ code: "storage-unavailable" });
+});
+
+test("a call whose signal has said so before it is made asks nothing of storage", async () => {
+  // No work of idle moments comes between.
+  vi.useFakeTimers({ toFake: ["setTimeout", "setInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { store, storage } = await opened(definitions);
+  await store.append("account-a", [deposited(1)]);
+  await store.view(balances).count();
+  const file = await store.export();
+  const options = { signal: AbortSignal.abort() };
+  const calls: (() => unknown)[] = [
+    () => store.load(account, "a", options),
+    () => all(store.read(options)),
+    () => all(store.read({ ...options, limit: 0 }).batches()),
+    () => all(store.streams(account, options)),
+    () => all(store.replay(account, "a", options)),
+    () => store.findFirst(account, "a", () => true, options),
+    () => store.ingest([], options),
+    () => store.ingest([[{ streamId: "account-a", ...deposited(1) }]], options),
+    () => store.rebuild(balances, options),
+    () => store.project(balances, options),
+    () => store.compact(options),
+    () => store.verify(options),
+    () => store.export(options),
+    () => store.import(file, { ...options, merge: true }),
+  ];
+  const before = storage.calls();
+
+  for (const call of calls) {
+    await expect((async () => call())(), String(call)).rejects.toMatchObject({ code: "aborted" });
+    expect(storage.calls(), String(call)).toBe(before);
+  }
 });
 
 test("every call after close is store-closed", async () => {
