@@ -67,9 +67,13 @@ function together(before: readonly [string, number][]): Map<string, number> {
 function momentOf(network: CuttingProxy, kill: number): Promise<void> {
   return new Promise((resolve) => {
     let pushes = 0;
+    let isOver = false;
     network.fate = ({ method, path, forwarded }) => {
-      const isLast = kill === 1 ? path === "/v1/spaces/bank" : isPush(`${method} ${path}`) && ++pushes === kill;
-      if (!isLast) return {};
+      const pushing = isPush(`${method} ${path}`);
+      // Nothing more goes through until it is killed, which may come late.
+      if (isOver) return { forward: !pushing };
+      isOver = kill === 1 ? path === "/v1/spaces/bank" : pushing && ++pushes === kill;
+      if (!isOver) return {};
       void forwarded.then(resolve);
       return kill % 2 === 0 ? { answer: "lost" } : {};
     };
