@@ -64,9 +64,13 @@ test("an empty ledger offers two sizes, and four things to try once it is filled
 });
 
 test("a sample that was interrupted is finished by asking for it", async ({ demo, page }) => {
+  // So slow that there is something left, however late the reload comes.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate: 10 });
   await page.getByRole("button", { name: "Try with a sample bank" }).click();
   await page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 500, undefined, { polling: 5 });
   await page.reload();
+  await session.send("Emulation.setCPUThrottlingRate", { rate: 1 });
 
   await page.getByRole("button", { name: "Write the rest" }).click();
   await expect(page.getByText("in 600 accounts, now")).toBeVisible({ timeout: 60_000 });
