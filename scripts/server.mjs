@@ -64,10 +64,16 @@ export async function freePort(port) {
   return 0;
 }
 
-function isFree(port) {
+/** On either of the addresses that `localhost` may stand for; one that the machine does not have is taken by nobody. */
+async function isFree(port) {
+  const taken = await Promise.all(["127.0.0.1", "::1"].map((address) => isTaken(port, address)));
+  return !taken.includes(true);
+}
+
+function isTaken(port, address) {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "localhost", () => probe.close(() => resolve(true)));
+    probe.once("error", ({ code }) => resolve(code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT"));
+    probe.listen(port, address, () => probe.close(() => resolve(false)));
   });
 }

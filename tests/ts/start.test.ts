@@ -1,5 +1,9 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { networkInterfaces } from "node:os";
 import { expect, test } from "vitest";
+import { freePort } from "../../scripts/server.mjs";
 
 test.each([
   [["--foo"], "Unknown option '--foo'"],
@@ -12,3 +16,17 @@ test.each([
   expect(stderr.trim().split("\n")).toEqual([problem, "npm start -- [--dev] [--port NUMBER]"]);
   expect([status, stdout]).toEqual([1, ""]);
 });
+
+const own = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+
+test.each(["127.0.0.1", "::1"].filter((address) => own.includes(address)))(
+  "a port that somebody listens on at %s is not free",
+  async (address) => {
+    const other = createServer().listen(0, address);
+    await once(other, "listening");
+    const { port } = other.address() as AddressInfo;
+
+    expect(await freePort(port)).not.toBe(port);
+    other.close();
+  },
+);
