@@ -196,7 +196,8 @@ export function openLog(connection: Connection, state: CoreState): Log {
       return answer;
     },
     restart(state) {
-      takeIn({ ...state, foreign: "all", settled: "all", rebased: state.pending > 0, outcomes: [] });
+      // Whatever was pending may have gone meanwhile, and the log may have become shorter.
+      takeIn({ ...state, foreign: "all", settled: "all", rebased: true, outcomes: [] });
       own = end;
       tell(new Set());
     },

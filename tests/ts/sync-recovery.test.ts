@@ -98,6 +98,35 @@ test("what the server lost comes back: one's own by itself, that of others when 
   await expect.poll(() => two.store.view(balances).get("account-a")).toMatchObject({ balance: 3 });
 });
 
+test("a tab whose connection was lost when the log became shorter shows what is written after that", async () => {
+  const server = fakeServer();
+  const [leader, other] = [await device(server), await device(server)];
+  await leader.pass(1_000);
+  const tab = await device(server, { of: leader });
+  await other.store.append("account-a", [opened("ann")]);
+  for (const amount of [1, 2, 3]) {
+    await other.store.execute(account, "a", deposit(amount));
+  }
+  await other.store.sync.now();
+  await leader.store.sync.now();
+  await tab.engine.log.catchUpAsOwn();
+  expect(await tab.store.view(balances).get("account-a")).toMatchObject({ balance: 6 });
+  tab.tab.freeze(true);
+  other.online(false);
+  server.restore(1);
+  await leader.pass(5_000);
+  await leader.store.sync.now();
+  leader.online(false);
+  await tab.lose();
+
+  await tab.store.execute(account, "a", deposit(10));
+  expect(await tab.store.view(balances).get("account-a")).toMatchObject({ balance: 10 });
+  await tab.store.execute(account, "a", deposit(10));
+
+  expect(await tab.store.view(balances).get("account-a")).toMatchObject({ balance: 20 });
+  tab.tab.freeze(false);
+});
+
 test("a live list of refusals loses an orphan that its own device has given back", async () => {
   const server = fakeServer();
   const [one, two] = [await device(server), await device(server)];

@@ -180,7 +180,8 @@ test("a dismissed refusal is gone in all tabs", async () => {
   expect(await follower.store.refusals.list()).toEqual([]);
 });
 
-test("a command is decided on what a merge left, though its connection was lost and opened again meanwhile", async () => {
+/** A tab beside the one that leads: it is frozen, and its connection lost, while its withdrawal `mine` is refused in a merge. */
+async function lostInMerge() {
   const server = fakeServer();
   const leader = await device(server);
   await leader.store.execute(account, "a", deposit(10));
@@ -188,18 +189,44 @@ test("a command is decided on what a merge left, though its connection was lost 
   const tab = await device(server, { of: leader });
   const other = await device(server);
   leader.online(false);
-  await tab.store.execute(account, "a", withdraw(1));
+  const told: (readonly [string, string])[] = [];
+  tab.store.subscribe(
+    {},
+    ({ kind, commits }) => void told.push(...commits.map(({ commitId }) => [kind, commitId] as const)),
+  );
+  await tab.store.execute(account, "a", withdraw(1), { commitId: "mine" });
+  await tab.pass(1_000);
   tab.tab.freeze(true);
   await other.pass(1_000);
-  await other.store.execute(account, "a", withdraw(10));
+  await other.store.execute(account, "a", withdraw(10), { commitId: "theirs" });
   await other.pass(1_000);
   leader.online(true);
   await leader.engine.log.catchUp();
   await leader.pass(60_000);
   expect((await leader.store.load(account, "a")).state.balance).toBe(0);
-
   await tab.lose();
+  return { tab, told };
+}
+
+test("a command is decided on what a merge left, though its connection was lost and opened again meanwhile", async () => {
+  const { tab } = await lostInMerge();
 
   await expect(tab.store.execute(account, "a", withdraw(9))).rejects.toMatchObject({ code: "refused" });
+
+  tab.tab.freeze(false);
+});
+
+test("a subscription hears what was refused while its connection was lost", async () => {
+  const { tab, told } = await lostInMerge();
+  expect(told).toEqual([["appended", "mine"]]);
+
+  await tab.store.load(account, "a", { fresh: true });
+
+  await expect
+    .poll(() => told.slice(1))
+    .toEqual([
+      ["appended", "theirs"],
+      ["refused", "mine"],
+    ]);
   tab.tab.freeze(false);
 });
