@@ -56,6 +56,32 @@ test("a history that takes long to upload is not given up while the server answe
   expect(one.store.sync.status()).toMatchObject({ state: "idle", lastError: null, commits: 8, hash: server.hash() });
 });
 
+test("a history is uploaded in parts as small as the server takes", async () => {
+  const server = fakeServer();
+  const before = await device(server, { sync: "off" });
+  for (let number = 1; number <= 9; number += 1) {
+    await before.store.append("account-a", [deposited(number)]);
+  }
+  await before.engine.close();
+  const sizes: number[] = [];
+  const small: typeof server.fetch = async (address, init) => {
+    if (init.method === "POST") {
+      const { length } = (JSON.parse(init.body as string) as { readonly commits: readonly unknown[] }).commits;
+      sizes.push(length);
+      if (length > 2) {
+        server.fail("push", { status: 413, problem: "payload-too-large" });
+      }
+    }
+    return server.fetch(address, init);
+  };
+  const one = await device({ ...server, fetch: small }, { of: before });
+
+  await one.pass(5_000);
+
+  expect(sizes).toEqual([9, 4, 2, 2, 2, 2, 1]);
+  expect(one.store.sync.status()).toMatchObject({ state: "idle", blockedBy: null, commits: 9, hash: server.hash() });
+});
+
 test("a history goes on top of what a space has", async () => {
   const server = fakeServer();
   const two = await device(server);

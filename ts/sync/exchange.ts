@@ -7,7 +7,7 @@ import { EverfoldError } from "../errors.js";
 import { nextTask } from "../turn.js";
 import { readEvents } from "./event-stream.js";
 import type { CheckedSync } from "./options.js";
-import type { Transport } from "./transport.js";
+import { RequestFailed, type Transport } from "./transport.js";
 
 /** What the replica wants to know of an answer that is in the store. */
 export interface Applied {
@@ -165,15 +165,24 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
   }
 
   /** Brings a history that was made before there was sync into an empty space. */
-  async function adopt(limits: Limits, signal: AbortSignal, answered: () => void): Promise<void> {
+  async function adopt({ maxBytes }: Limits, signal: AbortSignal, answered: () => void): Promise<void> {
+    let maxCommits = options.batchSize;
     for (;;) {
       answered();
-      const body = await connection.call((core) => core.sync("adoptBody", [limits.maxCommits, limits.maxBytes]));
+      const body = await connection.call((core) => core.sync("adoptBody", [maxCommits, maxBytes]));
       if (body === null) {
         return;
       }
-      const answer = await transport.ask("/push", signal, body[0]);
-      await connection.call((core) => core.sync("adopted", [textOf(answer)]));
+      const [text, commits] = body;
+      try {
+        const answer = await transport.ask("/push", signal, text);
+        await connection.call((core) => core.sync("adopted", [textOf(answer)]));
+      } catch (error) {
+        if (!(error instanceof RequestFailed && error.status === 413 && commits > 1)) {
+          throw error;
+        }
+        maxCommits = commits >> 1;
+      }
     }
   }
 
@@ -187,7 +196,7 @@ export function exchangeWith(engine: Engine, options: CheckedSync, transport: Tr
         core.sync("bindSync", [JSON.stringify(binding)]),
       );
       if (adopting) {
-        await adopt({ ...limits, maxCommits: options.batchSize }, signal, answered);
+        await adopt(limits, signal, answered);
       }
       // A history that was here before may be pending now.
       await log.catchUp();
