@@ -124,6 +124,14 @@ export function invalidArgument(argument: string, message: string, path?: string
   return new EverfoldError("invalid-argument", message, path === undefined ? { argument } : { argument, path });
 }
 
+/** Checks that options, or a query, are an object. */
+export function checkOptions<T extends object>(options: T, argument = "options"): T {
+  if (typeof options !== "object" || options === null) {
+    throw invalidArgument(argument, `${argument} is ${String(options)}, must be an object`);
+  }
+  return options;
+}
+
 /**
  * Turns what the core rejected with into our error; `details` adds what its caller knows. Anything
  * else than a `CoreError` means that the instance is dead.

@@ -6,7 +6,7 @@ import { type CheckedOptions, checkCommitOptions } from "./commit-options.js";
 import type { CoreLoaded } from "./core/reading.js";
 import type { CoreNewCommit, CoreNewEvent, CoreProgress } from "./core/writing.js";
 import type { Engine } from "./engine.js";
-import { errorFromCore, invalidArgument } from "./errors.js";
+import { checkOptions, errorFromCore, invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { conflictError, isMet } from "./execute.js";
 import type { Advance, Appended, Job } from "./group-commit.js";
@@ -90,7 +90,9 @@ async function write(
 ): Promise<{ readonly written: Written; readonly content: string }> {
   const checked = checkCommitOptions(options, engine.environment.newId);
   const now = engine.environment.now();
-  const streams = given.map((stream) => checkStream(engine, stream, checked, now));
+  const streams = given.map((stream, index) =>
+    checkStream(engine, checkOptions(stream, `streams[${index}]`), checked, now),
+  );
   const ids = new Set(streams.map(({ streamId }) => streamId));
   if (ids.size < streams.length) {
     throw invalidArgument("streams", "a stream is given twice; put its events into one list");

@@ -9,7 +9,7 @@ import type { CoreState } from "./core.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
-import { EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
+import { checkOptions, EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
 import { fetchTools, tools } from "./parts.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
@@ -81,10 +81,8 @@ const byItself = () => undefined;
  * there is no error. Rejects with `pending-work` if commits wait for the server, and with why it could not be opened
  * if that cannot be seen now or by this release (`storage-newer`), unless told otherwise.
  */
-export async function deleteStore(
-  name: string,
-  { evenIfPending = false }: { readonly evenIfPending?: boolean } = {},
-): Promise<void> {
+export async function deleteStore(name: string, options: { readonly evenIfPending?: boolean } = {}): Promise<void> {
+  const { evenIfPending = false } = checkOptions(options);
   checkId(name, "name");
   const opened = openedByName.get(name);
   const storage = opened?.storage ?? "indexeddb";

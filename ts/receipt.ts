@@ -4,7 +4,7 @@
 import { storeClosed } from "./connection.js";
 import type { CoreNewCommit } from "./core/writing.js";
 import type { Engine } from "./engine.js";
-import { EverfoldError } from "./errors.js";
+import { checkOptions, EverfoldError } from "./errors.js";
 import type { RecordedEvent } from "./event.js";
 import type { Appended } from "./group-commit.js";
 import type { Log } from "./log.js";
@@ -81,7 +81,8 @@ export function confirmable<T extends CommitReceipt>(
 ): T & Confirmable<T> {
   return {
     ...receipt,
-    async confirmed({ signal }: Abortable = {}) {
+    async confirmed(options: Abortable = {}) {
+      const { signal } = checkOptions(options);
       checkAborted(signal);
       if (receipt.events[0]?.status !== "pending") {
         return { ...receipt, changed: false };

@@ -8,7 +8,7 @@ import type { AnyAggregate } from "./aggregate.js";
 import { storeClosed } from "./connection.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, knowing, type Registered } from "./engine.js";
-import { invalidArgument } from "./errors.js";
+import { checkOptions, invalidArgument } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { executeDecision, executeOn } from "./execute.js";
 import { appendFacts, commitFacts } from "./facts.js";
@@ -84,7 +84,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
 
   /** A query's aggregate, which may be named, as one that is registered. */
   function known<Q extends ReadQuery | SubscribeQuery>(query: Q): Q {
-    const { aggregate } = query;
+    const { aggregate } = checkOptions(query, "query");
     if (aggregate === undefined) {
       return query;
     }
@@ -100,20 +100,20 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     const [definition] = call as readonly [AnyAggregate | AnyDecision];
     if (definition?.kind === "aggregate") {
       const [, id, command, options = {}] = call as readonly [unknown, string, unknown, ExecuteOptions?];
-      return executeOn(engine, statesBy(definition), id, command, options);
+      return executeOn(engine, statesBy(definition), id, command, checkOptions(options));
     }
     if (!definitions.decisions.includes(definition as AnyDecision)) {
       throw notRegistered("decision", definition);
     }
     const [, command, options = {}] = call as readonly [unknown, unknown, ExecuteOptions?];
-    return executeDecision(engine, definition as AnyDecision, statesBy, command, options);
+    return executeDecision(engine, definition as AnyDecision, statesBy, command, checkOptions(options));
   }
 
   async function load(aggregate: AnyAggregate, id: string, options: LoadOptions = {}): Promise<Loaded<unknown>> {
     engine.check();
     const states = statesBy(aggregate);
     const streamId = streamIdOf(aggregate.name, id);
-    const { atVersion, at, fresh, signal } = options;
+    const { atVersion, at, fresh, signal } = checkOptions(options);
     const clock = checkClock(options.clock);
     checkAborted(signal);
     if (fresh) {
@@ -132,8 +132,9 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     return { state, version };
   }
 
-  async function* streams(aggregate: AnyAggregate, { after, limit, signal }: StreamsOptions = {}) {
+  async function* streams(aggregate: AnyAggregate, options: StreamsOptions = {}) {
     engine.check();
+    const { after, limit, signal } = checkOptions(options);
     const prefix = `${statesBy(aggregate).aggregate.name}-`;
     let last = after === undefined ? "" : prefix + checkId(after, "after");
     let left = limit === undefined ? Number.POSITIVE_INFINITY : checkOrdinal(limit, "limit");
@@ -181,7 +182,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     engine.check();
     const [states, streamId] = [statesBy(aggregate), streamIdOf(aggregate.name, id)];
     const { replayStream } = await toolsWhileOpen();
-    yield* replayStream(engine, states, streamId, options);
+    yield* replayStream(engine, states, streamId, checkOptions(options));
   }
 
   async function findFirst(
@@ -196,7 +197,7 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
       throw invalidArgument("predicate", "predicate must be a function");
     }
     const streamId = streamIdOf(aggregate.name, id);
-    return (await toolsWhileOpen()).findFirstStep(engine, states, streamId, predicate, options);
+    return (await toolsWhileOpen()).findFirstStep(engine, states, streamId, predicate, checkOptions(options));
   }
 
   function subscribe(query: SubscribeQuery, listener: Parameters<typeof subscribeTo>[2]): () => void {
@@ -248,13 +249,13 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
     name,
     execute,
     append: whileOpen((streamId: string, events: readonly AnyEvent[], options: AppendOptions = {}) =>
-      appendFacts(engine, streamId, events, options),
+      appendFacts(engine, streamId, events, checkOptions(options)),
     ),
     commit: whileOpen((appends: readonly StreamAppend[], options: CommitOptions = {}) =>
-      commitFacts(engine, appends, options),
+      commitFacts(engine, appends, checkOptions(options)),
     ),
     ingest: byTools((tools, batches: Parameters<Tools["ingestFacts"]>[1], options: IngestOptions = {}) =>
-      tools.ingestFacts(engine, batches, options),
+      tools.ingestFacts(engine, batches, checkOptions(options)),
     ),
     outcome,
     load,
@@ -272,20 +273,20 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
       pausable(async (paused) => {
         engine.check();
         const projector = projectorBy(projection);
-        await (await toolsWhileOpen()).rebuildRows(engine, projector, options, paused);
+        await (await toolsWhileOpen()).rebuildRows(engine, projector, checkOptions(options), paused);
       }),
     project: byTools(async (tools, projection: AnyProjection, options: ProjectOptions = {}) =>
-      tools.projectRows(engine, projectorBy(projection).projection, options),
+      tools.projectRows(engine, projectorBy(projection).projection, checkOptions(options)),
     ),
     sync: syncControl(engine),
     refusals: refusalsOf(engine, (): AnyStore => handle),
     stats: byTools((tools) => tools.statsOf(engine, definitions.projections)),
     persist: whileOpen(() => persistOrigin(engine)),
-    compact: byTools((tools, options: Abortable = {}) => tools.compactStore(engine, options)),
-    verify: byTools((tools, options: Abortable = {}) => tools.verifyStore(engine, options)),
-    export: byTools((tools, options: Abortable = {}) => tools.exportStore(engine, options)),
+    compact: byTools((tools, options: Abortable = {}) => tools.compactStore(engine, checkOptions(options))),
+    verify: byTools((tools, options: Abortable = {}) => tools.verifyStore(engine, checkOptions(options))),
+    export: byTools((tools, options: Abortable = {}) => tools.exportStore(engine, checkOptions(options))),
     import: byTools((tools, file: Blob | BufferSource, options: Parameters<Tools["importStore"]>[2] = {}) =>
-      tools.importStore(engine, file, options),
+      tools.importStore(engine, file, checkOptions(options)),
     ),
     close,
   };

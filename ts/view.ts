@@ -2,7 +2,7 @@
  * A view: reading the rows of one projection.
  */
 import type { Engine } from "./engine.js";
-import { invalidArgument } from "./errors.js";
+import { checkOptions, invalidArgument } from "./errors.js";
 import { liveResult, withDispose } from "./live.js";
 import type { AnyProjection } from "./projection.js";
 import type { ChangedKeys, Projector } from "./projector.js";
@@ -79,7 +79,7 @@ function readsOf(projection: AnyProjection, rows: RowReader, ready: () => Promis
 
 /** Checks a query and says it as the core takes it. */
 function rangeOf(projection: AnyProjection, query: ListQuery): RowRange {
-  const { index, gte, gt, lte, lt, prefix, reverse, limit, after } = query;
+  const { index, gte, gt, lte, lt, prefix, reverse, limit, after } = checkOptions(query, "query");
   const number = index === undefined ? undefined : Object.keys(projection.indexes).indexOf(index);
   if (number === -1) {
     throw invalidArgument("index", `projection ${projection.name} has no index ${JSON.stringify(index)}`);
@@ -89,6 +89,9 @@ function rangeOf(projection: AnyProjection, query: ListQuery): RowRange {
   }
   if (prefix !== undefined && typeof prefix !== "string") {
     throw invalidArgument("prefix", "prefix must be a text");
+  }
+  if (reverse !== undefined && typeof reverse !== "boolean") {
+    throw invalidArgument("reverse", `reverse is ${String(reverse)}, must be true or false`);
   }
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 0)) {
     throw invalidArgument("limit", `limit is ${String(limit)}, must be a whole number from 0`);
@@ -116,7 +119,7 @@ function checkBound(name: string, bound: IndexValue | undefined, isKey: boolean)
 
 /** Where the page before ended: the index value follows from the row. */
 function afterOf(projection: AnyProjection, index: number | undefined, after: Entry<unknown>) {
-  const { key, row } = after;
+  const { key, row } = checkOptions(after, "after");
   if (typeof key !== "string") {
     throw invalidArgument("after", "after must be the last { key, row } of the page before");
   }

@@ -6,7 +6,7 @@ import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import { isEverfoldError } from "../../ts/errors.js";
 import type { AnyEvent, Event } from "../../ts/event.js";
-import { openStore } from "../../ts/open.js";
+import { deleteStore, openStore } from "../../ts/open.js";
 import { defineProjection } from "../../ts/projection.js";
 import type { AnyStore } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened as openedEvent, transfer, withdraw } from "./ledger.js";
@@ -127,10 +127,57 @@ describe("an argument that cannot be is invalid-argument", () => {
     await refuses((store) => all(store.streams(account, { limit })), "invalid-argument", { argument: "limit" });
   });
 
+  test.each([1, "yes", null, {}])("an order that is %j", async (reverse) => {
+    await refuses((store) => store.view(balances).list({ reverse: reverse as never }), "invalid-argument", {
+      argument: "reverse",
+    });
+  });
+
+  test.each([undefined, null, 5])("a key to watch that is %j", async (key) => {
+    await refuses((store) => store.view(balances).watch(key as never), "invalid-argument", { argument: "query" });
+  });
+
   test("an index that the projection does not have", async () => {
     await refuses((store) => store.view(balances).list({ index: "name" as never }), "invalid-argument", {
       argument: "index",
     });
+  });
+});
+
+describe.each([null, 5, "a", true])("options that are %j are invalid-argument", (value) => {
+  const wrong = value as never;
+  const asked = async (call: (store: AnyStore) => unknown, argument = "options") =>
+    refuses(call, "invalid-argument", { argument });
+
+  test("in a call that writes", async () => {
+    await asked((store) => store.execute(account, "a", deposit(1), wrong));
+    await asked((store) => store.execute(transfer, { from: "a", to: "b", amount: 1 }, wrong));
+    await asked((store) => store.append("account-a", [deposited(1)], wrong));
+    await asked((store) => store.commit([{ streamId: "account-a", events: [deposited(1)] }], wrong));
+    await asked((store) => store.commit([wrong]), "streams[0]");
+    await asked((store) => store.ingest([], wrong));
+    await asked((store) => store.import(new Blob(), wrong));
+    await expect(deleteStore("nobody", wrong)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  test("in a call that reads", async () => {
+    await asked((store) => store.load(account, "a", wrong));
+    await asked((store) => all(store.read(wrong)), "query");
+    await asked((store) => store.subscribe(wrong, () => {}), "query");
+    await asked((store) => all(store.streams(account, wrong)));
+    await asked((store) => all(store.replay(account, "a", wrong)));
+    await asked((store) => store.findFirst(account, "a", () => true, wrong));
+    await asked((store) => store.view(balances).list(wrong), "query");
+    await asked((store) => store.view(balances).list({ after: wrong }), "after");
+    await asked((store) => store.project(balances, wrong));
+  });
+
+  test("in any other", async () => {
+    await asked((store) => store.rebuild(balances, wrong));
+    await asked((store) => store.compact(wrong));
+    await asked((store) => store.verify(wrong));
+    await asked((store) => store.export(wrong));
+    await asked(async (store) => (await store.append("account-b", [])).confirmed(wrong));
   });
 });
 

@@ -2,7 +2,7 @@
  * `store.sync`: what the app sees of sync and may say to it.
  */
 import type { Engine } from "../engine.js";
-import { EverfoldError } from "../errors.js";
+import { checkOptions, EverfoldError } from "../errors.js";
 import { liveResult } from "../live.js";
 import type { SyncControl } from "../types.js";
 import { syncOff } from "./status.js";
@@ -27,7 +27,7 @@ export function syncControl(engine: Engine): SyncControl {
       if (sync === undefined) {
         throw new EverfoldError("sync-unavailable", "the store was opened without sync", { reason: "off" });
       }
-      await sync.now(options.signal);
+      await sync.now(checkOptions(options).signal);
     },
     pause() {
       engine.check();
