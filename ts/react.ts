@@ -140,11 +140,11 @@ const never = { subscribe: () => () => {}, current: isLoading };
 
 /** The same text for the same query, whatever the order of its properties. */
 function contentOf(keyOrQuery: string | ListQuery): string {
-  return JSON.stringify(
-    typeof keyOrQuery === "string"
-      ? keyOrQuery
-      : Object.entries(keyOrQuery)
+  const content =
+    typeof keyOrQuery === "object" && keyOrQuery !== null
+      ? Object.entries(keyOrQuery)
           .filter(([, value]) => value !== undefined)
-          .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+      : keyOrQuery;
+  return `${JSON.stringify(content)}`;
 }

@@ -75,6 +75,16 @@ test("a row that did not change does not render again", async () => {
   expect(renders.b).toBe(before);
 });
 
+test.each([undefined, null, 5])("a row whose key is %j is failed, not a broken page", async (id) => {
+  const { store } = await opened(definitions);
+  const Wrong = () => createElement("p", null, useView(balances, id as never).error?.code);
+  root = createRoot(container);
+
+  act(() => root?.render(createElement(EverfoldProvider, { store }, createElement(Wrong))));
+
+  await shows(["invalid-argument"]);
+});
+
 test("a page below a store that was closed says so, and one that is shown again after it is not broken", async () => {
   const { store } = await opened(definitions);
   await store.append("account-a", [openedEvent("Ann"), deposited(5)]);
