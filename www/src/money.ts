@@ -44,6 +44,12 @@ export function formatMoney(amount: Hellers): string {
   return `${formatAmount(amount)}\u00a0${CURRENCY}`;
 }
 
+/** How many characters the longest of the amounts takes, with a sign: columns of long tables do not follow their content. */
+export function longestOf(amounts: readonly Hellers[]): number {
+  const size = amounts.reduce((largest, amount) => Math.max(largest, Math.abs(amount)), 0);
+  return `-${formatAmount(size)}`.length;
+}
+
 /** For axes: `1.2M`, `340k`, `0`. The only place where precision is given away. */
 export function formatRoughly(amount: Hellers): string {
   const crowns = amount / 100;

@@ -1,5 +1,7 @@
 /** The events of an account, newest first; a click on a number shows the account as it was after that event. */
+import { type CSSProperties, useMemo } from "react";
 import { formatMoment } from "../day.ts";
+import { longestOf } from "../money.ts";
 import { Amount } from "../shell/amount.tsx";
 import { GapRow } from "../shell/gap-row.tsx";
 import { useWindowRows } from "../shell/window-rows.ts";
@@ -17,15 +19,18 @@ interface HistoryTableProps {
 
 export function HistoryTable({ moments, shownVersion, onLook }: HistoryTableProps) {
   const { body, indexes, before, after, measure } = useWindowRows(moments.length, ROW_HEIGHT);
+  const room = useMemo(() => roomFor(moments), [moments]);
   return (
-    <table className="long-table history" aria-rowcount={moments.length + 1}>
+    <table className="long-table history" style={room} aria-rowcount={moments.length + 1}>
       <caption className="visually-hidden">Events, newest first</caption>
       <thead>
         <tr aria-rowindex={1}>
-          <th scope="col" className="history-number">
+          <th scope="col" className="history-number numeric">
             Event
           </th>
-          <th scope="col">What happened</th>
+          <th scope="col" className="history-what">
+            What happened
+          </th>
           <th scope="col" className="history-when numeric wide">
             When
           </th>
@@ -61,6 +66,16 @@ export function HistoryTable({ moments, shownVersion, onLook }: HistoryTableProp
   );
 }
 
+/** How many characters the columns of figures must have room for. */
+function roomFor(moments: readonly Moment[]): CSSProperties {
+  const lengths = {
+    "--number-length": String(moments.length).length,
+    "--change-length": longestOf(moments.map(({ change }) => change)),
+    "--balance-length": longestOf(moments.map(({ balanceAfter }) => balanceAfter)),
+  };
+  return lengths as CSSProperties;
+}
+
 interface MomentCellsProps {
   readonly moment: Moment;
   readonly version: number;
@@ -72,7 +87,7 @@ function MomentCells({ moment: { event, change, balanceAfter }, version, onLook 
   const when = formatMoment(event.occurredAt);
   return (
     <>
-      <td className="history-number">
+      <td className="history-number numeric">
         <button
           type="button"
           className="quiet numeral"

@@ -17,9 +17,10 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import { type KeyboardEvent, memo, useMemo, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, memo, useMemo, useState } from "react";
 import type { Balance } from "../balances.ts";
 import { formatDay } from "../day.ts";
+import { longestOf } from "../money.ts";
 import { Amount } from "../shell/amount.tsx";
 import { GapRow } from "../shell/gap-row.tsx";
 import { hrefOf } from "../shell/route.ts";
@@ -78,12 +79,17 @@ export const AccountsTable = memo(function AccountsTable({ rows, caption }: Acco
   });
   const found = table.getRowModel().rows;
   const named = useMemo(() => rows.some(({ owner }) => owner !== ""), [rows]);
+  const room = useMemo(() => ({ "--balance-length": longestOf(rows.map(({ balance }) => balance)) }), [rows]);
   const { body, indexes, before, after, measure, scrollTo } = useWindowRows(found.length, ROW_HEIGHT);
 
   return (
     <section className="accounts" aria-label="Accounts">
       <Search search={search} onSearch={setSearch} found={found.length} total={rows.length} />
-      <table className={named ? "long-table" : "long-table unnamed"} aria-rowcount={found.length + 1}>
+      <table
+        className={named ? "long-table" : "long-table unnamed"}
+        style={room as CSSProperties}
+        aria-rowcount={found.length + 1}
+      >
         <caption className="visually-hidden">{caption}</caption>
         <thead>
           <tr aria-rowindex={1}>
@@ -158,22 +164,16 @@ function Search({ search, onSearch, found, total }: SearchProps) {
 }
 
 function AccountCells({ row }: { readonly row: Readonly<Balance> }) {
-  const frozen = row.frozen && <span className="badge">Frozen</span>;
   return (
     <>
       <td className={CLASSES["account"]}>
         <a href={hrefOf({ page: "account", id: row.account })} className="numeral">
           {row.account}
-        </a>
-        {(row.owner !== "" || row.frozen) && (
-          <span className="narrow small soft">
-            {row.owner} {frozen}
-          </span>
-        )}
+        </a>{" "}
+        {row.frozen && <span className="badge">Frozen</span>}
+        {row.owner !== "" && <span className="narrow small soft">{row.owner}</span>}
       </td>
-      <td className={CLASSES["owner"]}>
-        {row.owner} {frozen}
-      </td>
+      <td className={CLASSES["owner"]}>{row.owner}</td>
       <td className={`${CLASSES["lastActivity"]} numeral soft`}>{formatDay(row.lastActivity)}</td>
       <td className={`${CLASSES["events"]} numeral soft`}>{count.format(row.events)}</td>
       <td className={CLASSES["balance"]}>
