@@ -1,7 +1,7 @@
 //! The server is killed in the middle of pushes, over and over, while a client goes on trying.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -26,6 +26,7 @@ fn what_was_acknowledged_is_there_exactly_once_however_often_the_server_is_kille
         .unwrap()
         .to_owned();
     let done = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
 
     let acknowledged = std::thread::scope(|scope| {
         let client = scope.spawn(|| {
@@ -57,10 +58,16 @@ fn what_was_acknowledged_is_there_exactly_once_however_often_the_server_is_kille
                     acknowledged.insert(id, result["number"].as_u64().unwrap());
                 }
                 batch += 1;
+                answered.fetch_add(1, Ordering::SeqCst);
             }
             acknowledged
         });
         for kill in 0..KILLS {
+            // Of each server something comes through, however slow the machine is.
+            let before = answered.load(Ordering::SeqCst);
+            while answered.load(Ordering::SeqCst) == before && !client.is_finished() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // Somewhere in a push, another place each time.
             std::thread::sleep(Duration::from_millis(20 + kill * 37 % 90));
             let listen = server.address.to_string();
