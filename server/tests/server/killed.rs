@@ -1,6 +1,7 @@
 //! The server is killed in the middle of pushes, over and over, while a client goes on trying.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ fn what_was_acknowledged_is_there_exactly_once_however_often_the_server_is_kille
     let data = folder.path("data.sqlite3");
     let token = Claims::owner("acme").sign();
     let mut server = Process::start(&data, "127.0.0.1:0");
-    let address = server.address;
+    // Another one each time: somebody else may have taken the last one meanwhile.
+    let address = Mutex::new(server.address);
     let base = server.get("/v1/spaces/acme", &token).json()["cursor"]
         .as_str()
         .unwrap()
@@ -40,7 +42,7 @@ fn what_was_acknowledged_is_there_exactly_once_however_often_the_server_is_kille
                 let push = push_of(&base, &commits);
                 // The same bytes until somebody says what became of them.
                 let answer = loop {
-                    let request = Request::to(address, "POST", "/v1/spaces/acme/push")
+                    let request = Request::to(*address.lock().unwrap(), "POST", "/v1/spaces/acme/push")
                         .token(&token)
                         .json(&push);
                     match request.try_send() {
@@ -70,9 +72,9 @@ fn what_was_acknowledged_is_there_exactly_once_however_often_the_server_is_kille
             }
             // Somewhere in a push, another place each time.
             std::thread::sleep(Duration::from_millis(20 + kill * 37 % 90));
-            let listen = server.address.to_string();
             server.kill();
-            server = Process::start(&data, &listen);
+            server = Process::start(&data, "127.0.0.1:0");
+            *address.lock().unwrap() = server.address;
         }
         done.store(true, Ordering::SeqCst);
         client.join().unwrap()
