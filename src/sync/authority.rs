@@ -74,10 +74,10 @@ pub struct Pulled {
     pub more: bool,
 }
 
-/// Whether `space` may name a space: 1 to 128 of `A-Z a-z 0-9 . _ -`.
+/// Whether `space` may name a space: 1 to 128 of `A-Z a-z 0-9 . _ -`, but for `.` and `..`, which are no part of an address.
 pub fn is_space_name(space: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=128).contains(&space.len()) && space.bytes().all(allowed)
+    (1..=128).contains(&space.len()) && space.bytes().all(allowed) && !matches!(space, "." | "..")
 }
 
 /// Reads a cursor of a request.

@@ -176,7 +176,7 @@ pub(super) async fn enter(app: &App, space: Named, headers: &HeaderMap) -> Resul
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let grant = app.access.check(token, &space).await?;
     if !is_space_name(&space) {
-        let detail = "a space is 1 to 128 of A-Z a-z 0-9 . _ -";
+        let detail = "a space is 1 to 128 of A-Z a-z 0-9 . _ -, not . or ..";
         return Err(Answer(Problem::new(ProblemKind::SpaceUnknown, detail)));
     }
     Ok((space, grant))
