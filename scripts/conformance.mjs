@@ -24,7 +24,7 @@ import { cursor } from "./conformance/server.mjs";
 const { limits } = await checkCapabilities();
 const told = { limits, beginning: await cursor() };
 await checkPush(told);
-await checkJudgement();
+await checkJudgement(told);
 await checkMalformed();
 await checkLimits(told);
 await checkBodies(told);

@@ -2,9 +2,9 @@
 
 import { digest } from "../chain.mjs";
 import { check, holds, is, section } from "../report.mjs";
-import { call, commit, cursor, fact, fresh, nothingStored, push, statuses } from "../server.mjs";
+import { call, commit, cursor, event, fact, fresh, nothingStored, push, statuses } from "../server.mjs";
 
-export async function checkJudgement() {
+export async function checkJudgement({ limits }) {
   section("judgement");
   await check("of a repetition is duplicate, with attempt and digest, and stores nothing", async () => {
     const base = await cursor();
@@ -45,6 +45,23 @@ export async function checkJudgement() {
       is(statuses(answer), ["duplicate", "not-attempted"], "statuses");
       is(answer.results[0].attempt, 2, "attempt");
     });
+  });
+  await check("of another attempt is duplicate, whatever it holds", async () => {
+    const made = commit(fresh("s"), 0);
+    await push([made]);
+    const other = commit(fresh("s"), 5, { id: made.id, attempt: 2 });
+    other.streams[0].events = Array.from({ length: limits.commitEvents + 1 }, () => event(0));
+    await nothingStored(async () => is(statuses(await push([other])), ["duplicate"], "statuses"));
+  });
+  await check("tells ids apart that differ in one byte", async () => {
+    const name = fresh();
+    const ends = ["", " ", "e", "E", "\u00e9", "e\u0301", "\u00c9", "x".repeat(512 - name.length)];
+    const commits = ends.map((end) => commit(`${name}${end}`, 0, { id: `${name}${end}` }));
+    is(
+      statuses(await push(commits)),
+      commits.map(() => "accepted"),
+      "statuses",
+    );
   });
   await check("refuses an id for something else", async () => {
     const made = commit(fresh("s"), 0);

@@ -92,6 +92,7 @@ export async function checkMalformed() {
   );
   invalid("an empty id", (_, c) => (c.id = ""));
   invalid("an id of 513 bytes", (_, c) => (c.id = "x".repeat(513)));
+  invalid("an id of 257 characters that are 514 bytes", (_, c) => (c.id = "\u00e9".repeat(257)));
   invalid("an id with a control character", (_, c) => (c.id = `${fresh()}\n`));
   invalid("an empty replica", (_, c) => (c.replica = ""));
   invalid("attempt 0", (_, c) => (c.attempt = 0));

@@ -5,7 +5,7 @@ import { exact } from "../chain.mjs";
 import { check, holds, is, isProblem, section } from "../report.mjs";
 import { call, capabilities, commit, cursor, fresh, nothingStored, push, pushBody, statuses } from "../server.mjs";
 
-export async function checkPush({ beginning }) {
+export async function checkPush({ beginning, limits }) {
   section("push");
   const stream = fresh("s");
   await check("stores commits, and gives back their short form", async () => {
@@ -42,9 +42,9 @@ export async function checkPush({ beginning }) {
         causationId: "a",
         correlationId: "b",
       },
-      content: "7f",
+      ...{ content: "7f", recordedAt: -62_135_596_800_000 },
     });
-    made.streams[0].events[0].data = "@";
+    Object.assign(made.streams[0].events[0], { data: "@", occurredAt: -1 });
     const body = JSON.stringify(pushBody([made], base)).replace('"@"', () => data);
     is((await call("POST", "push", { body })).json.results[0].status, "accepted", "status");
     const page = await call("GET", `pull?after=${base}`);
@@ -108,6 +108,25 @@ export async function checkPush({ beginning }) {
         [second.id, false],
       ],
       "commits",
+    );
+  });
+  await check("from far behind is answered with a page, behind which comes what it brought", async () => {
+    const base = await cursor();
+    const data = "x".repeat(Math.min(200_000, limits.commitBytes / 2));
+    const before = Array.from({ length: Math.ceil(1_200_000 / data.length) }, () => commit(fresh("s"), 0));
+    for (const large of before) {
+      large.streams[0].events[0].data = data;
+      await push([large]);
+    }
+    const made = commit(fresh("s"), 0);
+    const answer = await push([made], { base });
+    is(statuses(answer), ["accepted"], "statuses");
+    is(Number(answer.cursor.split(".")[1]), answer.commits.at(-1).number, "number of the cursor");
+    const rest = answer.more ? (await call("GET", `pull?after=${answer.cursor}`)).json.commits : [];
+    is(
+      [...answer.commits, ...rest].map(({ id }) => id),
+      [...before, made].map(({ id }) => id),
+      "ids of the commits",
     );
   });
 }
