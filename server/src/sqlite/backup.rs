@@ -110,7 +110,8 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
         // What is replaced is often damaged: the backup takes its place all the same.
         unread => (begin_anew(&fresh, None)?, unread.and_then(Result::err)),
     };
-    let replaced = if data.exists() { Some(put_aside(data)?) } else { None };
+    let is_there = parts_of(data).iter().any(|part| part.exists());
+    let replaced = if is_there { Some(put_aside(data)?) } else { None };
     fs::rename(&fresh, data).map_err(|source| in_file(data, source))?;
     Ok(Restored {
         spaces,
@@ -228,11 +229,14 @@ fn common(one: &Session<'_>, other: &Session<'_>, space: &str, highest: u64) -> 
     Ok(found)
 }
 
-/// Gives the file, with what SQLite has beside it, a name that is free.
+/// Gives the file, with what SQLite has beside it, a name that is free. What is beside it stays behind when the file itself is
+/// lost, and would be written over the next one in its place.
 fn put_aside(data: &Path) -> Result<PathBuf, BackupError> {
     // Without what a server that was killed has left beside it, it is moved whole or not at all. What cannot be read is
     // moved as it is.
-    drop(in_one_file(data));
+    if data.exists() {
+        drop(in_one_file(data));
+    }
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
@@ -241,16 +245,17 @@ fn put_aside(data: &Path) -> Result<PathBuf, BackupError> {
         .into_iter()
         .find(|name| !name.exists())
         .unwrap_or_else(|| beside(data, "replaced"));
-    for suffix in ["-wal", "-shm"] {
-        let from = with_suffix(data, suffix);
+    for (from, to) in parts_of(data).iter().zip(parts_of(&aside)).skip(1) {
         if from.exists() {
-            fs::rename(&from, with_suffix(&aside, suffix)).map_err(|source| in_file(&from, source))?;
+            fs::rename(from, to).map_err(|source| in_file(from, source))?;
         }
     }
-    // Where the system can, a server finds a file in its place at every moment.
-    fs::hard_link(data, &aside)
-        .or_else(|_| fs::rename(data, &aside))
-        .map_err(|source| in_file(data, source))?;
+    if data.exists() {
+        // Where the system can, a server finds a file in its place at every moment.
+        fs::hard_link(data, &aside)
+            .or_else(|_| fs::rename(data, &aside))
+            .map_err(|source| in_file(data, source))?;
+    }
     Ok(aside)
 }
 
@@ -261,13 +266,17 @@ fn in_one_file(data: &Path) -> Result<(), OpenError> {
 }
 
 fn remove(file: &Path) -> Result<(), BackupError> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let file = with_suffix(file, suffix);
+    for file in parts_of(file) {
         if file.exists() {
             fs::remove_file(&file).map_err(|source| in_file(&file, source))?;
         }
     }
     Ok(())
+}
+
+/// A file, and what SQLite may have beside it.
+fn parts_of(file: &Path) -> [PathBuf; 4] {
+    ["", "-wal", "-shm", "-journal"].map(|suffix| with_suffix(file, suffix))
 }
 
 fn beside(file: &Path, word: &str) -> PathBuf {

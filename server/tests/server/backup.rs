@@ -315,6 +315,32 @@ fn what_a_killed_server_left_is_moved_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_is_left_of_a_file_that_is_gone_is_put_aside_too() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let mut server = Process::start(&data, "127.0.0.1:0");
+    let device = Device::new(&server);
+    device.push("kept", 10);
+    ask(&data, &["backup", path(&backup)]);
+    device.push("lost", 200);
+    server.kill();
+    std::fs::remove_file(&data).unwrap();
+    let left = std::fs::read(folder.path("data.sqlite3-wal")).unwrap();
+
+    let told = ask(&data, &["restore", path(&backup)]);
+
+    // It would be taken for that of the backup, and written over it.
+    assert!(ask(&data, &["verify"]).contains("1 spaces, 10 commits"));
+    let server = Process::start(&data, "127.0.0.1:0");
+    assert_eq!(Device::new(&server).push("later", 3)["head"]["number"], 13);
+    let kept = told
+        .lines()
+        .find_map(|line| line.strip_prefix("what was there before is now "))
+        .unwrap();
+    assert!(std::fs::read(format!("{kept}-wal")).unwrap() == left);
+}
+
+#[test]
 fn verify_names_the_commit_that_is_not_what_it_was() {
     let folder = Folder::new();
     let data = folder.path("backup.sqlite3");
