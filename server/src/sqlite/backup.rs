@@ -59,8 +59,9 @@ pub struct Restored {
 
 /// Copies `data`, which may be in use, to `target`, which must not be there.
 pub fn backup(data: &Path, target: &Path) -> Result<(), BackupError> {
-    if target.exists() {
-        return Err(BackupError::Exists(target.to_owned()));
+    // Nor must anything be beside it: it would be taken for a part of the backup.
+    if let Some(part) = parts_of(target).into_iter().find(|part| part.exists()) {
+        return Err(BackupError::Exists(part));
     }
     // Beside it first: half a backup must not look like one.
     let partial = beside(target, "partial");

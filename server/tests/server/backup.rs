@@ -246,6 +246,23 @@ fn nothing_is_written_over_and_nothing_restored_under_a_running_server() {
 }
 
 #[test]
+fn a_backup_is_not_put_beside_what_is_left_of_another_file() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let mut server = Process::start(&data, "127.0.0.1:0");
+    Device::new(&server).push("c", 10);
+    server.kill();
+    std::fs::rename(folder.path("data.sqlite3-wal"), folder.path("backup.sqlite3-wal")).unwrap();
+    let _server = Process::start(&data, "127.0.0.1:0");
+
+    let output = run(&data, &["backup", path(&backup)]);
+
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("backup.sqlite3-wal is there already"), "{told}");
+    assert!(!backup.exists());
+}
+
+#[test]
 fn what_a_restore_replaces_is_kept() {
     let folder = Folder::new();
     let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
