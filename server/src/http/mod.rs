@@ -111,7 +111,10 @@ fn router(app: Arc<App>, cors: CorsLayer) -> Router {
 fn cors(settings: &Settings) -> Result<CorsLayer, ServeError> {
     let listed = settings.origins.iter().map(|origin| {
         let value = HeaderValue::from_str(origin).map_err(|_| ServeError::Origin(origin.clone()))?;
-        let is_origin = origin.contains("://") && !origin.ends_with('/');
+        // As browsers say it, or it would let nobody in.
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let is_origin =
+            !host.is_empty() && !host.contains('/') && !origin.contains(|letter: char| letter.is_uppercase());
         if is_origin {
             Ok(value)
         } else {

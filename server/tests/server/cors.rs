@@ -1,6 +1,10 @@
 //! Pages of other origins.
 
-use crate::running::{Reply, Running};
+use std::sync::Arc;
+
+use everfold_server::{NoRules, ServeError, Server};
+
+use crate::running::{Folder, Reply, Running, settings};
 use crate::tokens::Claims;
 
 fn preflight(server: &Running, origin: &str) -> Reply {
@@ -56,6 +60,31 @@ fn problems_can_be_read_by_pages_too() {
         reply.header("access-control-expose-headers"),
         Some("retry-after,ratelimit,ratelimit-policy,x-request-id")
     );
+}
+
+#[test]
+fn an_origin_that_no_browser_says_is_told_at_the_start() {
+    let folder = Folder::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+
+    for wrong in [
+        "*",
+        "app.example.org",
+        "https://",
+        "https://app.example.org/",
+        "https://app.example.org/ledger",
+        "https://App.example.org",
+    ] {
+        let mut settings = settings(&folder.path("data.sqlite3"));
+        settings.origins = vec![wrong.to_owned()];
+
+        let bound = runtime.block_on(Server::bind(settings, Arc::new(NoRules)));
+
+        assert!(
+            matches!(bound, Err(ServeError::Origin(told)) if told == wrong),
+            "{wrong}"
+        );
+    }
 }
 
 #[test]
