@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use everfold::sync::Rules;
@@ -100,7 +101,7 @@ fn serve(settings: Settings, rules: Arc<dyn Rules>) -> Result<(), Failure> {
         .enable_all()
         .max_blocking_threads(64 + waiting)
         .build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::bind(settings, rules).await?;
         for address in server.addresses() {
             // Whoever started it may not listen any more.
@@ -111,7 +112,10 @@ fn serve(settings: Settings, rules: Arc<dyn Rules>) -> Result<(), Failure> {
         }
         server.run(stop_signal()).await;
         Ok(())
-    })
+    });
+    // What waits for the disk now has had its time. It was not answered, and is asked again.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 fn log(settings: &Settings) -> Result<(), Failure> {

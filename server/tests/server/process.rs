@@ -190,42 +190,56 @@ fn a_server_whose_log_nobody_takes_serves_on() {
     assert_eq!(server.get("/healthz", "").status, 200);
 }
 
-#[test]
-fn a_space_whose_writes_stand_still_keeps_nobody_from_reading() {
+/// A server whose disk stands still, with pushes that wait for it. What `work` returns is given once the disk goes on.
+pub(crate) fn with_a_disk_that_stands_still<T>(
+    words: &[&str],
+    pushes: usize,
+    work: impl FnOnce(&mut Process, &dyn Fn(usize) -> Option<Reply>) -> T,
+) -> (T, Vec<Option<Reply>>) {
     let folder = Folder::new();
     let data = folder.path("data");
-    let server = Process::start(&data, "127.0.0.1:0");
-    let token = Claims::owner("acme").sign();
-    let capabilities = || server.get("/v1/spaces/acme", &token);
-    let base = capabilities().json()["cursor"].as_str().unwrap().to_owned();
+    let mut server = Process::spawn(&mut program(&data, &[&["--listen", "127.0.0.1:0"], words].concat()));
+    let (address, token) = (server.address, Claims::owner("acme").sign());
+    let capabilities = server.get("/v1/spaces/acme", &token).json();
     let push = |device: usize| {
         let id = format!("c-{device}");
-        let mut push = push_of(&base, &commits(&id, 1));
+        let mut push = push_of(capabilities["cursor"].as_str().unwrap(), &commits(&id, 1));
         push["replica"] = json!(id);
-        let request = server.request("POST", "/v1/spaces/acme/push").token(&token);
-        request.json(&push).send()
+        let request = Request::to(address, "POST", "/v1/spaces/acme/push").token(&token);
+        request.json(&push).try_send()
     };
-    // As a disk does that stands still: nobody gets to write.
+    // Nobody gets to write.
     let disk = rusqlite::Connection::open(&data).unwrap();
     disk.execute_batch("BEGIN IMMEDIATE").unwrap();
 
     std::thread::scope(|scope| {
         let push = &push;
-        let waiting: Vec<_> = (0..64).map(|device| scope.spawn(move || push(device))).collect();
-        while !server.get("/metrics", "").text.contains("everfold_pushes 64\n") {
+        let waiting: Vec<_> = (0..pushes).map(|device| scope.spawn(move || push(device))).collect();
+        let all_wait = format!("everfold_pushes {pushes}\n");
+        while !server.get("/metrics", "").text.contains(&all_wait) {
             std::thread::yield_now();
         }
-        let one_more = push(64);
-        let read = capabilities();
-        let still_waiting = waiting.iter().filter(|push| !push.is_finished()).count();
+        let done = work(&mut server, push);
         disk.execute_batch("ROLLBACK").unwrap();
+        (done, waiting.into_iter().map(|push| push.join().unwrap()).collect())
+    })
+}
 
-        one_more.is_problem(503, "overloaded");
-        assert_eq!((read.status, still_waiting), (200, 64));
-        for push in waiting {
-            assert_eq!(push.join().unwrap().status, 200);
-        }
+#[test]
+fn a_space_whose_writes_stand_still_keeps_nobody_from_reading() {
+    let token = Claims::owner("acme").sign();
+
+    let ((one_more, read), waited) = with_a_disk_that_stands_still(&[], 64, |server, push| {
+        (push(64).unwrap(), server.get("/v1/spaces/acme", &token))
     });
+
+    one_more.is_problem(503, "overloaded");
+    assert_eq!((read.status, &read.json()["head"]["number"]), (200, &json!(0)));
+    assert!(
+        waited
+            .iter()
+            .all(|reply| reply.as_ref().is_some_and(|reply| reply.status == 200))
+    );
 }
 
 #[test]

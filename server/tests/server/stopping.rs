@@ -1,11 +1,12 @@
 //! Being asked to stop.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::commits::{commits, push_of};
-use crate::process::Process;
+use crate::process::{Process, with_a_disk_that_stands_still};
 use crate::running::{Folder, Running};
 use crate::tokens::Claims;
 
@@ -66,6 +67,21 @@ fn a_push_that_is_under_way_is_answered_before_the_server_stops() {
         std::sync::Arc::new(everfold_server::NoRules),
     );
     assert_eq!(again.number("acme"), 500);
+}
+
+#[test]
+fn a_server_whose_disk_stands_still_stops_when_its_time_is_over() {
+    let (stopped, waited) = with_a_disk_that_stands_still(&["--limit", "stop-seconds=1"], 6, |server, _| {
+        server.terminate();
+        // Each of them would wait for ten seconds.
+        (0..300).any(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            server.child.try_wait().unwrap().is_some()
+        })
+    });
+
+    assert!(stopped, "it waits for the disk");
+    assert!(waited.iter().all(Option::is_none), "nobody is told that it is stored");
 }
 
 #[test]
