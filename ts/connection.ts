@@ -13,10 +13,10 @@ import { withPartFailure } from "./parts.js";
 import type { WasmRuntime, WasmSource } from "./wasm.js";
 
 export interface ConnectionOptions {
-  readonly core: CoreOptions;
+  readonly core: Pick<CoreOptions, "name" | "storage" | "durability">;
+  readonly environment: Pick<Environment, "newId" | "now" | "coreOpened">;
   readonly runtime: WasmRuntime;
   readonly wasm: () => WasmSource;
-  readonly coreOpened: Environment["coreOpened"];
   /** The connection was opened again: whatever is kept in memory may be out of date. */
   readonly onReopened: (state: CoreState) => void;
   /** The connection broke; calls go on if it can be opened again. */
@@ -51,7 +51,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   let traps = 0;
   let timesOpened = 0;
 
-  const { runtime, wasm } = options;
+  const { runtime, wasm, environment } = options;
   const stopWatching = runtime.watchTraps((error) => {
     core = undefined;
     traps += 1;
@@ -71,7 +71,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   if (storage === "indexeddb") {
     void wakeStorage();
   }
-  let state: CoreState;
+  let state: CoreState | undefined;
   try {
     [, state] = await openCore();
   } catch (thrown) {
@@ -83,7 +83,8 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     const before = traps;
     const merges = timesOpened * mergesAtMost;
     timesOpened += 1;
-    const opened = await runtime.ask(wasm, ({ Core }) => Core.open({ ...options.core, merges }));
+    const [replicaId, now] = [environment.newId(), environment.now()];
+    const opened = await runtime.ask(wasm, ({ Core }) => Core.open({ ...options.core, replicaId, now, merges }));
     if (traps > before) {
       throw new EverfoldError("wasm-failed", "the engine stopped while the store was being opened", {});
     }
@@ -92,9 +93,15 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
       await runtime.untilTrap(opened.close());
       throw ended;
     }
-    options.coreOpened?.(opened);
-    void opened.closed().then((reason) => onClosed(opened, reason), runtime.noteThrown);
+    environment.coreOpened?.(opened);
     const found = JSON.parse(opened.state()) as CoreState;
+    if (state !== undefined && found.replicaId !== state.replicaId) {
+      // To go on would be to write what nobody sends, into a log that seems to have lost everything.
+      ended = storeClosed(name, "the browser deleted it");
+      await runtime.untilTrap(opened.close());
+      throw ended;
+    }
+    void opened.closed().then((reason) => onClosed(opened, reason), runtime.noteThrown);
     core = opened;
     return [opened, found];
   }

@@ -132,10 +132,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   // A store that keeps to itself never loads it.
   const driver = options.sync && (await loadDriver());
   const connection = await connect({
-    core: { name, storage, durability, replicaId: environment.newId(), now: environment.now() },
+    core: { name, storage, durability },
+    environment,
     runtime,
     wasm,
-    coreOpened: environment.coreOpened,
     onReopened: (state) => onReopened(state),
     onBroken: reportError,
   });

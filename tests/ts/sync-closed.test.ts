@@ -2,10 +2,12 @@
  * What sync and refusals say once a store is closed, or is about to be.
  */
 import { expect, test } from "vitest";
+import { publishedRuntime } from "../../ts/wasm.js";
 import { device } from "./device.js";
 import { fakeServer } from "./fake-server.js";
 import { account, deposit, withdraw } from "./ledger.js";
 import { thrownBy } from "./thrown.js";
+import { wasm } from "./wasm-files.js";
 
 const closed = { code: "store-closed" };
 
@@ -36,6 +38,25 @@ test("every call of a closed store's sync and refusals says that it is closed", 
   await expect(refusals.dismiss("bad")).rejects.toMatchObject(closed);
   await expect(refusal.retry()).rejects.toMatchObject(closed);
   await expect(refusal.dismiss()).rejects.toMatchObject(closed);
+});
+
+test("a store that the browser deleted is closed, and what is written into the next one waits for the server", async () => {
+  const one = await device(fakeServer(), { online: false });
+  await one.store.execute(account, "a", deposit(1));
+  await one.pass(1_000);
+  one.tab.freeze(true);
+  await one.lose();
+  await publishedRuntime.ask(
+    () => wasm,
+    ({ Core }) => Core.deleteStore(one.name, "memory"),
+  );
+
+  await expect(one.store.execute(account, "a", deposit(2))).rejects.toMatchObject(closed);
+
+  expect(() => one.engine.check()).toThrow();
+  const next = await device(fakeServer(), { of: one, online: false });
+  const receipt = await next.store.execute(account, "a", deposit(3));
+  expect(receipt).toMatchObject({ version: 1, events: [{ status: "pending" }] });
 });
 
 test("closing ends a call of now() that waits, in the tab that leads and in another", async () => {

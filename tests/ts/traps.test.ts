@@ -63,10 +63,10 @@ function scriptedEngine() {
 
 async function connected(engine: ReturnType<typeof scriptedEngine>) {
   const options: ConnectionOptions = {
-    core: { name: "traps", storage: "indexeddb", durability: "strict", replicaId: "r", now: 0 },
+    core: { name: "traps", storage: "indexeddb", durability: "strict" },
+    environment: realEnvironment,
     runtime: await loadModule(engine.load),
     wasm: () => undefined,
-    coreOpened: undefined,
     onReopened: () => {},
     onBroken: () => {},
   };
