@@ -6,7 +6,7 @@
  * the log that are folded there do not cross at all.
  */
 import { type Aggregate, type AnyAggregate, defineAggregate } from "./aggregate.js";
-import type { CoreDecided, CoreDefinitionList, CoreDefinitions } from "./core/definitions.js";
+import type { CoreDecided, CoreDefinitionList, CoreDefinitions, CoreFolded } from "./core/definitions.js";
 import type { IndexValue } from "./core/rows.js";
 import type { Core } from "./core.js";
 import { NotDecided } from "./decide.js";
@@ -16,7 +16,7 @@ import type { AnyEvent } from "./event.js";
 import { ownFolds } from "./folds.js";
 import { type AnyProjection, defineProjection, type Projection } from "./projection.js";
 import { rustFolds } from "./rust-fold.js";
-import { type FoldsStreams, loadsItself } from "./states.js";
+import { type FoldsStreams, loadsItself, stateOf, textOfState } from "./states.js";
 import type { Clock } from "./types.js";
 import type { WasmRuntime } from "./wasm.js";
 
@@ -76,16 +76,16 @@ function once<T>(make: (runtime: WasmRuntime) => T): (runtime: WasmRuntime) => T
 
 function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsStreams {
   const { version, snapshotEvery } = described("aggregates", name, runtime);
-  const ask = <T>(use: (definitions: CoreDefinitions) => string) => answer<T>(runtime, use);
+  const state = (use: (definitions: CoreDefinitions) => string) => stateOf(textOf(runtime, use));
   const aggregate = defineAggregate<string, unknown, unknown, AnyEvent>({
     name,
     version,
     snapshotEvery,
-    initialState: () => ask((rust) => rust.initialState(name)),
-    decide(command, state) {
+    initialState: () => state((rust) => rust.initialState(name)),
+    decide(command, before) {
       let decided: CoreDecided;
       try {
-        decided = ask((rust) => rust.decide(name, JSON.stringify(command), JSON.stringify(state)));
+        decided = answer(runtime, (rust) => rust.decide(name, JSON.stringify(command), textOfState(before)));
       } catch (error) {
         throw new NotDecided(errorFromCore(error));
       }
@@ -94,11 +94,15 @@ function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsSt
       }
       return decided.events as readonly AnyEvent[];
     },
-    evolve: (state, event) => ask((rust) => rust.evolve(name, JSON.stringify(state), JSON.stringify(event))),
+    evolve: (before, event) => state((rust) => rust.evolve(name, textOfState(before), JSON.stringify(event))),
     isRefusal: () => true,
   });
-  const load = (core: Core, snapshots: number, streamId: string, atVersion: number, at: number, clock: Clock) =>
-    runtime.now((module) => definitionsOf(module).load(core, name, snapshots, streamId, atVersion, at, clock));
+  async function load(core: Core, snapshots: number, streamId: string, atVersion: number, at: number, clock: Clock) {
+    const [folded, text] = await runtime.now((module) =>
+      definitionsOf(module).load(core, name, snapshots, streamId, atVersion, at, clock),
+    );
+    return { ...(JSON.parse(folded) as CoreFolded), state: stateOf(text) };
+  }
   return Object.freeze({ ...aggregate, [loadsItself]: load });
 }
 
@@ -156,8 +160,12 @@ function described<K extends "aggregates" | "projections">(
 }
 
 function answer<T>(runtime: WasmRuntime, use: (definitions: CoreDefinitions) => string): T {
+  return JSON.parse(textOf(runtime, use)) as T;
+}
+
+function textOf(runtime: WasmRuntime, use: (definitions: CoreDefinitions) => string): string {
   try {
-    return JSON.parse(runtime.now((module) => use(definitionsOf(module)))) as T;
+    return runtime.now((module) => use(definitionsOf(module)));
   } catch (error) {
     throw isEverfoldError(error) ? error : errorFromCore(error);
   }

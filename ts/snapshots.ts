@@ -13,7 +13,7 @@ import { type AnyEverfoldError, EverfoldError } from "./errors.js";
 import type { IdleWork } from "./idle.js";
 import { jsonProblem } from "./json.js";
 import { problemOf, type Report } from "./problems.js";
-import { foldStream } from "./states.js";
+import { foldStream, textOfState } from "./states.js";
 import type { Loaded } from "./types.js";
 
 export interface SnapshotKeeper {
@@ -83,7 +83,7 @@ export function keepSnapshots(
         aggregate.name,
         aggregate.version,
         version,
-        JSON.stringify(state),
+        textOfState(state),
         aggregate.keepSnapshots,
       ]),
     );

@@ -176,6 +176,7 @@ export function keepStates(
 
 /** A stream's state. */
 interface Folded extends Omit<CoreFolded, "confirmed"> {
+  readonly state: unknown;
   /** The state at the last confirmed event; undefined where only a later one is known. */
   readonly settled: Loaded<unknown> | undefined;
 }
@@ -193,7 +194,7 @@ export async function foldStream(
 ): Promise<Folded> {
   const own = (aggregate as FoldsStreams)[loadsItself];
   if (own !== undefined) {
-    const folded = await connection.ask<CoreFolded>((core) => own(core, snapshots, streamId, atVersion, at, clock));
+    const folded = await connection.call((core) => own(core, snapshots, streamId, atVersion, at, clock));
     deepFreeze(folded.state);
     return { ...folded, settled: folded.version <= folded.confirmed ? folded : undefined };
   }
@@ -225,7 +226,24 @@ export interface FoldsStreams {
     atVersion: number,
     at: number,
     clock: Clock,
-  ) => Promise<string>;
+  ) => Promise<CoreFolded & { readonly state: unknown }>;
+}
+
+/** The JSON of states that it says more of than JavaScript can hold: those of Rust may have numbers beyond 2^53. */
+const exactTexts = new WeakMap<object, string>();
+
+/** The state that Rust wrote. */
+export function stateOf(text: string): unknown {
+  const state: unknown = JSON.parse(text);
+  if (typeof state === "object" && state !== null && /\d{16}/.test(text)) {
+    exactTexts.set(state, text);
+  }
+  return state;
+}
+
+/** A state as JSON. */
+export function textOfState(state: unknown): string {
+  return exactTexts.get(state as object) ?? JSON.stringify(state);
 }
 
 /** The state before the first event, frozen. */

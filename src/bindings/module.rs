@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::lock::Mutex;
-use js_sys::JSON;
 use js_sys::futures::future_to_promise;
+use js_sys::{Array, JSON};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
@@ -176,8 +176,8 @@ pub fn index_value(definitions: &Definitions, projection: &str, index: u32, row:
     Ok(definitions.index_value(projection, index as usize, row)?)
 }
 
-/// A promise of `CoreFolded`. Snapshots of `version` of the aggregate may serve, none if it is 0. A version, a time and
-/// a clock restrict, NaN leaves open.
+/// A promise of `CoreFolded`, and of the state. Snapshots of `version` of the aggregate may serve, none if it is 0. A
+/// version, a time and a clock restrict, NaN leaves open.
 pub fn load(
     definitions: &Rc<Definitions>,
     core: &Core,
@@ -200,12 +200,10 @@ pub fn load(
             Some(snapshot) => format!("{{\"version\":{},\"state\":{}}}", snapshot.version, snapshot.state),
             None => "null".to_owned(),
         };
-        let (version, confirmed, state, dropped) =
-            (loaded.version, loaded.confirmed, &loaded.state, text(&loaded.dropped));
-        let text = format!(
-            r#"{{"snapshot":{snapshot},"version":{version},"confirmed":{confirmed},"state":{state},"dropped":{dropped}}}"#
-        );
-        Ok(text.into())
+        let (version, confirmed, dropped) = (loaded.version, loaded.confirmed, text(&loaded.dropped));
+        let text =
+            format!(r#"{{"snapshot":{snapshot},"version":{version},"confirmed":{confirmed},"dropped":{dropped}}}"#);
+        Ok(Array::of2(&text.into(), &loaded.state.into()).into())
     })
 }
 

@@ -103,6 +103,22 @@ describe("an aggregate in Rust", () => {
     expect((await store.load(account, "a", { atVersion: 2 })).state.balance).toBe(2);
   });
 
+  test("keeps numbers that JavaScript cannot hold, in a state that goes on and in a snapshot of it", async () => {
+    const { store } = await opened(bank);
+    // 2^53 + 1 is the first whole number that JavaScript has not.
+    await store.execute(account, "a", deposit(2 ** 53 - 98));
+    for (let time = 0; time < 99; time++) {
+      await store.execute(account, "a", deposit(1));
+    }
+    await expect.poll(async () => (await store.stats()).snapshots).toBe(1);
+
+    await store.append("account-a", [withdrawn(2 ** 53)]);
+
+    expect(await store.load(account, "a")).toEqual({ state: { owner: null, balance: 1 }, version: 101 });
+    await store.execute(account, "a", deposit(2 ** 53));
+    expect((await store.execute(account, "a", withdraw(2 ** 53))).state.balance).toBe(1);
+  });
+
   test("is read by decisions and replayed event by event", async () => {
     const transfer = defineDecision({
       name: "transfer",

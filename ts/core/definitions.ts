@@ -23,10 +23,8 @@ export interface CoreDefinitionList {
 /** What a decider in Rust said. */
 export type CoreDecided = { readonly events: readonly unknown[] } | { readonly refused: unknown };
 
-/** A stream as a state of an aggregate in Rust. */
-export interface CoreFolded extends Omit<CoreLoaded, "batch"> {
-  readonly state: unknown;
-}
+/** How far a stream was folded to a state of an aggregate in Rust. */
+export type CoreFolded = Omit<CoreLoaded, "batch">;
 
 /** How far a projection in Rust has come: "gone" if the stored rows are not there any more. */
 export interface CoreAdvanced {
@@ -46,7 +44,7 @@ export interface CoreDefinitions {
   evolve(aggregate: string, state: string, event: string): string;
   /** The value of a row in an index, by the index's number: `IndexValue`, or null. */
   indexValue(projection: string, index: number, row: string): string;
-  /** `CoreFolded`. Snapshots of `version` may serve, none if it is 0; the rest as `Core.load`. */
+  /** `CoreFolded`, and the state. Snapshots of `version` may serve, none if it is 0; the rest as `Core.load`. */
   load(
     core: Core,
     aggregate: string,
@@ -55,7 +53,7 @@ export interface CoreDefinitions {
     atVersion: number,
     at: number,
     clock: string,
-  ): Promise<string>;
+  ): Promise<readonly [folded: string, state: string]>;
   /** Folds the log of `core` into rows of `target`, from where they are stored. */
   fold(
     core: Core,
