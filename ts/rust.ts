@@ -11,7 +11,7 @@ import type { IndexValue } from "./core/rows.js";
 import type { Core } from "./core.js";
 import { NotDecided } from "./decide.js";
 import { bind } from "./definition.js";
-import { errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
+import { EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
 import type { AnyEvent } from "./event.js";
 import { ownFolds } from "./folds.js";
 import { type AnyProjection, defineProjection, type Projection } from "./projection.js";
@@ -83,14 +83,20 @@ function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsSt
     snapshotEvery,
     initialState: () => state((rust) => rust.initialState(name)),
     decide(command, before) {
-      let decided: CoreDecided;
+      let text: string;
       try {
-        decided = answer(runtime, (rust) => rust.decide(name, JSON.stringify(command), textOfState(before)));
+        text = textOf(runtime, (rust) => rust.decide(name, JSON.stringify(command), textOfState(before)));
       } catch (error) {
         throw new NotDecided(errorFromCore(error));
       }
+      const decided = JSON.parse(text) as CoreDecided;
       if ("refused" in decided) {
         throw decided.refused;
+      }
+      const rounded = roundedIn(text);
+      if (rounded !== undefined) {
+        const message = `${name}: an event has ${rounded}, which JavaScript would round: make it a text`;
+        throw new NotDecided(new EverfoldError("decide-failed", message, { definition: name }));
       }
       return decided.events as readonly AnyEvent[];
     },
@@ -104,6 +110,15 @@ function aggregateOf(name: string, runtime: WasmRuntime): AnyAggregate & FoldsSt
     return { ...(JSON.parse(folded) as CoreFolded), state: stateOf(text) };
   }
   return Object.freeze({ ...aggregate, [loadsItself]: load });
+}
+
+/** The first whole number of a JSON text that is another one in JavaScript. */
+function roundedIn(text: string): string | undefined {
+  if (!/\d{16}/.test(text)) {
+    return undefined;
+  }
+  const numbers = text.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/(?<![\d.])-?\d{16,}(?![\d.eE])/g);
+  return numbers?.find((number) => BigInt(number) !== BigInt(Number(number)));
 }
 
 function projectionOf(name: string, runtime: WasmRuntime): AnyProjection {

@@ -119,6 +119,36 @@ describe("an aggregate in Rust", () => {
     expect((await store.execute(account, "a", withdraw(2 ** 53))).state.balance).toBe(1);
   });
 
+  test("writes no event with a number that JavaScript would round", async () => {
+    const made = (await engine()) as EngineModule & Record<"Core" | "Definitions", object>;
+    const decide = vi.fn<() => string>();
+    const changed = (known: object, own: object) =>
+      Object.assign(
+        Object.setPrototypeOf(() => {}, known),
+        own,
+      );
+    const other = {
+      ...made,
+      Core: changed(made.Core, { onPanic: () => {} }),
+      Definitions: changed(made.Definitions, { decide }),
+    };
+    const { store } = await opened({ ...bank, engine: async () => other });
+    const deciding = (amount: string) => {
+      const data = `{"amount":${amount},"rate":0.12345678901234567,"memo":"\\"9007199254740993"}`;
+      decide.mockReturnValue(`{"events":[{"type":"account.money_deposited","data":${data}}]}`);
+      return store.execute(account, "a", deposit(1));
+    };
+
+    await expect(deciding("9007199254740993")).rejects.toMatchObject({
+      code: "decide-failed",
+      message: expect.stringContaining("an event has 9007199254740993"),
+      details: { definition: "account" },
+    });
+    await deciding("9007199254740994");
+
+    expect(await store.load(account, "a")).toEqual({ state: { owner: null, balance: 2 ** 53 + 2 }, version: 1 });
+  });
+
   test("is read by decisions and replayed event by event", async () => {
     const transfer = defineDecision({
       name: "transfer",
