@@ -8,6 +8,7 @@ use super::append::{MAX_TRIES, put_segment, seal};
 use super::blocks::BlocksError;
 use super::export_file::{ExportContent, ExportFile, read_file};
 use super::meta::Floor;
+use super::refusals::RefusalKind;
 use super::segments::place;
 use super::storage::{Change, Check, Key, KeyRange, Storage, Table, Write};
 use super::{Store, StoreError, StoreErrorKind};
@@ -195,7 +196,7 @@ impl<S: Storage> Store<S> {
         Ok((commits, heads))
     }
 
-    /// Removes the commits that the log holds already.
+    /// Removes the commits that the log holds already, or that were refused: their ids cannot be used again.
     async fn leave_out_known(&self, commits: &mut Vec<CommitParts<'_>>) -> Result<(), BlocksError> {
         let mut known = HashMap::new();
         {
@@ -207,13 +208,17 @@ impl<S: Storage> Store<S> {
                 known.extend(self.find_commits(some.iter().map(String::as_str).collect()).await?);
             }
         }
+        // What was lost, and is still offered again, may come back by a file as well.
+        let refused = self
+            .refused_ids(|refusal| refusal.is_final() && (refusal.kind != RefusalKind::Orphaned || refusal.dismissed))
+            .await?;
         let mut failed = None;
         commits.retain(|commit| {
             let Ok(fields) = read_commit(&commit.header) else {
                 return false;
             };
             match known.get(&*fields.id) {
-                None => true,
+                None => !refused.contains(&*fields.id),
                 Some(receipt) => {
                     if receipt.digest != fields.digest {
                         failed = Some(receipt.commit_id.clone());

@@ -96,6 +96,11 @@ impl Refusal {
         }
     }
 
+    /// Whether its commit is not in the log, and its id cannot be used again.
+    pub(crate) fn is_final(&self) -> bool {
+        self.kind != RefusalKind::Changed
+    }
+
     pub(crate) fn put(&self, write: &mut Write) {
         write
             .changes
@@ -253,6 +258,16 @@ impl<S: Storage> Store<S> {
         Ok(found.into_iter().flatten().filter_map(id).collect())
     }
 
+    /// The ids of those refusals of a store with sync that are wanted. One that cannot be read is.
+    pub(crate) async fn refused_ids(&self, is_wanted: fn(&Refusal) -> bool) -> Result<HashSet<String>, StoreError> {
+        if self.log.borrow().binding.is_none() {
+            return Ok(HashSet::new());
+        }
+        let mut refusals = self.stored_refusals().await?;
+        refusals.retain(|(id, bytes)| Refusal::decode(id, bytes).as_ref().map_or(true, is_wanted));
+        Ok(refusals.into_iter().map(|(id, _)| id).collect())
+    }
+
     /// What adds refusals of an export, but for those of commits that this store has one of.
     pub(crate) async fn new_refusals(&self, refusals: &[(String, Vec<u8>)]) -> Result<Write, StoreError> {
         let known = if refusals.is_empty() {
@@ -383,7 +398,7 @@ impl<S: Storage> Store<S> {
             .zip(found)
             .filter_map(|(id, entries)| Some((id, entries.into_iter().next()?)))
         {
-            if decoded(&id, &entry.value)?.kind != RefusalKind::Changed {
+            if decoded(&id, &entry.value)?.is_final() {
                 refused.insert(id);
             }
         }

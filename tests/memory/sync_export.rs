@@ -39,6 +39,27 @@ fn what_is_imported_is_pending_and_what_is_exported_has_it() {
 }
 
 #[test]
+fn what_was_refused_since_an_export_does_not_come_back_by_an_import_of_it() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (_, store) = device(&space).await;
+        done(&store, "kept", &put("a")).await;
+        done(&store, "refused", &take("d", 0)).await;
+        let file = export(&store).await;
+        space.foreign("f1", &[("d", -1)]).await;
+        sync(&store, &space, 10).await.expect("syncs");
+        assert_eq!(refusals(&store).await.len(), 1);
+
+        let imported = store.import(&file, true).await.expect("imports");
+        store.dismiss_refusal("refused").await.expect("dismisses");
+        let again = store.import(&file, true).await.expect("imports");
+
+        assert_eq!((imported.added.commits, again.added.commits), (0, 0));
+        assert_eq!(store.pending(), 0);
+    });
+}
+
+#[test]
 fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
     pollster::block_on(async {
         let space = Space::new().await;

@@ -59,6 +59,27 @@ fn an_orphan_is_offered_again_as_a_fact_and_its_own_device_takes_it_over() {
 }
 
 #[test]
+fn an_orphan_comes_back_by_an_import_unless_it_was_dismissed() {
+    let (server, one, _) = lost();
+    let mut file = Vec::new();
+    let mut parts = 0..;
+    while let Some(part) = block_on(one.export_part(parts.next().unwrap_or_default())).expect("exports") {
+        file.extend(part);
+    }
+    sync(&one, &server, Recovery::Ask);
+
+    block_on(one.import(&file, true)).expect("imports");
+    assert_eq!(events(&one), ["1 s 1", "2 s 2?"]);
+    assert_eq!(refusals(&one), []);
+
+    let (server, one, _) = lost();
+    sync(&one, &server, Recovery::Ask);
+    block_on(one.dismiss_refusal("2")).expect("dismisses");
+    block_on(one.import(&file, true)).expect("imports");
+    assert_eq!(events(&one), ["1 s 1"]);
+}
+
+#[test]
 fn an_orphan_is_offered_once() {
     let (server, one, two) = lost();
     sync(&one, &server, Recovery::Ask);
