@@ -11,6 +11,7 @@ use super::append::{MAX_TRIES, Progress, seal};
 use super::blocks::BlocksError;
 use super::log::Log;
 use super::pack::{Counts, OnRefused, Packed, Part, pack};
+use super::refusals::Refusal;
 use super::storage::{Change, Storage, Write};
 use super::{Outcome, Store, StoreError};
 use crate::bulk::Bulk;
@@ -75,9 +76,14 @@ impl<S: Storage> Store<S> {
         let heads = self.heads_of(&bulk.streams).await?;
         let commits = bulk.commits.iter().skip(part.from);
         let ids: HashSet<&str> = commits.filter_map(|commit| commit.content.map(|_| commit.id)).collect();
+        let refused = if ids.is_empty() {
+            HashSet::new()
+        } else {
+            self.refused_ids(Refusal::is_final).await?
+        };
         let known = self.find_commits(ids).await?;
         let position = self.log.borrow().position();
-        pack(bulk, part, position, heads, known, &self.identity.replica)
+        pack(bulk, part, position, heads, known, refused, &self.identity.replica)
             .map_err(|reason| StoreError::format("a bulk", reason).into())
     }
 

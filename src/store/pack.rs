@@ -4,7 +4,7 @@
 //! past it. They are encoded once, as the journal holds them; a segment is made of slices of the same
 //! bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::plan::{InvalidCommit, Outcome, Receipt};
@@ -103,6 +103,7 @@ pub(crate) fn pack<'a>(
     base: Position,
     heads: Vec<Version>,
     known: HashMap<String, Receipt>,
+    refused: HashSet<String>,
     replica: &str,
 ) -> Result<Packed<'a>, FormatError> {
     let packed = Packed {
@@ -122,6 +123,7 @@ pub(crate) fn pack<'a>(
         bulk,
         streams,
         known,
+        refused,
         replica,
     };
     for (number, commit) in bulk.commits.iter().enumerate().skip(part.from) {
@@ -145,6 +147,7 @@ struct Packer<'a, 'b> {
     bulk: &'a Bulk<'a>,
     streams: Vec<StreamState>,
     known: HashMap<String, Receipt>,
+    refused: HashSet<String>,
     replica: &'b str,
 }
 
@@ -192,6 +195,8 @@ impl<'a> Packer<'a, '_> {
             counts.known_commits += 1;
             counts.known_events += events;
             counts.position = counts.position.max(receipt.last_position());
+        } else if commit.content.is_some() && self.refused.contains(commit.id) {
+            return Ok(Some(Outcome::Refused));
         } else {
             if let Some(size) = self.encode(commit)? {
                 return Ok(Some(Outcome::Invalid(InvalidCommit::TooLarge(size))));

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use everfold::commit::Mode;
-use everfold::store::StoreErrorKind;
+use everfold::store::{Outcome, StoreErrorKind};
 use serde_json::json;
 
+use crate::contract::ingest::{BulkCommit, try_ingest};
 use crate::contract::log::{any, appended, commit};
 use crate::device::{add, device, done, funded_device, pull, put, refusals, state_of, tab, take};
 use crate::space::{Order, Space, assert_decided, execute, rebase, store_answers, sync, sync_but, version_of};
@@ -61,6 +62,27 @@ fn a_commit_that_the_server_refuses_goes_and_the_queue_moves_on() {
             (&json!("c2"), &json!("changed"))
         );
         assert_eq!(assert_decided(&space.log().await)["a"], 2);
+        assert_eq!(store.pending(), 0);
+    });
+}
+
+#[test]
+fn the_id_of_a_refused_commit_is_not_taken_by_bulk() {
+    pollster::block_on(async {
+        let space = Space::new().await;
+        let (_, store) = device(&space).await;
+        done(&store, "bad", &Order::new("take", &[("a", 3)], &[])).await;
+        space.refuses.borrow_mut().insert("take".to_owned());
+        sync(&store, &space, 10).await.expect("syncs");
+        let again = BulkCommit {
+            id: "bad",
+            content: Some("bad"),
+            events: &[("a", 1)],
+        };
+
+        let ingested = try_ingest(&store, &[again], 0).await.expect("answers");
+
+        assert_eq!(ingested.refused, [(0, Outcome::Refused)]);
         assert_eq!(store.pending(), 0);
     });
 }

@@ -144,7 +144,7 @@ export interface IngestProgress {
   readonly position: number;
 }
 
-/** A commit of an `ingest` that the store refuses: its id stands for other content, or it is too large. */
+/** A commit of an `ingest` that the store refuses: its id stands for other content or was refused before, or it is too large. */
 export interface IngestRefusal {
   readonly commitId: string;
   readonly error: AnyEverfoldError;
