@@ -2,7 +2,7 @@
  * Reading the log: pages from the core, events to the caller.
  *
  * The end is fixed when the first page is asked for, so a reader that is slower than the writers ends
- * nevertheless. One page is held at a time.
+ * nevertheless. One page is held at a time, but for what is pending.
  */
 import type { CoreBatch, CoreQuery } from "./core/reading.js";
 import type { Engine } from "./engine.js";
@@ -27,7 +27,7 @@ export function readEvents<E extends AnyEvent>(engine: Engine, query: ReadQuery)
   const { signal } = query;
   const start = () => {
     engine.check();
-    return readPages(engine, coreQuery(query), signal);
+    return steadyPages(engine, coreQuery(query), signal);
   };
   return {
     async *[Symbol.asyncIterator]() {
@@ -88,6 +88,50 @@ export async function* readPages(
       more: asked !== undefined,
       position: next !== null && forward ? next : end,
     };
+  }
+}
+
+/**
+ * The same of one log, although what is pending may move between two pages: its pages are handed out once all of them
+ * are there, read again if it has moved. What is confirmed keeps its place.
+ */
+async function* steadyPages(engine: Engine, query: CoreQuery, signal?: AbortSignal): AsyncGenerator<EventPage, void> {
+  const { log } = engine;
+  const { afterPosition = 0, limit } = query;
+  const forward = query.direction === "forward";
+  let [confirmed, end, rebases] = [log.confirmedPosition(), log.position(), log.rebases()];
+  if (confirmed === end) {
+    yield* readPages(engine, query, signal);
+    return;
+  }
+  let found = 0;
+  async function* part(after: number, until: number) {
+    const left = limit === undefined ? undefined : { limit: limit - found };
+    const bounds = { afterPosition: after, untilPosition: until };
+    for await (const page of readPages(engine, { ...query, ...bounds, ...left }, signal)) {
+      found += page.events.length;
+      yield page;
+    }
+  }
+  if (forward) {
+    yield* part(afterPosition, confirmed);
+  }
+  const before = found;
+  for (;;) {
+    const pages: EventPage[] = [];
+    for await (const page of part(Math.max(afterPosition, confirmed), end)) {
+      pages.push(page);
+    }
+    await log.catchUp();
+    if (log.rebases() === rebases) {
+      yield* pages;
+      break;
+    }
+    [found, end, rebases] = [before, log.position(), log.rebases()];
+    confirmed = forward ? confirmed : log.confirmedPosition();
+  }
+  if (!forward) {
+    yield* part(afterPosition, confirmed);
   }
 }
 

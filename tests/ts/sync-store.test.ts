@@ -180,3 +180,59 @@ test("the first page of what is missed is small, as the browser compiles what re
   expect(second).toBeGreaterThan(first);
   expect(await reader.log()).toEqual(await writer.log());
 });
+
+test.each(["forward", "backward"] as const)(
+  "who reads %s over a merge gets each pending event once",
+  async (direction) => {
+    const server = fakeServer();
+    const one = await device(server);
+    await one.pass(1_000);
+    one.online(false);
+    const written: string[] = [];
+    for (let number = 0; number < 10; number += 1) {
+      const { events } = await one.store.append("notes", new Array(1_000).fill({ type: "noted" }));
+      written.push(...events.map(({ eventId }) => eventId));
+    }
+    server.add({
+      id: "theirs",
+      streams: [{ streamId: "others", events: new Array(50).fill({ type: "noted", schemaVersion: 1, occurredAt: 1 }) }],
+    });
+
+    const read: string[] = [];
+    for await (const events of one.store.read({ direction, streamId: "notes" }).batches()) {
+      read.push(...events.map(({ eventId }) => eventId));
+      one.online(true);
+      await one.pass(1_000);
+    }
+
+    expect(one.store.sync.status().commits).toBeGreaterThan(0);
+    expect(read).toEqual(direction === "forward" ? written : written.reverse());
+  },
+);
+
+test("who reads over a merge gets what was pending behind what is confirmed", async () => {
+  const server = fakeServer();
+  const one = await device(server);
+  for (let number = 0; number < 10; number += 1) {
+    await one.store.append("notes", new Array(1_000).fill({ type: "noted" }));
+  }
+  await one.pass(5_000);
+  await one.store.sync.now();
+  one.online(false);
+  const { commitId } = await one.store.append("notes", [{ type: "noted" }]);
+  server.add({
+    id: "theirs",
+    streams: [{ streamId: "notes", events: [{ type: "noted", schemaVersion: 1, occurredAt: 1 }] }],
+  });
+
+  const read: string[] = [];
+  for await (const event of one.store.read()) {
+    if (read.push(event.commitId) === 1) {
+      one.online(true);
+      await one.pass(1_000);
+    }
+  }
+
+  expect(new Set(read).size).toBe(12);
+  expect(read.at(-1)).toBe(commitId);
+});

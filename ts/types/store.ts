@@ -71,7 +71,7 @@ export interface Store<
   outcome(commitId: string): Promise<CommitOutcome>;
 
   load<A extends As[number]>(aggregate: A, id: string, options?: LoadOptions): Promise<Loaded<StateOf<A>>>;
-  /** Reads in constant memory. Nothing is read before the first `next()`. */
+  /** Reads in constant memory; what is pending all at once, as a merge may move it. Nothing is read before the first `next()`. */
   read<const Q extends ReadQuery<As>>(query?: Q): EventReader<EventOfQuery<As, Q>>;
   /** Past, then live, other tabs' commits too, without a gap or a repeat. Returns what ends it. */
   subscribe<const Q extends SubscribeQuery<As>>(
