@@ -54,18 +54,22 @@ export function lastPosition({ position, streams }: Omit<Appended, "status">): n
 /** The events of a commit that was written earlier, as stored. */
 export async function eventsOfCommit(log: Log, appended: Omit<Appended, "status">): Promise<RecordedEvent[]> {
   const { commitId, position } = appended;
+  const last = lastPosition(appended);
   const { batch } = await log.page({
     afterPosition: position - 1,
-    untilPosition: lastPosition(appended),
+    untilPosition: last,
     clock: "occurred",
     direction: "forward",
   });
   const events = recordedEvents(batch);
-  if (events.every((event) => event.commitId === commitId)) {
+  if (events.length > last - position && events.every((event) => event.commitId === commitId)) {
     return events;
   }
-  // It is pending, and has moved since its place was asked for.
+  // It is pending, and has moved since its place was asked for, or is gone.
   const moved = await log.outcome(commitId);
+  if (moved?.status === "refused") {
+    throw refusedError(moved);
+  }
   return moved !== null && "streams" in moved ? eventsOfCommit(log, moved) : events;
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a merge makes of commits: decided again, changed, refused, kept as facts, blocked; and what the app does then.
  */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { defineAggregate } from "../../ts/aggregate.js";
 import { isEverfoldError } from "../../ts/errors.js";
 import type { Event } from "../../ts/event.js";
@@ -406,6 +406,36 @@ test("a subscription hears what is appended, confirmed, rebased and refused", as
 
 afterEach(() => {
   broken = false;
+});
+
+test("a receipt that is asked for again in the middle of a merge has all events, or says that there are none", async () => {
+  const notes = {
+    streamId: "notes",
+    events: new Array(3).fill({ type: "noted" }),
+    expectedVersion: "no-stream",
+  } as const;
+  const orders = { streamId: "orders", events: [{ type: "bought" }, { type: "paid" }] } as const;
+  const asked = async (wanted: typeof notes | typeof orders) => {
+    const { one, two } = await shops();
+    await two.pass(1_000);
+    two.store.sync.pause();
+    await two.store.commit([notes], { commitId: "notes" });
+    await two.store.commit([orders], { commitId: "orders" });
+    await one.store.append("notes", [{ type: "noted" }]);
+    await one.pass(2_000);
+    await two.engine.connection.call(async (core) => {
+      const read = core.read.bind(core);
+      vi.spyOn(core, "read").mockImplementationOnce(async (query) => {
+        two.store.sync.resume();
+        await two.pass(60_000);
+        return read(query);
+      });
+    });
+    return two.store.commit([wanted], { commitId: wanted.streamId });
+  };
+
+  expect((await asked(orders)).events).toMatchObject([{ type: "bought" }, { type: "paid" }]);
+  await expect(asked(notes)).rejects.toMatchObject({ code: "refused", cause: { code: "conflict" } });
 });
 
 test("a waiting confirmation ends with the store, and with its signal", async () => {
