@@ -88,8 +88,9 @@ export function confirmable<T extends CommitReceipt>(
     async confirmed(options: Abortable = {}) {
       const { signal } = checkOptions(options);
       checkAborted(signal);
-      if (receipt.events[0]?.status !== "pending") {
-        return { ...receipt, changed: false };
+      const [first] = receipt.events;
+      if (first?.status !== "pending") {
+        return { ...receipt, changed: (first?.attempt ?? 1) > 1 };
       }
       const outcome = await confirmation(engine, receipt.commitId, content, signal);
       return { ...(await readAgain(outcome)), changed: outcome.attempt > 1 };

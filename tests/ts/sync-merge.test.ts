@@ -88,6 +88,16 @@ test("a command that comes to something else is changed, and keeps its id, time 
   expect(await two.log()).toEqual(await one.log());
 });
 
+test("a call that is made again is told that a merge changed what came of it", async () => {
+  const { one, two } = await shops();
+  const again = () => two.store.execute(cart, "x", fill(6), { commitId: "mine" });
+
+  await merge(one as never, two as never, again, () => one.store.execute(cart, "x", fill(5)));
+
+  const confirmed = await (await again()).confirmed();
+  expect(confirmed).toMatchObject({ changed: true, events: [{ data: { items: 5 }, status: "confirmed" }] });
+});
+
 test("metadata that one event has of its own stays with it when its command is decided again", async () => {
   type PairEvent = Event<"pair.first" | "pair.second", { number: number }>;
   const pair = defineAggregate({
