@@ -9,9 +9,11 @@ function standing(count: number) {
   const said: string[] = [];
   const tabs = new Map<string, { readonly tab: Tab; readonly leadership: Leadership }>();
   const frozen = new Set<string>();
+  let skew = 0;
   for (const name of names) {
     const tab = outside.tab();
-    const leadership = standForLeader(tab, "store", {
+    const environment = { ...tab, now: () => tab.now() + skew };
+    const leadership = standForLeader(environment, "store", {
       lead: () => said.push(`${name} leads`),
       follow: () => said.push(`${name} follows`),
       beat() {
@@ -29,7 +31,11 @@ function standing(count: number) {
     frozen[on ? "add" : "delete"](name);
   };
   const of = (name: string) => tabs.get(name) as { readonly tab: Tab; readonly leadership: Leadership };
-  return { ...outside, said, of, freeze };
+  /** Timers do not hear of it. */
+  const setClock = (by: number) => {
+    skew += by;
+  };
+  return { ...outside, said, of, freeze, setClock };
 }
 
 test("one tab leads, and the next one when it is closed", async () => {
@@ -73,6 +79,25 @@ test("a leader that is frozen loses the lead after ten seconds, and hears of it 
   await settled();
   expect(said.slice(-2)).toEqual(["b follows", "a leads"]);
 });
+
+test.each([-3_600_000, 3_600_000])(
+  "a clock that is set by %i ms makes nobody lead for longer or shorter",
+  async (ms) => {
+    const { said, pass, freeze, setClock } = standing(2);
+    await pass(5_000);
+    setClock(ms);
+    await pass(5_000);
+    expect(said).toEqual(["a leads"]);
+
+    freeze("a", true);
+    setClock(ms);
+    await pass(9_000);
+    expect(said).toEqual(["a leads"]);
+    await pass(4_000);
+
+    expect(said).toContain("b leads");
+  },
+);
 
 test("a tab that nobody sees takes the lead from nobody", async () => {
   const { said, of, pass, freeze } = standing(2);

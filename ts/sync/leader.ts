@@ -25,13 +25,15 @@ export interface Candidate {
 }
 
 const beatMs = 2_000;
-const silenceMs = 10_000;
+/** Ten seconds, counted in beats: the clock may be set, and all tabs sleep with the device. */
+const silentBeats = 5;
 
 export function standForLeader(environment: Environment, name: string, candidate: Candidate): Leadership {
   const locks = environment.locks() ?? locksOfPage;
   let release: (() => void) | undefined;
   let waiting: AbortController | undefined;
-  let lastHeard = environment.now();
+  /** Since the leader was heard. */
+  let beats = 0;
   let stopped = false;
   let stopStanding = () => {};
   let stopBeating = environment.after(beatMs, beat);
@@ -62,7 +64,7 @@ export function standForLeader(environment: Environment, name: string, candidate
         hold();
       }
       if (!stopped && waiting === own) {
-        lastHeard = environment.now();
+        beats = 0;
         // Not at once where locks are refused: they would be for ever.
         if (hold === undefined) {
           stopStanding = environment.after(beatMs, stand);
@@ -79,8 +81,8 @@ export function standForLeader(environment: Environment, name: string, candidate
     stopBeating = environment.after(beatMs, beat);
     if (release !== undefined) {
       candidate.beat();
-    } else if (environment.now() - lastHeard > silenceMs && environment.surroundings().visible) {
-      lastHeard = environment.now();
+    } else if (++beats > silentBeats && environment.surroundings().visible) {
+      beats = 0;
       stand({ steal: true });
     }
   }
@@ -89,7 +91,7 @@ export function standForLeader(environment: Environment, name: string, candidate
   return {
     handOver: () => release?.(),
     heard() {
-      lastHeard = environment.now();
+      beats = 0;
     },
     stop() {
       stopped = true;
