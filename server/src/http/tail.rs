@@ -230,23 +230,25 @@ impl Tails {
         })
     }
 
-    /// A place for a tail. The one that the same device had before ends.
+    /// A place for a tail. The one that the same device had before ends: its place is not counted, unless very many of
+    /// them take their time.
     fn sit(self: &Arc<Self>, space: &str, actor: &str, replica: Option<&str>) -> Result<Seat, Problem> {
-        if self.open.get() >= self.at_most as i64 {
-            let detail = format!("{} tails are open, more are not allowed", self.at_most);
-            return Err(Problem::new(ProblemKind::Overloaded, detail));
-        }
         let taken = Arc::new(Notify::new());
         let reader = replica.map(|replica| Reader {
             space: space.to_owned(),
             actor: actor.to_owned(),
             replica: replica.to_owned(),
         });
-        if let Some(reader) = &reader {
-            let mut replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(older) = replicas.insert(reader.clone(), Arc::clone(&taken)) {
-                older.notify_one();
-            }
+        let mut replicas = self.replicas.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_one = reader.as_ref().is_some_and(|reader| replicas.contains_key(reader));
+        if self.open.get() >= (self.at_most as i64) << u32::from(has_one) {
+            let detail = format!("{} tails are open, more are not allowed", self.at_most);
+            return Err(Problem::new(ProblemKind::Overloaded, detail));
+        }
+        if let Some(reader) = &reader
+            && let Some(older) = replicas.insert(reader.clone(), Arc::clone(&taken))
+        {
+            older.notify_one();
         }
         Ok(Seat {
             tails: Arc::clone(self),

@@ -254,6 +254,21 @@ fn the_older_of_two_tails_of_a_replica_ends_and_nobody_ends_those_of_others() {
 }
 
 #[test]
+fn a_device_that_comes_back_has_a_place_where_its_own_tail_took_the_last_one() {
+    let server = Running::with(|settings| settings.limits.tails = 1);
+    let mut older = Tail::open(&server, "?replica=device-1");
+    let token = Claims::owner("acme").sign();
+    let others = server.get("/v1/spaces/acme/tail?replica=device-2", &token);
+    others.is_problem(503, "overloaded");
+
+    let mut newer = Tail::open(&server, "?replica=device-1");
+
+    while older.next() != Said::End {}
+    push(&server, &server.cursor("acme"), "a", 1);
+    assert_eq!(newer.commits(), [1]);
+}
+
+#[test]
 fn a_tail_ends_when_its_token_does() {
     let server = Running::with(|settings| settings.tokens.leeway = 0);
     let claims = Claims::owner("acme").with("exp", json!(now() + 4));
