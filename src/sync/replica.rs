@@ -341,6 +341,10 @@ impl Replica {
             }
             // If a request is under way besides the tail it will get the same answer.
             412 if self.work == Work::Nothing => {
+                if self.status.last_error.as_deref() == Some(&error) {
+                    // Nothing was answered since the last time.
+                    self.network.failed(now, random, None);
+                }
                 self.drop_connections();
                 self.work = Work::Recovery;
                 self.outputs.push_back(Output::Recover { request });

@@ -477,6 +477,25 @@ fn another_epoch_is_recovered_from() {
 }
 
 #[test]
+fn a_server_that_tells_of_another_epoch_over_and_over_is_not_asked_all_the_time() {
+    let mut device = Device::leading(1);
+    let recovered = || Input::Recovered {
+        pending: 1,
+        rebase: false,
+    };
+    assert_eq!(device.fails(1, 412, "epoch-changed"), ["recover 1"]);
+    assert_eq!(device.say(recovered()), ["push 2"]);
+
+    assert_eq!(device.fails(2, 412, "epoch-changed"), ["recover 2"]);
+    assert_eq!(device.say(recovered()), NOTHING);
+    assert_eq!(device.wakes, Some(device.now + 1_000));
+    assert_eq!(device.wake(), ["push 3"]);
+    assert_eq!(device.fails(3, 412, "epoch-changed"), ["recover 3"]);
+    assert_eq!(device.say(recovered()), NOTHING);
+    assert_eq!(device.wakes, Some(device.now + 2_000));
+}
+
+#[test]
 fn another_epoch_that_the_tail_meets_is_recovered_from_once() {
     let mut device = Device::idle();
     assert_eq!(device.say(Input::Committed { pending: 1 }), ["push 3"]);
