@@ -420,6 +420,6 @@ impl<S: Storage> Store<S> {
     }
 }
 
-fn decoded(id: &str, bytes: &[u8]) -> Result<Refusal, StoreError> {
+pub(crate) fn decoded(id: &str, bytes: &[u8]) -> Result<Refusal, StoreError> {
     Refusal::decode(id, bytes).map_err(|reason| StoreError::format(format!("the refusal of {id}"), reason))
 }

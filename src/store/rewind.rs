@@ -11,7 +11,7 @@ use super::binding::Binding;
 use super::blocks::BlocksError;
 use super::confirmed::{ConfirmedCommit, Place};
 use super::cut::Lifted;
-use super::refusals::{Refusal, RefusalKind};
+use super::refusals::{Refusal, RefusalKind, decoded};
 use super::storage::{Change, Check, KeyRange, Read, Storage, Table, Write};
 use super::wire::StreamBytes;
 use super::{Progress, Store, StoreError, StoreErrorKind};
@@ -197,6 +197,11 @@ impl<S: Storage> Store<S> {
     async fn rewind(&self, binding: &Binding, above: Above, recovery: Recovery) -> Result<bool, BlocksError> {
         let Above { mut lifted, orphans } = above;
         let mut refusals = Vec::new();
+        let refused = if orphans.is_empty() {
+            HashSet::new()
+        } else {
+            self.kept_refusals().await?
+        };
         {
             let log = self.log.borrow();
             let put = lifted.put_pending(&log, true);
@@ -206,8 +211,10 @@ impl<S: Storage> Store<S> {
                 let waits = waits
                     .map_err(|reason| StoreError::format("a commit", reason))?
                     .is_some();
+                // Under an id is one record, and what was refused here is nowhere else.
+                let given_back = !waits && (recovery == Recovery::Auto || refused.contains(&id));
                 match recovery {
-                    Recovery::Auto if !waits => {
+                    Recovery::Ask | Recovery::Auto if given_back => {
                         give_back(&mut lifted, &before).map_err(|reason| StoreError::format("a commit", reason))?;
                     }
                     Recovery::Ask | Recovery::Auto => refusals.push(Refusal {
@@ -226,6 +233,18 @@ impl<S: Storage> Store<S> {
             }
         }
         self.cut(binding, &lifted, &refusals).await
+    }
+
+    /// Ids of what was refused and is not dismissed.
+    async fn kept_refusals(&self) -> Result<HashSet<String>, StoreError> {
+        let mut kept = HashSet::new();
+        for (id, bytes) in self.stored_refusals().await? {
+            let refusal = decoded(&id, &bytes)?;
+            if refusal.kind == RefusalKind::Refused && !refusal.dismissed {
+                kept.insert(id);
+            }
+        }
+        Ok(kept)
     }
 
     /// Offers an orphan to the server: it is pending now, a fact that keeps its id. Nothing happens if there is no such

@@ -129,6 +129,26 @@ fn the_id_of_an_orphan_is_not_used_for_something_else() {
     assert!(matches!(progress.outcomes[..], [Outcome::Refused]), "{progress:?}");
 }
 
+#[test]
+fn own_work_that_was_refused_is_not_lost_to_an_orphan_of_the_same_id() {
+    let server = Server::new();
+    let ((_, one), (_, two)) = (device("a"), device("b"));
+    append(&two, "1", &["s"]);
+    sync(&two, &server, Recovery::Ask);
+    let mut of_one = commit("1", &["t"]);
+    of_one["content"] = "something else".into();
+    block_on(try_append(&one, &[of_one])).expect("appends");
+    sync(&one, &server, Recovery::Ask);
+    assert_eq!(events(&one), ["1 s 1"]);
+    assert_eq!(refusals(&one), [("1".to_owned(), "refused".to_owned())]);
+    server.restore(0);
+
+    sync(&one, &server, Recovery::Ask);
+
+    assert_eq!(refusals(&one), [("1".to_owned(), "refused".to_owned())]);
+    assert_eq!(events(&one), ["1 s 1"]);
+}
+
 /// Bob's commit `1`, which the server has lost, on a device that is Ann's by now.
 fn shared() -> (Server, Store<MemoryStorage>) {
     let server = Server::new();
