@@ -145,7 +145,8 @@ impl<S: Storage> Store<S> {
     }
 
     /// Makes the rebuilt generation the live one, unless the live one works and is ahead of it. False if
-    /// so, or if another tab replaced the rebuild.
+    /// so, or if another tab replaced the rebuild. Nobody reads the one before any more: its rows are to be
+    /// [dropped](Self::drop_generation).
     pub async fn switch_generation(&self, name: &str, version: u32, generation: u64) -> Result<bool, StoreError> {
         for _ in 0..MAX_TRIES {
             let Some(report) = self.find_projection(name, version, "").await? else {
@@ -165,6 +166,8 @@ impl<S: Storage> Store<S> {
                 ..report.state
             };
             let mut write = Write::relaxed();
+            let replaced = KeyRange::only(generation_key(report.state.generation));
+            write.changes.push(Change::Delete(Table::Meta, replaced));
             change_projection(&mut write, name, version, &report.state, &state);
             if self.storage.write(write).await? == Written::Done {
                 self.projections.borrow_mut().insert((name.to_owned(), version), state);

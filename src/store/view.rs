@@ -228,10 +228,10 @@ impl<S: Storage, P: Projection> View<'_, S, P> {
                 while !store.flush_rows(P::NAME, P::VERSION, generation).await? {}
                 if store.switch_generation(P::NAME, P::VERSION, generation).await? {
                     self.forget().await;
-                    let abandoned = report.stale.iter().filter(|stale| stale.version == P::VERSION);
-                    for old in abandoned.map(|stale| stale.generation).chain([before.generation]) {
-                        while !store.drop_generation(old, DROP_AT_ONCE).await? {}
+                    for abandoned in report.stale.iter().filter(|stale| stale.version == P::VERSION) {
+                        while !store.drop_generation(abandoned.generation, DROP_AT_ONCE).await? {}
                     }
+                    while !store.drop_orphans(DROP_AT_ONCE).await? {}
                     return Ok(());
                 }
             }

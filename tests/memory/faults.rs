@@ -259,6 +259,7 @@ fn rows_are_those_of_a_plain_replay_whichever_call_of_a_rebuild_fails() {
         for old in report.stale {
             drop_rows(&fresh, old.generation).await.expect("drops");
         }
+        while !fresh.drop_orphans(2).await.expect("drops") {}
         let rows = all(&storage(), Table::Rows).await.len() as u64;
         let live = fresh.count_rows(report.state.generation).await.expect("counts");
         assert_eq!(live, Some(rows), "rows of no generation are left: {fault:?}");

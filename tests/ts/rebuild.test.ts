@@ -7,6 +7,7 @@ import type { Core, CoreTools } from "../../ts/core.js";
 import { isEverfoldError } from "../../ts/errors.js";
 import { defineProjection } from "../../ts/projection.js";
 import type { StorageFault } from "../../ts/testing/test-store.js";
+import { nextTask } from "../../ts/turn.js";
 import type { RebuildProgress, RebuildStart } from "../../ts/types.js";
 import { account, balances, deposited, opened as openedEvent } from "./ledger.js";
 import { opened } from "./opened.js";
@@ -102,12 +103,36 @@ describe("a rebuild", () => {
     expect(await rowsOf(second.store)).toEqual(before);
   });
 
+  test("that is done is what every tab reads from then on, before it has heard of it", async () => {
+    const database = newDatabase();
+    let step = 1;
+    const stepping = counting(1, () => step);
+    const first = await tab(database, { aggregates: [account], projections: [stepping] });
+    await first.store.append("account-1", [deposited(1)]);
+    const second = await tab(database, { aggregates: [account], projections: [stepping] });
+    const get = ({ store }: typeof first) => store.view(stepping).get("account-1");
+    expect(await Promise.all([get(first), get(second)])).toEqual([{ events: 1 }, { events: 1 }]);
+    // Where the rows are takes a while to be found out, as in a database.
+    const look = first.core.projection.bind(first.core);
+    vi.spyOn(first.core, "projection").mockImplementation(async (...asked) => {
+      await nextTask();
+      return look(...asked);
+    });
+
+    step = 10;
+    await first.store.rebuild(stepping);
+
+    expect(await Promise.all([get(first), get(second)])).toEqual([{ events: 10 }, { events: 10 }]);
+  });
+
   test("may begin while a tab that was just opened drops rows that nobody reads any more", async () => {
     const database = newDatabase();
     const first = await tab(database, definitions);
     await first.store.ingest(history(200));
-    await first.store.rebuild(counts);
     const before = await rowsOf(first.store);
+    for (const _ of ["given up for", "another one"]) {
+      await first.core.tool("beginRebuild", ["counts", 1, false, "[]"]);
+    }
     await first.store.close();
     const second = await tab(database, definitions);
     let drop = () => {};
