@@ -61,6 +61,8 @@ export interface Engine {
   readonly handles: Set<AnyStore>;
   /** Somebody has seen a refusal. */
   readonly dismissed: ListenerSet<void>;
+  /** Rows of a projection were rebuilt. */
+  readonly rebuilt: ListenerSet<Rebuilt>;
   /** Throws `store-closed`, or why else no call can succeed. */
   check(): void;
   /** Calls `listener` when the store is closed. Returns what calls it off. */
@@ -77,6 +79,12 @@ export interface Engine {
   projectorBy(projection: AnyProjection): Projector | undefined;
   /** Waits for what was begun, then lets go of the database. */
   close(): Promise<void>;
+}
+
+/** Rows of a projection were rebuilt, by this tab or by another one. */
+export interface Rebuilt {
+  readonly projection: string;
+  readonly own: boolean;
 }
 
 /** What a handle brings. */
@@ -171,6 +179,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     author: options.sync ? { subject: options.sync.subject } : {},
     handles: new Set(),
     dismissed: listenerSet(),
+    rebuilt: listenerSet(),
     onClose: closing.add,
     decisionsNamed: (wanted) => [...decisions].flatMap((list) => list.filter((decision) => decision.name === wanted)),
     replicaId,

@@ -36,8 +36,6 @@ export interface Projector extends RowReader {
   reached(position: number): Promise<void>;
   /** Somebody follows the rows: they are folded at once. Returns what ends it. */
   onRows(listener: (keys: ChangedKeys) => void): () => void;
-  /** Rows were rebuilt, by this tab: starts again from them. */
-  reload(): void;
   stop(): void;
 }
 
@@ -92,6 +90,13 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   let stopped = false;
 
   const stopListening = log.onChange(onLogChange);
+  const stopReloading = engine.rebuilt.add((rebuilt) => {
+    if (rebuilt.projection === name) {
+      failure = undefined;
+      lookFirst = true;
+      wake(0);
+    }
+  });
   wake(0);
 
   function onLogChange({ foreign, more, rebased }: LogChange): void {
@@ -526,15 +531,11 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       wake(0);
       return listeners.add(listener);
     },
-    reload() {
-      failure = undefined;
-      lookFirst = true;
-      wake(0);
-    },
     stop() {
       stopped = true;
       clearTimeout(timer);
       stopListening();
+      stopReloading();
       releaseLock();
       onError(storeClosed(engine.name));
       dropPending();

@@ -47,7 +47,7 @@ export async function rebuildRows(
   } catch (error) {
     throw isFoldFailure(error) && !isEverfoldError(error, "app-outdated") ? failed(projection.name, error) : error;
   }
-  projector.reload();
+  engine.rebuilt.tell({ projection: projection.name, own: true });
 }
 
 function checkPartition(argument: string, { name, partition }: AnyProjection): void {

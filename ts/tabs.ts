@@ -40,7 +40,17 @@ export function followTabs(engine: Engine): () => void {
       tellSoon.call();
     }
   });
-  channel?.addEventListener("message", lookSoon.call);
+  const stopTelling = engine.rebuilt.add(({ projection, own }) => {
+    if (own) {
+      channel?.postMessage({ projection });
+    }
+  });
+  channel?.addEventListener("message", ({ data }: MessageEvent<"grown" | { readonly projection: string }>) => {
+    if (data !== "grown") {
+      engine.rebuilt.tell({ ...data, own: false });
+    }
+    lookSoon.call();
+  });
   const interval = setInterval(lookIfVisible, lookEveryMs);
   const returns: readonly [EventTarget | undefined, string][] = [
     [globalOf<Document>("document"), "visibilitychange"],
@@ -53,6 +63,7 @@ export function followTabs(engine: Engine): () => void {
 
   return () => {
     stopListening();
+    stopTelling();
     channel?.close();
     clearInterval(interval);
     tellSoon.stop();

@@ -10,7 +10,7 @@ import { openStoreIn } from "../../ts/open.js";
 import type { Problem } from "../../ts/types.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "../ts/ledger.js";
 import { inRust } from "./in-rust.js";
-import { counts, everything, shifting, sums, superstitious } from "./sums.js";
+import { counts, everything, shifting, sums, superstitious, weight } from "./sums.js";
 
 const problems: Problem["code"][] = [];
 const cores: Core[] = [];
@@ -59,6 +59,7 @@ const bank = {
   superstitious,
   shifting,
   counts,
+  weight,
   transfer,
   deposit,
   deposited,

@@ -30,13 +30,16 @@ export const sums = defineProjection({
   indexes: { events: (row) => row.events },
 });
 
+/** What an event counts, for a test that rebuilds with another one. */
+export const weight = { now: 1 };
+
 /** Of every stream. */
 export const counts = defineProjection({
   name: "counts",
   version: 1,
   partition: "stream",
   key: (event) => event.streamId,
-  evolve: (row: number = 0) => row + 1,
+  evolve: (row: number = 0) => row + weight.now,
 });
 
 /** Declared as partitioned by stream, which it is not. */

@@ -4,12 +4,15 @@
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "./bank.ts";
 
-async function openTab(context: BrowserContext, name: string, page?: Page): Promise<Page> {
+async function openTab(context: BrowserContext, name: string, page?: Page, sums = false): Promise<Page> {
   const tab = page ?? (await context.newPage());
   await tab.goto("/");
-  await tab.evaluate(async (name) => {
-    window.store = await window.bank.open(name);
-  }, name);
+  await tab.evaluate(
+    async ([name, sums]) => {
+      window.store = await window.bank.open(name, { sums });
+    },
+    [name, sums] as const,
+  );
   return tab;
 }
 
@@ -156,6 +159,26 @@ test("a tab shows what another one wrote, without looking for it", async ({ cont
   await expect
     .poll(() => two.evaluate(() => (window as unknown as { seen: unknown[] }).seen))
     .toEqual(expect.arrayContaining([7, 2, "1 commit"]));
+});
+
+test("a live result shows what another tab has rebuilt", async ({ context, page }) => {
+  const one = await openTab(context, "rebuilt", page, true);
+  await one.evaluate(() => window.store.append("account-a", [window.bank.deposited(5)]));
+  const two = await openTab(context, "rebuilt", undefined, true);
+  await two.evaluate(() => {
+    const live = window.store.view(window.bank.counts).watch("account-a");
+    live.subscribe(({ value }) => {
+      document.title = `counts ${value}`;
+    });
+  });
+  await expect(two).toHaveTitle("counts 1");
+
+  await one.evaluate(async () => {
+    window.bank.weight.now = 10;
+    await window.store.rebuild(window.bank.counts);
+  });
+
+  await expect(two).toHaveTitle("counts 10");
 });
 
 test("a tab that heard nothing finds out by itself", async ({ context, page }) => {
