@@ -74,6 +74,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   let waiters: { readonly position: number; resolve(): void; reject(error: unknown): void }[] = [];
   /** What is stored; undefined before the first look, null when rows are folded in memory. */
   let stored: CoreProjection | null | undefined;
+  /** Of what is stored, whoever reads it: it is the next one once the log was cut, and what was folded in memory is worth nothing. */
+  let revision = 0;
   /** How often it took over rows that it had not folded itself: what was read of others before is worth nothing. */
   let adoptions = 0;
   /** Every event up to here is in the rows. */
@@ -100,7 +102,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   wake(0);
 
   function onLogChange({ foreign, more, rebased }: LogChange): void {
-    lookFirst ||= foreign;
+    lookFirst ||= foreign || rebased;
     if (rebased) {
       dropPending();
       listeners.tell("all");
@@ -278,9 +280,10 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
   function adopt(state: CoreProjection): void {
     const before = stored;
     const problem = notForUs(projection, state);
-    if (before === null && problem !== undefined) {
+    if (before === null && problem !== undefined && state.revision === revision) {
       return;
     }
+    revision = state.revision;
     const own = problem === undefined && before != null && isSame(before, state);
     const news = state.newestVersion > version ? outdatedProjection(projection, state.newestVersion) : problem;
     if (told !== news?.code) {
@@ -292,7 +295,7 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       adoptions += 1;
       fold.forget();
       fold.restart();
-      if (before?.generation !== stored?.generation || before?.revision !== stored?.revision) {
+      if (stored === null || before?.generation !== stored.generation || before.revision !== stored.revision) {
         dropPending();
       }
       advanceBelow(stored === null ? 0 : state.checkpoint);

@@ -224,3 +224,37 @@ test("streams that are rebuilt while the server is found to have lost events are
 
   await expect.poll(counted).toMatchObject({ row: { events: 2 } });
 });
+
+test("rows that an older app keeps in memory lose what the server lost, though as much has taken its place", async () => {
+  const server = fakeServer();
+  const newer: typeof balances = { ...balances, version: 2 };
+  const [one, two] = [await device(server, { projections: [newer] }), await device(server)];
+  await one.store.append("account-a", [opened("ann"), deposited(1)], { commitId: "mine" });
+  await one.store.sync.now();
+  await two.store.execute(account, "a", deposit(2), { commitId: "theirs" });
+  await two.store.sync.now();
+  await one.store.sync.now();
+  two.online(false);
+  const older = await device(server, { of: one });
+  const balance = async () => (await older.store.view(balances).get("account-a"))?.balance;
+  await expect.poll(balance).toBe(3);
+  expect(older.codes()).toContain("app-outdated");
+  let hear = () => {};
+  const heard = new Promise<void>((resolve) => {
+    hear = resolve;
+  });
+  await older.engine.connection.call(async (core) => {
+    const catchUp = core.catchUp.bind(core);
+    vi.spyOn(core, "catchUp").mockImplementation(() => heard.then(catchUp));
+  });
+
+  server.restore(0);
+  await one.pass(5_000);
+  await one.store.execute(account, "a", deposit(10));
+  await one.store.sync.now();
+  hear();
+  await older.engine.log.catchUp();
+
+  expect(older.engine.log.confirmedPosition()).toBe(3);
+  await expect.poll(balance).toBe(11);
+});
