@@ -6,7 +6,7 @@
  * is kept inside a stream, which is all that a projection declared `partition: "stream"` relies on.
  */
 import type { Engine } from "./engine.js";
-import { EverfoldError, errorFromCore } from "./errors.js";
+import { EverfoldError, errorFromCore, isEverfoldError } from "./errors.js";
 import { ownFoldsOf } from "./folds.js";
 import type { LogFold } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
@@ -55,7 +55,8 @@ export async function foldInWorkers(
   let position = 0;
   let changed = 0;
 
-  const failed = (message: string) => new EverfoldError("rebuild-failed", `${name}: ${message}`, { projection: name });
+  const failed = (message: string, options?: ErrorOptions) =>
+    new EverfoldError("rebuild-failed", `${name}: ${message}`, { projection: name }, options);
 
   function ask<Q extends FoldQuestion>(thread: Worker, question: Q): Promise<FoldAnswers[Q["ask"]]> {
     return new Promise((resolve, reject) => {
@@ -77,16 +78,16 @@ export async function foldInWorkers(
 
   const askAll = <Q extends FoldQuestion>(question: Q) => Promise.all(threads.map((thread) => ask(thread, question)));
 
-  const task: Omit<FoldTask, "query"> = {
-    name: engine.name,
-    durability: engine.durability,
-    wasm: await sendable(engine, inRust),
-    module: module === undefined ? undefined : new URL(module, location.href).href,
-    inRust,
-    projection: { name, version, indexes: indexNames(projection) },
-    generation,
-  };
   try {
+    const task: Omit<FoldTask, "query"> = {
+      name: engine.name,
+      durability: engine.durability,
+      wasm: await sendable(engine, inRust),
+      module: module === undefined ? undefined : new URL(module, location.href).href,
+      inRust,
+      projection: { name, version, indexes: indexNames(projection) },
+      generation,
+    };
     await Promise.all(
       [undefined, ...bounds].map((firstStream, place) => {
         const thread = createWorker();
@@ -97,7 +98,7 @@ export async function foldInWorkers(
     );
   } catch (error) {
     end();
-    throw error;
+    throw isEverfoldError(error) ? error : failed(`no worker could be started: ${String(error)}`, { cause: error });
   }
 
   return {

@@ -151,10 +151,19 @@ test("a rebuild in workers is ended by its signal, and by a worker that does not
       const onProgress = () => controller.abort(new Error("enough"));
       return codeOf(window.store.rebuild(sums, { workers: 2, module, signal: controller.signal, onProgress }));
     };
-    return [await rebuild("/sums.js"), await rebuild("/missing.js"), await rebuild("/own-worker.js")];
+    const createWorker = (): Worker => {
+      throw new DOMException("the policy of this page forbids it", "SecurityError");
+    };
+    return [
+      await rebuild("/sums.js"),
+      await rebuild("/missing.js"),
+      await rebuild("/own-worker.js"),
+      await rebuild("https://"),
+      await codeOf(window.store.rebuild(sums, { workers: 2, createWorker })),
+    ];
   });
 
-  expect(codes).toEqual(["aborted", "rebuild-failed", "rebuild-failed"]);
+  expect(codes).toEqual(["aborted", ...Array.from({ length: 4 }, () => "rebuild-failed")]);
   expect(await rowsOf(page, "sums")).toEqual(before);
 });
 

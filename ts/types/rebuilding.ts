@@ -39,8 +39,9 @@ export interface RebuildOptions extends FoldOptions {
    */
   readonly workers?: number | undefined;
   /**
-   * The URL of a module that exports the projection and the aggregates that it is from, for the workers to import; for a
-   * projection in Rust that of the glue that `engine` imports. It must be self-contained: import maps do not reach workers.
+   * The URL of a module that exports the projection and every aggregate whose events it folds, for the workers to import;
+   * for a projection in Rust that of the glue that `engine` imports. It must be self-contained: import maps do not reach
+   * workers.
    */
   readonly module?: URL | string | undefined;
   /** Makes a worker that calls `serveRebuild` of `everfold/worker`, where bundlers do not take the package's own. */
