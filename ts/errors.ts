@@ -132,6 +132,15 @@ export function checkOptions<T extends object>(options: T, argument = "options")
   return options;
 }
 
+/** Checks functions, by their names, that may be left out. */
+export function checkFunctions(functions: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(functions)) {
+    if (value !== undefined && typeof value !== "function") {
+      throw invalidArgument(name, `${name} must be a function`);
+    }
+  }
+}
+
 /**
  * Turns what the core rejected with into our error; `details` adds what its caller knows. Anything
  * else than a `CoreError` means that the instance is dead.

@@ -11,7 +11,7 @@ import { type Bulk, newBulk } from "./bulk.js";
 import { canonicalText } from "./canonical.js";
 import type { CoreOutcome } from "./core/writing.js";
 import type { Engine } from "./engine.js";
-import { type AnyEverfoldError, EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
+import { type AnyEverfoldError, checkFunctions, EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { StreamEvent } from "./event.js";
 import { checkAborted } from "./read.js";
 import { checkId } from "./stream-id.js";
@@ -31,6 +31,7 @@ export async function ingestFacts(
   batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>,
   { onProgress, onRefused, signal }: IngestOptions,
 ): Promise<IngestProgress> {
+  checkFunctions({ onProgress, onRefused });
   const { log, commits: queue, environment } = engine;
   let progress: IngestProgress = {
     events: 0,

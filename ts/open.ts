@@ -9,7 +9,14 @@ import type { CoreState } from "./core.js";
 import type { AnyDecision } from "./decision.js";
 import { type Engine, type EngineOptions, startEngine } from "./engine.js";
 import { type Environment, realEnvironment } from "./environment.js";
-import { checkOptions, EverfoldError, errorFromCore, invalidArgument, isEverfoldError } from "./errors.js";
+import {
+  checkFunctions,
+  checkOptions,
+  EverfoldError,
+  errorFromCore,
+  invalidArgument,
+  isEverfoldError,
+} from "./errors.js";
 import { fetchTools, tools } from "./parts.js";
 import type { AnyProjection } from "./projection.js";
 import { type Definitions, storeHandle } from "./store.js";
@@ -261,11 +268,7 @@ function checkDefinitions(options: StoreOptions): Definitions {
   if (!Array.isArray(reactors) || reactors.length > 0) {
     throw invalidArgument("reactors", "reactors come in a later release");
   }
-  for (const [name, hook] of Object.entries({ onProblem, onRebuildStart, engine: options.engine })) {
-    if (hook !== undefined && typeof hook !== "function") {
-      throw invalidArgument(name, `${name} must be a function`);
-    }
-  }
+  checkFunctions({ onProblem, onRebuildStart, engine: options.engine });
   checkList("aggregates", "aggregate", aggregates);
   checkList("decisions", "decision", decisions);
   checkList("projections", "projection", projections);

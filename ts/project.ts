@@ -3,6 +3,7 @@
  */
 import { progressOf } from "./build.js";
 import type { Engine } from "./engine.js";
+import { checkFunctions } from "./errors.js";
 import { foldInMemory } from "./log-fold.js";
 import type { AnyProjection } from "./projection.js";
 import { checkAborted, coreQuery } from "./read.js";
@@ -18,6 +19,7 @@ export async function projectRows(
 ): Promise<ProjectedView> {
   const { log } = engine;
   const { onProgress, signal, from, until, clock, streams, types } = options;
+  checkFunctions({ onProgress });
   const wanted = projectionQuery(projection);
   const asked = coreQuery({ from, until, clock, streams, types });
   const query = {

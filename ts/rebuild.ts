@@ -6,7 +6,7 @@
 import { type BuildControl, buildRows, exclusively, progressOf, whilePaused } from "./build.js";
 import { isCount } from "./definition.js";
 import type { Engine } from "./engine.js";
-import { EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
+import { checkFunctions, EverfoldError, invalidArgument, isEverfoldError } from "./errors.js";
 import { foldInMemory } from "./log-fold.js";
 import { notForUs } from "./ownership.js";
 import type { AnyProjection } from "./projection.js";
@@ -30,6 +30,7 @@ export async function rebuildRows(
   paused: () => Promise<void> | undefined,
 ): Promise<void> {
   const { projection } = projector;
+  checkFunctions({ onProgress: options.onProgress, createWorker: options.createWorker });
   const control: BuildControl = { signal: options.signal, onProgress: options.onProgress, paused };
   const { streams } = options;
   const workers = options.workers === undefined ? undefined : checkWorkers(engine, projection, options);

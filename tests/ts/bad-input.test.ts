@@ -77,6 +77,8 @@ describe("an event that cannot be stored is invalid-event", () => {
 });
 
 describe("an argument that cannot be is invalid-argument", () => {
+  const batches = [[{ streamId: "account-a", ...deposited(1) }]];
+
   test.each([
     ["empty", ""],
     ["too long", "x".repeat(513)],
@@ -125,6 +127,17 @@ describe("an argument that cannot be is invalid-argument", () => {
 
   test.each([-1, 1.5, Number.NaN])("a limit of %s streams", async (limit) => {
     await refuses((store) => all(store.streams(account, { limit })), "invalid-argument", { argument: "limit" });
+  });
+
+  const wrong = "no function" as never;
+  test.each<[string, string, (store: AnyStore) => unknown]>([
+    ["ingest", "onProgress", (store) => store.ingest(batches, { onProgress: wrong })],
+    ["ingest", "onRefused", (store) => store.ingest(batches, { onRefused: wrong })],
+    ["rebuild", "onProgress", (store) => store.rebuild(balances, { onProgress: wrong })],
+    ["rebuild", "createWorker", (store) => store.rebuild(balances, { createWorker: wrong })],
+    ["project", "onProgress", (store) => store.project(balances, { onProgress: wrong })],
+  ])("for %s, an %s that is no function", async (_, argument, call) => {
+    await refuses(call, "invalid-argument", { argument });
   });
 
   test.each([1, "yes", null, {}])("an order that is %j", async (reverse) => {
