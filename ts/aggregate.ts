@@ -137,14 +137,15 @@ export function defineAggregate<const N extends string, S, C, E extends AnyEvent
   return aggregate;
 }
 
-/** A copy without a prototype, so that an event type `constructor` finds nothing of Object's. */
+/** A copy of what is given, without a prototype, so that an event type `constructor` finds nothing of Object's. */
 function byName<T>(entries: { readonly [name: string]: T | undefined } | undefined): Readonly<Record<string, T>> {
-  return Object.freeze(Object.assign(Object.create(null) as Record<string, T>, entries));
+  const given = Object.entries(entries ?? {}).filter(([, entry]) => entry !== undefined);
+  return Object.freeze(Object.assign(Object.create(null) as Record<string, T>, Object.fromEntries(given)));
 }
 
 /** A chain leads from some version to the current one without a gap; it need not begin at 1. */
 function chainProblem(chain: { readonly [from: number]: Upcaster }, current: number): string | undefined {
-  const steps = Object.keys(chain).map(Number);
+  const steps = typeof chain === "object" && chain !== null ? Object.keys(chain).map(Number) : [Number.NaN];
   const first = Math.min(...steps);
   for (const step of steps) {
     if (!isCount(step) || typeof chain[step] !== "function") {

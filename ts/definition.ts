@@ -45,8 +45,9 @@ export function checkDefinition(
   if (!isCount(version)) {
     throw definitionError(kind, name, "version", `is ${String(version)}, must be a whole number from 1`);
   }
-  for (const property of functions) {
-    if (typeof (definition as unknown as Record<string, unknown>)[property] !== "function") {
+  const given = definition as unknown as Readonly<Record<string, unknown>>;
+  for (const property of given["isRefusal"] === undefined ? functions : [...functions, "isRefusal"]) {
+    if (typeof given[property] !== "function") {
       throw definitionError(kind, name, property, "must be a function");
     }
   }

@@ -73,6 +73,38 @@ describe("an aggregate", () => {
     expect(error.message).toBe('aggregate "a": schemas["counted"] is not a Standard Schema validator');
   });
 
+  test("leaves out what is undefined of an event type", () => {
+    const none = { counted: undefined } as never;
+    const given = { schemaVersions: none, upcasters: none, schemas: none };
+
+    expect(defineAggregate({ name: "a", version: 1, ...rules, ...given })).toMatchObject({
+      ...{ schemaVersions: {}, upcasters: {}, schemas: {} },
+    });
+  });
+
+  test.each([null, 5, { first: () => {} }, { 1: "step" }])(
+    "refuses upcasters of an event type that are %j",
+    (chain) => {
+      const upcasters = { counted: chain as never };
+      const error = thrownBy(() => defineAggregate({ name: "a", version: 1, ...rules, upcasters }));
+
+      expect(error.message).toBe(
+        'aggregate "a": upcasters["counted"] must be functions by the schema version that they start from',
+      );
+    },
+  );
+
+  test.each([null, true, "every"])("refuses an isRefusal that is %j", (isRefusal) => {
+    const wrong = { isRefusal: isRefusal as never };
+
+    expect(thrownBy(() => defineAggregate({ name: "a", version: 1, ...rules, ...wrong })).message).toBe(
+      'aggregate "a": isRefusal must be a function',
+    );
+    expect(
+      thrownBy(() => defineDecision({ name: "d", version: 1, reads: () => [], decide: () => [], ...wrong })).message,
+    ).toBe('decision "d": isRefusal must be a function');
+  });
+
   test("takes every throw for a refusal but those that a bug makes", () => {
     expect(account.isRefusal(new Error("no"))).toBe(true);
     expect(account.isRefusal("no")).toBe(true);
