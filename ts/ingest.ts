@@ -13,7 +13,7 @@ import type { CoreOutcome } from "./core/writing.js";
 import type { Engine } from "./engine.js";
 import { type AnyEverfoldError, checkFunctions, EverfoldError, errorFromCore, invalidArgument } from "./errors.js";
 import type { StreamEvent } from "./event.js";
-import { checkAborted } from "./read.js";
+import { aborted, checkAborted } from "./read.js";
 import { checkId } from "./stream-id.js";
 import { nextTask } from "./turn.js";
 import type { IngestBatch, IngestOptions, IngestProgress, IngestRefusal } from "./types.js";
@@ -114,15 +114,11 @@ export async function ingestFacts(
     throw invalidArgument("batches", "batches must be an iterable of { commitId, events } or of arrays of events");
   }
   checkAborted(signal);
+  const over = new AbortController();
   try {
-    for await (const batch of batches) {
-      checkAborted(signal);
-      await take(batch);
-    }
-    if (block.commitIds.length > 0) {
-      await next();
-    }
+    await Promise.race([gather(), whenAborted()]);
   } finally {
+    over.abort();
     try {
       await writing;
     } finally {
@@ -132,6 +128,24 @@ export async function ingestFacts(
     }
   }
   return progress;
+
+  async function gather(): Promise<void> {
+    for await (const batch of batches) {
+      checkAborted(signal);
+      await take(batch);
+    }
+    if (block.commitIds.length > 0) {
+      await next();
+    }
+  }
+
+  /** Rejects when the signal says so, however long the source takes for its next batch. It has a turn to end before. */
+  function whenAborted(): Promise<never> {
+    return new Promise((_, reject) => {
+      const end = () => void nextTask().then(() => reject(aborted(signal as AbortSignal)));
+      signal?.addEventListener("abort", end, { signal: over.signal });
+    });
+  }
 
   /** Adds one batch: a commit, or several of a bare array that is too large for one. */
   async function take(batch: IngestBatch): Promise<void> {

@@ -116,6 +116,20 @@ describe("ingest", () => {
     expect(events).toBeLessThanOrEqual(asked + 1);
   });
 
+  test("ends when it is aborted while its source is silent", async () => {
+    const { store } = await opened(definitions);
+    const abort = new AbortController();
+    async function* batches() {
+      yield { commitId: "one", events: [row(1)] };
+      abort.abort();
+      await new Promise(() => {});
+    }
+
+    await expect(store.ingest(batches(), { signal: abort.signal })).rejects.toMatchObject({ code: "aborted" });
+
+    expect((await store.stats()).events).toBe(0);
+  });
+
   test("passes on what the source throws, after what it gave is written or not at all", async () => {
     const { store } = await opened(definitions);
     function* batches() {
