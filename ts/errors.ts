@@ -124,10 +124,14 @@ export function invalidArgument(argument: string, message: string, path?: string
   return new EverfoldError("invalid-argument", message, path === undefined ? { argument } : { argument, path });
 }
 
-/** Checks that options, or a query, are an object. */
+/** Checks that options, or a query, are an object, and that a signal among them can end a call. */
 export function checkOptions<T extends object>(options: T, argument = "options"): T {
   if (typeof options !== "object" || options === null) {
     throw invalidArgument(argument, `${argument} is ${String(options)}, must be an object`);
+  }
+  const { signal } = options as { readonly signal?: AbortSignal };
+  if (signal && typeof signal.aborted !== "boolean") {
+    throw invalidArgument("signal", "signal must be an AbortSignal, as the `signal` of an AbortController");
   }
   return options;
 }

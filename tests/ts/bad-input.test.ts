@@ -140,6 +140,18 @@ describe("an argument that cannot be is invalid-argument", () => {
     await refuses(call, "invalid-argument", { argument });
   });
 
+  test.each<[string, (store: AnyStore, options: { signal: AbortSignal }) => unknown]>([
+    ["load", (store, options) => store.load(account, "a", options)],
+    ["read", (store, options) => all(store.read(options))],
+    ["streams", (store, options) => all(store.streams(account, options))],
+    ["ingest", (store, options) => store.ingest(batches, options)],
+    ["rebuild", (store, options) => store.rebuild(balances, options)],
+    ["confirmed", async (store, options) => (await store.append("account-b", [])).confirmed(options)],
+  ])("for %s, a controller in the place of its signal", async (_, call) => {
+    const signal = new AbortController() as unknown as AbortSignal;
+    await refuses((store) => call(store, { signal }), "invalid-argument", { argument: "signal" });
+  });
+
   test.each([1, "yes", null, {}])("an order that is %j", async (reverse) => {
     await refuses((store) => store.view(balances).list({ reverse: reverse as never }), "invalid-argument", {
       argument: "reverse",
