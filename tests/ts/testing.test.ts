@@ -3,8 +3,9 @@ import { defineAggregate } from "../../ts/aggregate.js";
 import { defineDecision } from "../../ts/decision.js";
 import type { Event } from "../../ts/event.js";
 import { defineProjection } from "../../ts/projection.js";
-import { fakeClock, given, seededIds } from "../../ts/testing.js";
+import { type FakeClock, fakeClock, given, seededIds } from "../../ts/testing.js";
 import { account, balances, deposit, deposited, frozen, opened, transfer, withdraw, withdrawn } from "./ledger.js";
+import { opened as openStoreOfTest } from "./opened.js";
 
 const messageOf = (act: () => unknown): string => {
   try {
@@ -261,6 +262,26 @@ test("a fake clock goes on only when it is told", () => {
   clock.advance(5);
 
   expect(clock.now()).toBe(15);
+});
+
+test("a store of a test goes by a clock of one's own, also by one of a class", async () => {
+  class Steps implements FakeClock {
+    private time = 0;
+    now() {
+      return this.time;
+    }
+    set(time: number) {
+      this.time = time;
+    }
+    advance(ms: number) {
+      this.time += ms;
+    }
+  }
+  const { store, clock } = await openStoreOfTest({ clock: new Steps() });
+
+  clock.advance(5);
+
+  expect((await store.append("notes", [{ type: "noted" }])).events[0]?.recordedAt).toBe(5);
 });
 
 test("seeded ids are the same in every run and unlike each other", () => {

@@ -68,7 +68,7 @@ export async function openTestStore<
   const coreOpened = (next: Core) => {
     core = next;
   };
-  const environment = { ...realEnvironment, now: clock.now, newId: seededIds(seed), coreOpened };
+  const environment = { ...realEnvironment, now: () => clock.now(), newId: seededIds(seed), coreOpened };
   const store = await openStoreIn<As, Ds, Ps>(environment, {
     onProblem: () => {},
     ...rest,
