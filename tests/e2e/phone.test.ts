@@ -33,6 +33,35 @@ test("no number, time, name or amount in a table is cut", async ({ demo, page })
   }
 });
 
+test("forms, a dialog and the replay stay within their panels on a small phone", async ({ demo, page }) => {
+  await page.setViewportSize({ width: 320, height: 700 });
+  await demo.import({ name: "one.csv", text: `${HEADER}\n1,7,1993-01-01,credit,100.00,` });
+  await demo.account("7");
+  await page.getByRole("button", { name: "Replay event by event" }).click();
+  await expect(page.getByRole("heading", { name: /^Event 2:/ })).toBeVisible();
+  await demo.move("Transfer", "1", "8");
+  await expect(page.getByText("There is no account 8 in this bank.")).toBeVisible();
+  expect(await outside(page.locator(".panel"))).toEqual([]);
+
+  await demo.bank();
+  await page.getByRole("button", { name: "Open an account" }).click();
+  await page.getByRole("button", { name: "Open", exact: true }).click();
+  await expect(page.getByText("Say whose account it is.")).toBeVisible();
+  expect(await outside(page.getByRole("dialog"))).toEqual([]);
+});
+
+/** What reaches over the edge of the panels that it stands in. */
+function outside(panels: Locator): Promise<string[]> {
+  return panels.evaluateAll((elements) =>
+    elements.flatMap((panel) => {
+      const edge = panel.getBoundingClientRect().right;
+      return [...panel.querySelectorAll("input, select, button, p, pre")]
+        .filter((inner) => inner.getBoundingClientRect().right > edge)
+        .map(({ outerHTML }) => outerHTML);
+    }),
+  );
+}
+
 /** The texts inside that are wider than the element that holds them. */
 function cutIn(place: Locator): Promise<string[]> {
   return place
