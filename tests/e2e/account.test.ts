@@ -96,6 +96,29 @@ test("the slider shows the account after any of its events", async ({ demo, page
   await expect(demo.balance).toHaveText("1,500.00\u00a0CZK");
 });
 
+test("the chart of an account with one day in it names that day, once", async ({ demo, page }) => {
+  await page.addInitScript(() => {
+    const drawn: string[] = [];
+    Object.assign(globalThis, { drawn });
+    const { clearRect, fillText } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.clearRect = function (...place) {
+      drawn.length = 0;
+      return clearRect.apply(this, place);
+    };
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+      drawn.push(text);
+      return fillText.call(this, text, ...place);
+    };
+  });
+  await page.reload();
+  await demo.account("8");
+  const days = () =>
+    page.evaluate(() => (globalThis as unknown as { drawn: string[] }).drawn.filter((text) => /\d{4}$/.test(text)));
+
+  await expect(page.getByRole("img", { name: /^Balance from/ })).toBeVisible();
+  await expect.poll(days).toEqual(["1 Jan 1993"]);
+});
+
 test("a replay shows each event, the state after it and what it changed, by button and by key", async ({
   demo,
   page,

@@ -62,14 +62,17 @@ export function TimeChart({
         padding: [12, 8, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
-        scales: { x: { time: false }, y: { range: (_, low, high) => withMargin(low, high) } },
+        scales: {
+          x: { time: false, range: ({ data: [drawn] }) => wholeAxis(drawn) },
+          y: { range: (_, low, high) => withMargin(low, high) },
+        },
         axes: [
           {
             ...axis,
             grid: { show: false },
             space: 90,
             size: 30,
-            values: (drawn, splits) => splits.map((split) => (isCut(drawn, split) ? "" : placeText(split))),
+            values: (drawn, splits) => onceEach(splits.map((split) => (isCut(drawn, split) ? "" : placeText(split)))),
           },
           { ...axis, size: 58, gap: 6, values: (_, splits) => splits.map((split) => valueText(split)) },
         ],
@@ -124,6 +127,17 @@ export function TimeChart({
 function isCut(chart: UPlot, place: number): boolean {
   const room = chart.bbox.width / devicePixelRatio - chart.valToPos(place, "x");
   return room < 30;
+}
+
+/** A day may have room for several places: it is named at the first. */
+function onceEach(names: readonly string[]): string[] {
+  return names.map((name, index) => (name === names[index - 1] ? "" : name));
+}
+
+/** From the first place to the last. Where they are one, a chart left alone would add decades on both sides. */
+function wholeAxis(places: ArrayLike<number>): [number, number] {
+  const first = places[0] ?? 0;
+  return [first, Math.max(places[places.length - 1] ?? 0, first + 1)];
 }
 
 /** A line down at the moment, a dot where it meets the curve. */
