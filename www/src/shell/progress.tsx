@@ -5,6 +5,7 @@ import "./progress.css";
 interface ProgressProps {
   readonly label: string;
   readonly done: number;
+  /** 0 while it is not known. */
   readonly total: number;
   /** What is counted, in the plural. */
   readonly unit: string;
@@ -19,9 +20,15 @@ export function Progress({ label, done, total, unit, pace }: ProgressProps) {
       <p role="status" className="visually-hidden">
         {label}: {tenths(done, total)} %
       </p>
-      <progress aria-label={label} value={done} max={total} />
+      <progress aria-label={label} value={total === 0 ? undefined : done} max={total || 1} />
       <p className="numeral small">
-        <strong>{count.format(done)}</strong> of {count.format(total)} {unit}
+        {total === 0 ? (
+          "Counting…"
+        ) : (
+          <>
+            <strong>{count.format(done)}</strong> of {count.format(total)} {unit}
+          </>
+        )}
       </p>
       <p className="numeral small soft">
         {pace.perSecond > 0 && `${count.format(pace.perSecond)} ${unit}/s`}
