@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
-import type { StoreStats } from "everfold";
+import type { ProjectionStats, StoreStats } from "everfold";
 import { act, createElement } from "react";
 import { createRoot } from "react-dom/client";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { LedgerContext } from "../../../www/src/shell/ledger-context.ts";
 import { StoragePage } from "../../../www/src/storage/storage-page.tsx";
 import type { Ledger } from "../../../www/src/store.ts";
@@ -35,6 +35,31 @@ test("figures end with those of the last commit, in whatever order they are told
 
   expect(asked).toHaveLength(2);
   expect(container.querySelector(".storage-figures dd")?.textContent).toBe("101");
+  act(() => root.unmount());
+  container.remove();
+});
+
+test("a projection that is behind is asked about until it has caught up", async () => {
+  const standing = { name: "balances", version: 1, checkpoint: 3, from: null, failed: null };
+  const lags = [2, 1, 0];
+  let asked = 0;
+  const stats = async (): Promise<StoreStats> => {
+    const lag = lags[asked] ?? 0;
+    asked += 1;
+    return { ...statsOf(3), projections: [{ ...standing, lag } as unknown as ProjectionStats] };
+  };
+  const ledger = { stats, subscribe: () => () => {} } as unknown as Ledger;
+  const container = document.body.appendChild(document.createElement("div"));
+  const root = createRoot(container);
+  const told = () => [...container.querySelectorAll("[role=status]")].map(({ textContent }) => textContent);
+
+  await act(async () => root.render(createElement(LedgerContext, { value: ledger }, createElement(StoragePage))));
+  expect(told()).toContain("Version 1, 2 events behind.");
+
+  await vi.waitFor(async () => {
+    await act(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    expect(told()).toContain("Version 1, up to date with event 3.");
+  }, 10_000);
   act(() => root.unmount());
   container.remove();
 });

@@ -12,6 +12,8 @@ import { Rebuild } from "./rebuild.tsx";
 import { SaveCopy } from "./save-copy.tsx";
 import "./storage-page.css";
 
+/** How long the standing of a projection that is behind may be out of date. */
+const ASK_AGAIN_MS = 500;
 const count = new Intl.NumberFormat("en-GB");
 
 export function StoragePage() {
@@ -91,6 +93,13 @@ function useStats() {
     refresh();
     return ledger.subscribe({}, refresh);
   }, [ledger, refresh]);
+  // Nobody tells when a projection catches up.
+  const behind = state.stats?.projections.some(({ lag }) => lag > 0) ?? false;
+  useEffect(() => {
+    if (!behind) return;
+    const timer = setInterval(refresh, ASK_AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [behind, refresh]);
   return { ...state, refresh };
 }
 
