@@ -113,3 +113,22 @@ test("a keyboard is enough", async ({ demo, page }) => {
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
 });
+
+test("the focus stays on a button that has nothing more to do", async ({ demo, page }) => {
+  await demo.import(STATEMENT);
+  const back = page.getByRole("button", { name: "Back to now" });
+
+  await demo.bank();
+  await page.getByLabel("Day that the balances are shown for").press("Home");
+  await expect(page.getByRole("heading", { name: /^Accounts at the end of/ })).toBeVisible();
+  await back.press("Enter");
+  await expect(page.getByRole("heading", { name: "Accounts", exact: true })).toBeVisible();
+  await expect(back).toBeFocused();
+
+  await demo.account("2003");
+  await page.getByLabel("Event after which the account is shown").press("Home");
+  await expect(page.getByText(/^after event 1 of/)).toBeVisible();
+  await back.press("Enter");
+  await expect(page.getByText(/^now, after/)).toBeVisible();
+  await expect(back).toBeFocused();
+});

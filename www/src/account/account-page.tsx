@@ -110,7 +110,12 @@ function OpenedAccount({ id, state, version }: OpenedAccountProps) {
                 aria-valuetext={atVersion === null ? "Now" : `Event ${atVersion} of ${version}`}
                 onChange={(event) => look(Number(event.target.value))}
               />
-              <button type="button" className="quiet" disabled={atVersion === null} onClick={() => setAtVersion(null)}>
+              <button
+                type="button"
+                className="quiet"
+                aria-disabled={atVersion === null}
+                onClick={() => setAtVersion(null)}
+              >
                 Back to now
               </button>
             </div>

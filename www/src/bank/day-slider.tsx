@@ -44,7 +44,7 @@ export function DaySlider({ days, day, onChange }: DaySliderProps) {
           value={day ?? last}
           onChange={(event) => onChange(isDay(event.target.value) ? event.target.value : null)}
         />
-        <button type="button" className="quiet" disabled={day === null} onClick={() => onChange(null)}>
+        <button type="button" className="quiet" aria-disabled={day === null} onClick={() => onChange(null)}>
           Back to now
         </button>
       </div>

@@ -28,7 +28,7 @@ export function Persistence({ persisted, onChange }: { readonly persisted: boole
               : "When the device runs out of room, the browser may clear sites that did not ask to be kept."}
         </p>
       </div>
-      <button type="button" disabled={persisted} onClick={() => void ask()}>
+      <button type="button" aria-disabled={persisted} onClick={() => persisted || void ask()}>
         {persisted ? "Kept" : "Ask to be kept"}
       </button>
       {error !== undefined && <Failure error={error} />}
