@@ -13,12 +13,15 @@ export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balan
   const dialog = useRef<HTMLDialogElement>(null);
   const [complaint, setComplaint] = useState<string | null>(null);
   const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
   const id = useId();
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
+    if (busy) return;
     const owner = String(new FormData(event.currentTarget).get("owner") ?? "").trim();
     const number = nextNumber(taken.map((row) => row.account));
+    setBusy(true);
     try {
       await execute(account, number, { type: "Open", data: { owner } });
       dialog.current?.close();
@@ -27,7 +30,14 @@ export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balan
       const refused = complaintOf(failure);
       setComplaint(refused?.message ?? null);
       setError(refused ? undefined : failure);
+    } finally {
+      setBusy(false);
     }
+  };
+
+  const forget = (): void => {
+    setComplaint(null);
+    setError(undefined);
   };
 
   return (
@@ -35,8 +45,8 @@ export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balan
       <button type="button" onClick={() => dialog.current?.showModal()}>
         Open an account
       </button>
-      <dialog ref={dialog} aria-labelledby={`${id}-title`} className="dialog">
-        <form className="dialog-body" onSubmit={(event) => void submit(event)} noValidate>
+      <dialog ref={dialog} aria-labelledby={`${id}-title`} className="dialog" onClose={forget}>
+        <form className="dialog-body" onSubmit={(event) => void submit(event)} onInput={forget} noValidate>
           <h2 id={`${id}-title`}>Open an account</h2>
           <div className="field">
             <label htmlFor={id}>Owner</label>
@@ -58,7 +68,7 @@ export function OpenAccount({ taken }: { readonly taken: readonly Readonly<Balan
             <button type="button" onClick={() => dialog.current?.close()}>
               Cancel
             </button>
-            <button type="submit" className="primary">
+            <button type="submit" className="primary" aria-disabled={busy}>
               Open
             </button>
           </div>
