@@ -83,6 +83,7 @@ describe("a transaction", () => {
         "9,2378,1993-01-01,debit,,1.00,x,,,",
         GOOD,
         "10,2378,1993-01-01,debit,,1.00,,,,",
+        "11",
       ),
     ).toEqual([
       [3, "“1993-02-30” is not a date like 1993-01-31."],
@@ -95,6 +96,7 @@ describe("a transaction", () => {
       [10, "account_id is empty."],
       [11, "reported_balance “x” is not like 1234.50."],
       [12, "transaction_id 695247 was used on line 2 already."],
+      [14, "1 column where the header names 10."],
     ]);
   });
 

@@ -155,9 +155,8 @@ function Search({ search, onSearch, found, total }: SearchProps) {
         onChange={(event) => onSearch(event.target.value)}
       />
       <p role="status" className="soft small numeral">
-        {search === ""
-          ? `${count.format(total)} accounts`
-          : `${count.format(found)} of ${count.format(total)} accounts`}
+        {search !== "" && `${count.format(found)} of `}
+        {count.format(total)} {total === 1 ? "account" : "accounts"}
       </p>
     </div>
   );

@@ -64,7 +64,8 @@ export function readTransaction(text: string, header: Header): Transaction {
   const cells = data[0] ?? [];
   if (errors.length > 0) throw new BrokenLine("A quotation mark is not closed.");
   if (cells.length !== header.width) {
-    throw new BrokenLine(`${cells.length} columns where the header names ${header.width}.`);
+    const columns = cells.length === 1 ? "1 column" : `${cells.length} columns`;
+    throw new BrokenLine(`${columns} where the header names ${header.width}.`);
   }
   const cell = (name: Column): string => cells[header.columns.get(name) ?? -1]?.trim() ?? "";
   const reported = cell("reported_balance");
