@@ -1,4 +1,5 @@
 /** Opens the store once and shows the page that the address names. */
+import { isEverfoldError } from "everfold";
 import { EverfoldProvider } from "everfold/react";
 import { type ReactNode, Suspense, use } from "react";
 import { AccountPage } from "./account/account-page.tsx";
@@ -9,6 +10,7 @@ import { Failure, FailureBoundary } from "./shell/failure.tsx";
 import { LedgerContext } from "./shell/ledger-context.ts";
 import { hrefOf, useRoute } from "./shell/route.ts";
 import { Page, Shell } from "./shell/shell.tsx";
+import { Erase } from "./storage/erase.tsx";
 import { StoragePage } from "./storage/storage-page.tsx";
 import { openLedger } from "./store.ts";
 
@@ -79,6 +81,12 @@ function OpeningFailed({ error }: { readonly error: unknown }) {
           Try again
         </button>
       </div>
+      {isEverfoldError(error, "storage-corrupt") && (
+        <section className="panel storage-part">
+          <h2>If it stays damaged</h2>
+          <Erase />
+        </section>
+      )}
     </Page>
   );
 }

@@ -10,7 +10,7 @@ const MEANING: Readonly<Record<string, string>> = {
   "storage-newer": "This ledger was written by a newer release of the page. Reload to get it.",
   "store-blocked": "Another tab holds an older release of this ledger open. Close it and try again.",
   "store-closed": "Another tab has erased this ledger, or has a newer release of the page. Reload to go on.",
-  "storage-corrupt": "A stored record is damaged. Everything else stays readable.",
+  "storage-corrupt": "A stored record is damaged. Nothing was changed because of it.",
   "sync-unauthorized": "The server takes no token of this person. What was done here is kept until it does.",
   "sync-forbidden": "This person may not use this space. What was done here is kept.",
   "sync-diverged":

@@ -1,20 +1,20 @@
-/** Erases the ledger from this device, after asking. */
+/** Erases the ledger from this device, after asking: also one that did not open. */
 import { deleteStore } from "everfold";
-import { useId, useRef, useState } from "react";
+import { useContext, useId, useRef, useState } from "react";
 import { Failure } from "../shell/failure.tsx";
-import { useLedger } from "../shell/ledger-context.ts";
+import { LedgerContext } from "../shell/ledger-context.ts";
 import { hrefOf } from "../shell/route.ts";
 import { STORE_NAME } from "../store.ts";
 import { tellErased } from "./erased.ts";
 
 export function Erase() {
-  const ledger = useLedger();
+  const ledger = useContext(LedgerContext);
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<unknown>();
   const id = useId();
   const erase = async (): Promise<void> => {
     try {
-      await ledger.close();
+      await ledger?.close();
       await deleteStore(STORE_NAME);
       tellErased();
       location.hash = hrefOf({ page: "bank" });
