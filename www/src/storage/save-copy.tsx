@@ -6,9 +6,12 @@ import { formatBytes } from "./bytes.ts";
 
 export function SaveCopy() {
   const ledger = useLedger();
-  const [saved, setSaved] = useState<number | null>(null);
+  const [saved, setSaved] = useState<number | "saving" | null>(null);
   const [error, setError] = useState<unknown>();
   const save = async (): Promise<void> => {
+    if (saved === "saving") return;
+    setSaved("saving");
+    setError(undefined);
     try {
       const file = await ledger.export();
       const link = document.createElement("a");
@@ -17,8 +20,8 @@ export function SaveCopy() {
       link.click();
       URL.revokeObjectURL(link.href);
       setSaved(file.size);
-      setError(undefined);
     } catch (failure) {
+      setSaved(null);
       setError(failure);
     }
   };
@@ -27,15 +30,18 @@ export function SaveCopy() {
       <div>
         <h3>A copy of the log</h3>
         <p className="small soft" role="status">
-          {saved === null
-            ? "One file with every event, checked when it is read again."
-            : `Saved, ${formatBytes(saved)}.`}
+          {newsOf(saved)}
         </p>
       </div>
-      <button type="button" onClick={() => void save()}>
+      <button type="button" aria-disabled={saved === "saving"} onClick={() => void save()}>
         Save a copy
       </button>
       {error !== undefined && <Failure error={error} />}
     </div>
   );
+}
+
+function newsOf(saved: number | "saving" | null): string {
+  if (saved === null) return "One file with every event, checked when it is read again.";
+  return saved === "saving" ? "Gathering the events…" : `Saved, ${formatBytes(saved)}.`;
 }
