@@ -50,12 +50,21 @@ test("forms, a dialog and the replay stay within their panels on a small phone",
   expect(await outside(page.getByRole("dialog"))).toEqual([]);
 });
 
+test("the sum of a file stays within its panel at any width", async ({ demo, page }) => {
+  await demo.choose({ name: "sum.csv", text: `${HEADER}\n1,7,1993-01-01,credit,99999999999.99,` });
+
+  for (const width of [...WIDTHS, 600, 900, 1000]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await outside(page.locator(".preview-facts")), `${width}`).toEqual([]);
+  }
+});
+
 /** What reaches over the edge of the panels that it stands in. */
 function outside(panels: Locator): Promise<string[]> {
   return panels.evaluateAll((elements) =>
     elements.flatMap((panel) => {
       const edge = panel.getBoundingClientRect().right;
-      return [...panel.querySelectorAll("input, select, button, p, pre")]
+      return [...panel.querySelectorAll("input, select, button, data, p, pre")]
         .filter((inner) => inner.getBoundingClientRect().right > edge)
         .map(({ outerHTML }) => outerHTML);
     }),
