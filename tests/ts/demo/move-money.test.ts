@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { openStore } from "everfold";
+import { type AnyStore, openStore } from "everfold";
 import { EverfoldProvider } from "everfold/react";
 import { act, createElement } from "react";
 import { createRoot, type Root } from "react-dom/client";
@@ -14,6 +14,8 @@ const openBank = () =>
   openStore({ name: "move-money", storage: "memory", aggregates: [account], decisions: [transfer], wasm });
 
 let bank: Awaited<ReturnType<typeof openBank>>;
+/** The last command that was given. */
+let command: Promise<unknown>;
 let container: HTMLElement;
 let root: Root;
 
@@ -23,7 +25,10 @@ beforeEach(async () => {
   await bank.execute(account, "1001", { type: "Deposit", data: { amount: 100 } });
   container = document.body.appendChild(document.createElement("div"));
   root = createRoot(container);
-  act(() => root.render(createElement(EverfoldProvider, { store: bank }, createElement(MoveMoney, { id: "1001" }))));
+  command = Promise.resolve();
+  const execute = (...call: Parameters<AnyStore["execute"]>) => (command = (bank as AnyStore).execute(...call));
+  const store = { ...bank, execute } as AnyStore;
+  act(() => root.render(createElement(EverfoldProvider, { store }, createElement(MoveMoney, { id: "1001" }))));
 });
 afterEach(async () => {
   act(() => root.unmount());
@@ -41,7 +46,9 @@ const type = (field: string, text: string): void => {
 const submit = () =>
   act(async () => {
     container.querySelector("form")?.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await Promise.allSettled([command]);
+    // The form has heard of it, too.
+    await new Promise((resolve) => setTimeout(resolve));
   });
 const alerts = () => [...container.querySelectorAll("[role=alert]")].map(({ textContent }) => textContent);
 const balanceOf = async (id: string) => (await bank.load(account, id)).state.balance;
