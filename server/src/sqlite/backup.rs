@@ -101,19 +101,28 @@ pub fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
     let _lock = lock(data).map_err(|source| in_opening(data, source))?;
     let fresh = beside(data, "restoring");
     remove(&fresh)?;
-    copy(backup, &fresh)?;
+    let restored = put_in_place(backup, &fresh, data);
+    if restored.is_err() {
+        // On a full disk it would keep the server from writing.
+        drop(remove(&fresh));
+    }
+    restored
+}
+
+fn put_in_place(backup: &Path, fresh: &Path, data: &Path) -> Result<Restored, BackupError> {
+    copy(backup, fresh)?;
     let anew = data.exists().then(|| {
         let before = open_reader(data).map_err(|error| error.to_string())?;
-        begin_anew(&fresh, Some(&before)).map_err(|error| error.to_string())
+        begin_anew(fresh, Some(&before)).map_err(|error| error.to_string())
     });
     let (spaces, unread) = match anew {
         Some(Ok(spaces)) => (spaces, None),
         // What is replaced is often damaged: the backup takes its place all the same.
-        unread => (begin_anew(&fresh, None)?, unread.and_then(Result::err)),
+        unread => (begin_anew(fresh, None)?, unread.and_then(Result::err)),
     };
     let is_there = parts_of(data).iter().any(|part| part.exists());
     let replaced = if is_there { Some(put_aside(data)?) } else { None };
-    fs::rename(&fresh, data).map_err(|source| in_file(data, source))?;
+    fs::rename(fresh, data).map_err(|source| in_file(data, source))?;
     Ok(Restored {
         spaces,
         replaced,

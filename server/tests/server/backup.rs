@@ -358,6 +358,27 @@ fn what_is_left_of_a_file_that_is_gone_is_put_aside_too() {
 }
 
 #[test]
+fn a_restore_that_fails_leaves_nothing() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    {
+        let server = Process::start(&data, "127.0.0.1:0");
+        Device::new(&server).push("c", 10);
+        ask(&data, &["backup", path(&backup)]);
+    }
+    let mut pages = std::fs::read(&backup).unwrap();
+    pages[4_096..].fill(0xA5);
+    std::fs::write(&backup, pages).unwrap();
+
+    let output = run(&data, &["restore", path(&backup)]);
+
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("malformed"), "{told}");
+    assert!(!folder.path("data.sqlite3.restoring").exists());
+    assert!(ask(&data, &["verify"]).contains("10 commits"));
+}
+
+#[test]
 fn verify_names_the_commit_that_is_not_what_it_was() {
     let folder = Folder::new();
     let data = folder.path("backup.sqlite3");
