@@ -4,6 +4,7 @@
 //! clients know of it: so each space gets a new epoch, and keeps where it parts from the earlier ones.
 
 use std::fs;
+use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,18 +60,27 @@ pub struct Restored {
 
 /// Copies `data`, which may be in use, to `target`, which must not be there.
 pub fn backup(data: &Path, target: &Path) -> Result<(), BackupError> {
+    // Beside it first: half a backup must not look like one. Two at once would write into each other's.
+    let partial = beside(target, "partial");
+    let claim = lock(&partial).map_err(|source| match source {
+        OpenError::InUse => in_file(&partial, Error::other("another backup to it is under way")),
+        source => in_opening(&partial, source),
+    })?;
+    let made = copy_beside(data, &partial, target);
+    drop(remove(&partial));
+    drop(fs::remove_file(beside(&partial, "lock")));
+    drop(claim);
+    made
+}
+
+fn copy_beside(data: &Path, partial: &Path, target: &Path) -> Result<(), BackupError> {
     // Nor must anything be beside it: it would be taken for a part of the backup.
     if let Some(part) = parts_of(target).into_iter().find(|part| part.exists()) {
         return Err(BackupError::Exists(part));
     }
-    // Beside it first: half a backup must not look like one.
-    let partial = beside(target, "partial");
-    let copied = copy(data, &partial);
-    let moved = copied.and_then(|()| fs::rename(&partial, target).map_err(|source| in_file(target, source)));
-    if moved.is_err() {
-        drop(fs::remove_file(&partial));
-    }
-    moved
+    remove(partial)?;
+    copy(data, partial)?;
+    fs::rename(partial, target).map_err(|source| in_file(target, source))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {

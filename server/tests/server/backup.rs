@@ -1,5 +1,6 @@
 //! Backups, and what devices are told after a restore.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -94,6 +95,35 @@ fn a_backup_is_made_while_the_server_runs_and_restored_under_a_new_epoch() {
     assert_eq!(device.push("lost", 5)["head"]["number"], 15);
     drop(server);
     assert!(ask(&data, &["verify"]).contains("15 commits"));
+}
+
+#[test]
+fn a_backup_is_not_written_into_another_one_that_is_under_way() {
+    let folder = Folder::new();
+    let (data, backup) = (folder.path("data.sqlite3"), folder.path("backup.sqlite3"));
+    let server = Process::start(&data, "127.0.0.1:0");
+    Device::new(&server).push("kept", 10);
+    let under_way = File::create(folder.path("backup.sqlite3.partial.lock")).unwrap();
+    under_way.lock().unwrap();
+
+    let refused = everfold_server::sqlite::backup(&data, &backup);
+
+    let refused = refused.expect_err("is refused").to_string();
+    assert!(refused.contains("another backup to it is under way"), "{refused}");
+    assert!(!backup.exists());
+    drop(under_way);
+    everfold_server::sqlite::backup(&data, &backup).unwrap();
+    assert!(ask(&backup, &["verify"]).contains("10 commits"));
+    let beside = std::fs::read_dir(folder.path("")).unwrap();
+    let partial = beside.filter(|entry| {
+        entry
+            .as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .contains("partial")
+    });
+    assert_eq!(partial.count(), 0);
 }
 
 #[test]
