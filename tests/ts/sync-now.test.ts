@@ -163,6 +163,20 @@ test("what was appended while a push was under way is pushed before it resolves"
   }
 });
 
+test("it brings what another tab wrote, although the one that leads has not heard of that", async () => {
+  const server = fakeServer();
+  const leader = await device(server);
+  await leader.pass(1_000);
+  const other = await device(server, { of: leader });
+  await other.store.execute(account, "a", deposit(1));
+  expect(leader.store.sync.status()).toMatchObject({ leader: true, pending: 0 });
+
+  await other.store.sync.now();
+
+  expect(server.commits).toHaveLength(1);
+  expect(other.store.sync.status().pending).toBe(0);
+});
+
 test("a page that was fetched before does not answer it", async () => {
   const server = fakeServer();
   const [one, two] = [await device(server), await device(server, { sync: { live: false } })];

@@ -99,6 +99,8 @@ export function driveSync(engine: Engine, options: CheckedSync): SyncDriver {
       if (paused) {
         throw said("paused");
       }
+      // What another tab has written is meant too, and word of it may be on its way.
+      await log.catchUp();
       // What could not be decided is asked again, however short ago that was.
       walked = { at: -1, since: 0 };
       exchange.asked();
