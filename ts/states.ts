@@ -249,7 +249,7 @@ export function textOfState(state: unknown): string {
 /** The state before the first event, frozen. */
 export function initialState(aggregate: AnyAggregate): unknown {
   try {
-    return deepFreeze(aggregate.initialState());
+    return deepFreeze(atOnce(aggregate.initialState()));
   } catch (cause) {
     throw evolveFailed(aggregate, cause, undefined);
   }
@@ -282,13 +282,23 @@ function asWritten(full: CoreNewEvent | RecordedEvent): AnyEvent {
 
 function evolveOne(aggregate: AnyAggregate, state: unknown, event: AnyEvent, place?: RecordedEvent): unknown {
   try {
-    return aggregate.evolve(state, event);
+    return atOnce(aggregate.evolve(state, event));
   } catch (cause) {
     // One in Rust says itself what is wrong, or that the engine stopped.
     throw isEverfoldError(cause, "evolve-failed") || isEverfoldError(cause, "wasm-failed")
       ? cause
       : evolveFailed(aggregate, cause, event, place);
   }
+}
+
+/** The state, unless it is a promise of one: `decide` would find no property of it, and break its rules. */
+function atOnce(state: unknown): unknown {
+  if (state instanceof Promise) {
+    // Nobody else will look at how it ends.
+    state.catch(() => undefined);
+    throw new TypeError("it returned a promise");
+  }
+  return state;
 }
 
 function evolveFailed(

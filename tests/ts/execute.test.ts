@@ -322,6 +322,25 @@ describe("an aggregate", () => {
     expect(await all(store.read({ streamId: "brittle-1" }))).toHaveLength(2);
   });
 
+  test.each(["initialState", "evolve"] as const)("whose %s answers later is evolve-failed", async (later) => {
+    const late = defineAggregate({
+      name: "late",
+      version: 1,
+      initialState: () => ({ total: 0 }),
+      decide: (_: { type: "Add" }): Event<"added"> => ({ type: "added" }),
+      evolve: (state) => ({ total: state.total + 1 }),
+      [later]: () => Promise.reject(new Error("too late")),
+    });
+    const { store } = await opened({ aggregates: [late] });
+
+    await expect(store.execute(late, "1", { type: "Add" })).rejects.toMatchObject({
+      code: "evolve-failed",
+      message: expect.stringContaining("it returned a promise"),
+      details: { definition: "late" },
+    });
+    expect(await all(store.read())).toEqual([]);
+  });
+
   test("that changes its state in place is evolve-failed", async () => {
     const careless = defineAggregate({
       name: "careless",
