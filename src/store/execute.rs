@@ -161,8 +161,7 @@ impl<S: Storage> Store<S> {
                     let state = D::fold(state, &events);
                     let after = Version(version.0 + events.len() as u64);
                     if after.0 / D::SNAPSHOT_EVERY > version.0 / D::SNAPSHOT_EVERY {
-                        self.put_snapshot(merges, &stream, (D::NAME, D::VERSION.into()), after, &text(&state)?, 2)
-                            .await?;
+                        self.keep_state::<D>(merges, &stream, after, &state).await;
                     }
                     return Ok(Executed {
                         events,
@@ -180,6 +179,14 @@ impl<S: Storage> Store<S> {
             }
         }
         Err(StoreError::contended(MAX_TRIES).into())
+    }
+
+    /// Keeps a snapshot, if it can: it only saves time, and an error would say that nothing was written.
+    async fn keep_state<D: Decider>(&self, merges: u64, stream: &str, version: Version, state: &D::State) {
+        let definition = (D::NAME, D::VERSION.into());
+        if let Ok(state) = serde_json::to_string(state) {
+            let _ = self.put_snapshot(merges, stream, definition, version, &state, 2).await;
+        }
     }
 }
 

@@ -69,7 +69,12 @@ impl Decider for Counter {
     }
 }
 
-async fn raise<S: Storage>(store: &Store<S>, id: &str, limit: u64) -> Result<Executed<Counter>, ExecuteError<AtLimit>> {
+/// Raises counter `a` by one.
+pub(crate) async fn raise<S: Storage>(
+    store: &Store<S>,
+    id: &str,
+    limit: u64,
+) -> Result<Executed<Counter>, ExecuteError<AtLimit>> {
     let options = ExecuteOptions {
         commit_id: id.to_owned(),
         now: 5,

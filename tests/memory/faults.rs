@@ -9,11 +9,12 @@ use everfold::position::Position;
 use everfold::projection::Projection;
 use everfold::store::{
     Change, Fault, Faulty, Key, KeyRange, LoadQuery, MemoryDatabase, MemoryStorage, Order, Outcome, Read, RowWrite,
-    Storage, Store, Table, Write, Written, check_export,
+    Storage, Store, Table, When, Write, Written, check_export,
 };
 use everfold::stream::Version;
 use serde_json::json;
 
+use crate::contract::decider::{Counter, raise};
 use crate::contract::ingest::{BulkCommit, try_ingest};
 use crate::contract::log::{any, append, commit, events_of, over, read_all, try_append, try_open};
 use crate::contract::{all, keys};
@@ -189,6 +190,39 @@ fn nothing_ingested_is_lost_or_doubled_whichever_call_fails() {
     }));
 
     assert!(runs > 30, "{runs} runs");
+}
+
+/// Ten commands, after which a snapshot is due: an error says that nothing was written, unless the answer was lost.
+#[test]
+fn a_command_that_is_stored_is_no_error_whichever_call_fails() {
+    let runs = pollster::block_on(fail_each_call(async |faults, fault| {
+        let database = MemoryDatabase::new();
+        let storage = || MemoryStorage::open(&database);
+        let faulty = || Faulty::new(storage(), faults.clone());
+        let mut store = match try_open(faulty()).await {
+            Ok(store) => store,
+            Err(_) => over(faulty()).await,
+        };
+
+        for stored in 0..10 {
+            let id = format!("c{stored}");
+            if raise(&store, &id, 99).await.is_err() {
+                store = over(faulty()).await;
+                let version = store.load_state::<Counter>("a").await.expect("loads").version;
+                if fault.when == When::Before {
+                    assert_eq!(version, Version(stored), "{fault:?}");
+                }
+                if version == Version(stored) {
+                    raise(&store, &id, 99).await.expect("executes");
+                }
+            }
+        }
+
+        let state = over(storage()).await.load_state::<Counter>("a").await.expect("loads");
+        assert_eq!((state.state, state.version), (10, Version(10)), "{fault:?}");
+    }));
+
+    assert!(runs > 60, "{runs} runs");
 }
 
 /// Small segments that become one, whichever call fails; after each error it is asked for again.
