@@ -127,6 +127,7 @@ impl<S: Storage> Store<S> {
                 self.catch_up().await?;
                 let actual = self.load_state::<D>(id).await?.version;
                 if expected != actual {
+                    self.refuse_known(&options.commit_id).await?;
                     let expected = ExpectedVersion::Exact(expected);
                     return Err(ExecuteError::Conflict(Conflict {
                         stream,
@@ -137,11 +138,14 @@ impl<S: Storage> Store<S> {
                 continue;
             }
             let decided = D::decide(command, &state);
-            if !is_fresh && decided.as_ref().map_or(true, Vec::is_empty) {
+            if decided.as_ref().map_or(true, Vec::is_empty) {
                 // A written record proves that nobody wrote since; a 'no' and a 'nothing to do' have to look.
-                self.catch_up().await?;
-                is_fresh = true;
-                continue;
+                if !is_fresh {
+                    self.catch_up().await?;
+                    is_fresh = true;
+                    continue;
+                }
+                self.refuse_known(&options.commit_id).await?;
             }
             let events = decided.map_err(ExecuteError::Refused)?;
             if events.is_empty() {
@@ -179,6 +183,14 @@ impl<S: Storage> Store<S> {
             }
         }
         Err(StoreError::contended(MAX_TRIES).into())
+    }
+
+    /// Of a command that comes again, what it led to is told from what it would lead to now.
+    async fn refuse_known<R>(&self, commit_id: &str) -> Result<(), ExecuteError<R>> {
+        match self.find_commit(commit_id).await? {
+            Some(_) => Err(ExecuteError::CommitIdKnown(commit_id.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Keeps a snapshot, if it can: it only saves time, and an error would say that nothing was written.

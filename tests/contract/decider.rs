@@ -14,6 +14,7 @@ macro_rules! decider_sentences {
         $run! { decider:
             a_command_leads_to_events_and_state
             a_refused_command_writes_nothing
+            a_command_that_is_stored_is_known_whatever_it_would_lead_to_now
             a_lost_race_is_decided_again
             a_tab_that_lags_looks_before_it_refuses_or_finds_nothing_to_do
             an_expected_version_that_is_not_met_is_a_conflict
@@ -108,6 +109,32 @@ pub(crate) async fn a_refused_command_writes_nothing(tabs: &impl Tabs) {
     );
 
     assert_eq!(read_all(&store).await.len(), 1);
+}
+
+/// Its answer was lost, and it comes again: not as refused, not as a conflict, not as nothing to do.
+pub(crate) async fn a_command_that_is_stored_is_known_whatever_it_would_lead_to_now(tabs: &impl Tabs) {
+    let (left, right) = (open(tabs).await, open(tabs).await);
+    let known = || ExecuteError::CommitIdKnown("c1".to_owned());
+    let first = ExecuteOptions {
+        commit_id: "c1".to_owned(),
+        now: 0,
+        expected_version: Some(Version(0)),
+    };
+    left.execute::<Counter>("a", &RaiseUpTo(1), &first)
+        .await
+        .expect("executes");
+    let lock = ExecuteOptions {
+        commit_id: "c2".to_owned(),
+        ..ExecuteOptions::default()
+    };
+    left.execute::<Door>("a", &Turn::Lock, &lock).await.expect("executes");
+
+    for store in [left, right] {
+        assert_eq!(raise(&store, "c1", 1).await, Err(known()));
+        assert_eq!(store.execute::<Counter>("a", &RaiseUpTo(1), &first).await, Err(known()));
+        let locked = store.execute::<Door>("a", &Turn::Lock, &lock).await;
+        assert_eq!(locked, Err(ExecuteError::CommitIdKnown("c2".to_owned())));
+    }
 }
 
 pub(crate) async fn a_lost_race_is_decided_again(tabs: &impl Tabs) {
