@@ -156,7 +156,10 @@ export function storeHandle(shared: Engine, definitions: Definitions, release: (
 
   async function outcome(commitId: string): Promise<CommitOutcome> {
     engine.check();
-    const found = await log.outcome(checkId(commitId, "commitId"));
+    checkId(commitId, "commitId");
+    // Another tab may have written it, or heard of it, just now.
+    await log.catchUp();
+    const found = await log.outcome(commitId);
     if (found?.status === "pending" || found?.status === "refused") {
       return found.status;
     }

@@ -11,6 +11,15 @@ import { newDatabase, tab, until } from "./tab.js";
 
 const definitions = { aggregates: [account], decisions: [transfer], projections: [balances] } as const;
 
+test("what became of a commit is known as soon as another tab has written it", async () => {
+  const database = newDatabase();
+  const [one, two] = [await tab(database, definitions), await tab(database, definitions)];
+
+  const { commitId } = await one.store.append("account-a", [deposited(1)]);
+
+  expect(await two.store.outcome(commitId)).toBe("confirmed");
+});
+
 describe("a subscription", () => {
   test("never cuts a commit, also where a page ends", async () => {
     const { store } = await opened();

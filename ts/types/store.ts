@@ -67,7 +67,7 @@ export interface Store<
   commit(streams: readonly StreamAppend[], options?: CommitOptions): Promise<MultiReceipt>;
   /** Writes facts in bulk. After an abort or a failure what was acknowledged is there, nothing else. */
   ingest(batches: Iterable<IngestBatch> | AsyncIterable<IngestBatch>, options?: IngestOptions): Promise<IngestProgress>;
-  /** Also answers after a reload. */
+  /** Also answers after a reload, and of what other tabs have written. */
   outcome(commitId: string): Promise<CommitOutcome>;
 
   load<A extends As[number]>(aggregate: A, id: string, options?: LoadOptions): Promise<Loaded<StateOf<A>>>;
