@@ -41,6 +41,19 @@ test("what one tab writes, the other shows", async ({ demo, context, serverUrl }
   await expect(demo.page.locator("tr[data-index]")).toHaveCount(3);
 });
 
+test("a sample that one tab writes is not told as interrupted in the other", async ({ demo, context, serverUrl }) => {
+  const other = new Demo(await context.newPage());
+  await other.page.goto(serverUrl);
+  await expect(other.page.getByRole("button", { name: "Try with a sample bank" })).toBeVisible();
+
+  await demo.page.getByRole("button", { name: "Try with a sample bank" }).press("Enter");
+  await expect(other.page.getByRole("heading", { name: "The whole bank" })).toBeVisible();
+  await expect(other.page.getByText("in 600 accounts, now")).toBeVisible();
+  await expect(other.total).toHaveText("210,164,207.00\u00a0CZK");
+
+  await expect(other.page.getByText("The sample bank was interrupted.")).toHaveCount(0);
+});
+
 async function moved(demo: Demo, kind: "Deposit" | "Transfer", amount: string, to?: string): Promise<void> {
   await demo.move(kind, amount, to);
   await expect(demo.page.getByText("It is on disk.")).toBeVisible();

@@ -60,10 +60,12 @@ export async function fillWithSample(ledger: Ledger, sample: Sample): Promise<vo
   };
   show(0, 0);
   try {
-    await ledger.ingest(sample.days(), {
-      signal,
-      onProgress: ({ events, knownEvents }) => show(events, knownEvents),
-    });
+    await locked({ ifAvailable: true }, () =>
+      ledger.ingest(sample.days(), {
+        signal,
+        onProgress: ({ events, knownEvents }) => show(events, knownEvents),
+      }),
+    );
     tell({ status: "idle" });
   } catch (error) {
     tell(signal.aborted && isEverfoldError(error, "aborted") ? { status: "idle" } : { status: "failed", error });
@@ -75,13 +77,25 @@ export function cancelSample(): void {
   running.abort();
 }
 
-/** The sample that was begun and not finished, if there is one: it was cancelled, or the tab was closed or killed. */
-export async function unfinishedSample(ledger: Ledger): Promise<Sample | undefined> {
+/**
+ * The sample that was begun and not finished, if there is one: it was cancelled, or the tab was closed or killed.
+ * While a tab writes one, this waits: it may come to its end.
+ */
+export function unfinishedSample(ledger: Ledger): Promise<Sample | undefined> {
+  return locked({ mode: "shared" }, () => unfinishedIn(ledger));
+}
+
+async function unfinishedIn(ledger: Ledger): Promise<Sample | undefined> {
   for (const sample of Object.values(SAMPLES)) {
     const [first, last] = await Promise.all([ledger.outcome(sample.first), ledger.outcome(sample.last)]);
     if (first !== "unknown" && last === "unknown") return sample;
   }
   return undefined;
+}
+
+/** A tab holds the lock while it writes. Where a browser offers none, no tab knows of another. */
+function locked<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
+  return navigator.locks ? navigator.locks.request("sample", options, work) : work();
 }
 
 function tell(next: SampleRun): void {
