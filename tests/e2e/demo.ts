@@ -67,6 +67,8 @@ export class Demo {
     await this.page.evaluate((hash) => {
       location.hash = hash;
     }, `#/accounts/${id}`);
+    // A balance alone may be that of the account before.
+    await expect(this.page.locator(".page-head")).toHaveText(new RegExp(`Account ${id}(?!\\d)`));
     await expect(this.balance).toBeVisible();
   }
 
