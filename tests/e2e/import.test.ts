@@ -208,6 +208,18 @@ test("a file is taken by drop", async ({ page, demo }) => {
   expect(await demo.imported()).toEqual({ written: 1, known: 0, opened: 1, broken: 0 });
 });
 
+test("a file that is dropped beside the place for it does not take that of the page", async ({ demo: { page } }) => {
+  await page.getByRole("link", { name: "Import", exact: true }).click();
+  await expect(page.getByText("or drop one here")).toBeVisible();
+
+  const opened = await page.getByRole("heading", { level: 1 }).evaluate((heading) => {
+    const init = { bubbles: true, cancelable: true, dataTransfer: new DataTransfer() };
+    return ["dragover", "drop"].map((kind) => heading.dispatchEvent(new DragEvent(kind, init)));
+  });
+
+  expect(opened, "whether the browser does what it does with a file").toEqual([false, false]);
+});
+
 /** Presses buttons inside the page, one after the other: a rebuild may be done before a click from outside arrives. */
 async function press(page: Page, ...names: readonly string[]): Promise<void> {
   await page.evaluate(async (wanted) => {

@@ -19,6 +19,7 @@ const count = new Intl.NumberFormat("en-GB");
 export function ImportPage() {
   const job = useImportJob();
   const stage = useFocusKeptIn(job.status);
+  useEffect(keepPage, []);
   return (
     <Page
       title="Import transactions"
@@ -66,6 +67,21 @@ function useFocusKeptIn(stage: string) {
     shown.current = stage;
   }, [stage]);
   return place;
+}
+
+/** A file dropped beside the place for it would be opened by the browser in place of the page, import and all. */
+function keepPage(): () => void {
+  const refuse = (event: DragEvent): void => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    if (event.dataTransfer) event.dataTransfer.dropEffect = "none";
+  };
+  addEventListener("dragover", refuse);
+  addEventListener("drop", refuse);
+  return () => {
+    removeEventListener("dragover", refuse);
+    removeEventListener("drop", refuse);
+  };
 }
 
 function Stage({ job }: { readonly job: ImportJob }): ReactNode {
