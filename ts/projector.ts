@@ -206,7 +206,8 @@ export function startProjector(engine: Engine, projection: AnyProjection): Proje
       pending = { fold: fold_, rows, base: seen, rebases: log.rebases(), ...news };
     }
     const folded = pending;
-    if (folded.position < end) {
+    // What cannot be folded stands where it is: to try again would tell it again, to those who ask again then.
+    if (folded.position < end && folded.failure === undefined) {
       folded.advancing ??= advance(folded, end).finally(() => {
         folded.advancing = undefined;
       });

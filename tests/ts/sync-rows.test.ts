@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { Core } from "../../ts/core.js";
 import { defineProjection } from "../../ts/projection.js";
-import type { ListQuery, View } from "../../ts/types.js";
+import type { ListQuery, Store, View } from "../../ts/types.js";
 import { type Device, device } from "./device.js";
 import { type FakeServer, fakeServer } from "./fake-server.js";
 import { account, balances, deposit, deposited, opened, transfer, withdraw } from "./ledger.js";
+import { until } from "./tab.js";
 
 const id = fc.constantFrom("a", "b", "c");
 const amount = fc.integer({ min: 1, max: 9 });
@@ -135,6 +136,39 @@ test("a live list shows what is pending, and what becomes of it", async () => {
 
   expect(shown).toEqual(["Ann 0", "Ann 5"]);
   expect(one.store.view(balances).checkpoint()).toBe(2);
+});
+
+test("a live row says once that something pending cannot be folded, and does not ask again and again", async () => {
+  let tries = 0;
+  const superstitious = defineProjection({
+    name: "superstitious",
+    version: 1,
+    from: [account],
+    events: ["account.deposited"],
+    key: (event) => event.streamId,
+    evolve(row: number = 0, { data }) {
+      // Without an end nobody would ever see that it is tried too often.
+      if (data.amount === 13 && ++tries < 50) {
+        throw new Error("thirteen");
+      }
+      return row + data.amount;
+    },
+  });
+  const one = await device(fakeServer(), { projections: [superstitious] });
+  const view = (one.store as unknown as Store<[], [], [typeof superstitious]>).view(superstitious);
+  await one.store.execute(account, "a", deposit(5));
+  await one.store.sync.now();
+  one.online(false);
+  const states: unknown[] = [];
+  view.watch("account-a").subscribe(({ status, value }) => states.push(value ?? status));
+  await until(() => states.length === 1);
+
+  await one.store.execute(account, "b", deposit(13));
+  await until(() => states.length >= 2);
+
+  expect(states).toEqual([5, "failed"]);
+  await expect(view.count()).rejects.toMatchObject({ code: "projection-failed" });
+  expect(tries).toBe(1);
 });
 
 test("a snapshot never covers what is pending", async () => {
