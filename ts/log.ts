@@ -17,7 +17,7 @@ export type Touched = ReadonlySet<string> | "all";
 /** The log has grown. */
 export interface LogChange {
   readonly touched: Touched;
-  /** Whether this tab wrote some of it. */
+  /** Whether this tab wrote some of it, or had it from the server. */
   readonly own: boolean;
   /** Whether another tab wrote some of it. */
   readonly foreign: boolean;
@@ -115,12 +115,13 @@ export function openLog(connection: Connection, state: CoreState): Log {
     }
   }
 
-  function tell(written: ReadonlySet<string>, more = false): void {
+  function tell(written: ReadonlySet<string>, more = false, merged = false): void {
     const byOthers = foreign;
+    const isForeign = byOthers === "all" || byOthers.size > 0;
     const change: LogChange = {
       touched: byOthers === "all" ? "all" : new Set([...byOthers, ...written]),
-      own: written.size > 0,
-      foreign: byOthers === "all" || byOthers.size > 0,
+      own: written.size > 0 || (merged && (isForeign || rebased || settled.length > 0)),
+      foreign: isForeign,
       more,
       rebased,
       settled,
@@ -191,7 +192,7 @@ export function openLog(connection: Connection, state: CoreState): Log {
         takeIn(progress);
         tellStale(written);
         own = end;
-        tell(written);
+        tell(written, false, true);
       }
       return answer;
     },

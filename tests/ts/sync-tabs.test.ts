@@ -34,6 +34,27 @@ test("a tab that does not lead sees how it stands, and its work is confirmed", a
   expect((await follower.store.view(balances).list()).length).toBe(0);
 });
 
+test("what the server confirmed and what it brought is told to the other tabs by the one that leads", async () => {
+  const { server, leader, follower, look } = await tabs();
+  const tells: string[] = [];
+  for (const [name, { engine }] of Object.entries({ leader, follower })) {
+    engine.log.onChange(({ own }) => {
+      if (own) {
+        tells.push(name);
+      }
+    });
+  }
+  await follower.store.execute(account, "a", deposit(3));
+  expect(tells).toEqual(["follower"]);
+
+  await look();
+  expect(tells).toEqual(["follower", "leader"]);
+
+  server.add({ id: "theirs", streams: [{ streamId: "x", events: [{ type: "t", schemaVersion: 1, occurredAt: 1 }] }] });
+  await look();
+  expect(tells).toEqual(["follower", "leader", "leader"]);
+});
+
 test("a tab that is opened beside the one that leads knows at once what is confirmed", async () => {
   const server = fakeServer();
   const leader = await device(server);
