@@ -10,6 +10,7 @@ import { LedgerContext } from "../../../www/src/shell/ledger-context.ts";
 import type { Ledger } from "../../../www/src/store.ts";
 import { Crash } from "../../../www/src/tour/crash.tsx";
 import { wasm } from "../wasm-files.js";
+import { untilShown } from "./shown.ts";
 
 const { opening } = vi.hoisted(() => ({ opening: { fails: new Error("no room") } }));
 vi.mock("../../../www/src/store.ts", () => ({ openLedger: () => Promise.reject(opening.fails) }));
@@ -52,7 +53,7 @@ test("leaving the page ends the worker, and nothing is reloaded under the next p
   const root = createRoot(container);
   const page = createElement(LedgerContext, { value: bank as unknown as Ledger }, createElement(Crash));
   act(() => root.render(createElement(EverfoldProvider, { store: bank }, page)));
-  await vi.waitFor(() => act(() => expect(container.querySelector("button")).not.toBeNull()));
+  await untilShown(() => expect(container.querySelector("button")).not.toBeNull());
 
   act(() => container.querySelector("button")?.click());
   expect(terminated).not.toHaveBeenCalled();

@@ -3,7 +3,7 @@ import { EverfoldError, openStore } from "everfold";
 import { EverfoldProvider } from "everfold/react";
 import { act, createElement } from "react";
 import { createRoot } from "react-dom/client";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { balances } from "../../../www/src/balances.ts";
 import { BankPage } from "../../../www/src/bank/bank-page.tsx";
 import { fillWithSample, SAMPLES } from "../../../www/src/bank/sample-run.ts";
@@ -12,6 +12,7 @@ import { account, transfer } from "../../../www/src/ledger.ts";
 import { LedgerContext } from "../../../www/src/shell/ledger-context.ts";
 import type { Ledger } from "../../../www/src/store.ts";
 import { wasm } from "../wasm-files.js";
+import { untilShown } from "./shown.ts";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 
@@ -30,7 +31,7 @@ test("a sample that failed is told, and hides nothing of the bank", async () => 
 
   const page = createElement(LedgerContext, { value: bank as unknown as Ledger }, createElement(BankPage));
   act(() => root.render(createElement(EverfoldProvider, { store: bank }, page)));
-  await vi.waitFor(() => act(() => expect(container.textContent).toContain("Write the rest")));
+  await untilShown(() => expect(container.textContent).toContain("Write the rest"));
 
   expect(container.querySelector("h1")?.textContent).toBe("The whole bank");
   expect(container.querySelector("[role=alert]")?.textContent).toContain("no room");
