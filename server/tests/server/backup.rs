@@ -158,7 +158,7 @@ fn a_backup_of_a_busy_server_ends() {
         }
         let (data, backup) = (&data, &backup);
         scope.spawn(move || ended.0.send(everfold_server::sqlite::backup(data, backup)));
-        let copied = ended.1.recv_timeout(Duration::from_secs(20));
+        let copied = ended.1.recv_timeout(Duration::from_secs(120));
         busy.store(false, Ordering::SeqCst);
         copied
     });
