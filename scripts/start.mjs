@@ -58,8 +58,10 @@ async function start() {
   const data = join(folder, `demo-${port}.sqlite3`);
   const server = await startServer(program, { data, port: dev ? 0 : port, site });
   const developed = dev ? serveSources(port, server.url) : undefined;
+  let asked = false;
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.once(signal, () => {
+      asked = true;
       developed?.kill(signal);
       void server.stop(signal);
     });
@@ -70,7 +72,10 @@ async function start() {
     return;
   }
   process.stdout.write(`\nThe demo is at ${server.url}, and so is its sync server.\nPress Ctrl+C to stop.\n`);
-  await server.ended;
+  const how = await server.ended;
+  if (!asked && how !== 0) {
+    throw new Stop(`the server has ended (${how})`);
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
