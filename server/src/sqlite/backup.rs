@@ -3,7 +3,7 @@
 //! A backup is a file like the one that it is of, made while the server runs. A restored log may have lost its end, and
 //! clients know of it: so each space gets a new epoch, and keeps where it parts from the earlier ones.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -80,7 +80,15 @@ fn copy_beside(data: &Path, partial: &Path, target: &Path) -> Result<(), BackupE
     }
     remove(partial)?;
     copy(data, partial)?;
-    fs::rename(partial, target).map_err(|source| in_file(target, source))
+    rename_for_good(partial, target)
+}
+
+/// Until the folder is on the disk, a power cut may undo a renaming. Not every system can be asked for that.
+fn rename_for_good(file: &Path, place: &Path) -> Result<(), BackupError> {
+    fs::rename(file, place).map_err(|source| in_file(place, source))?;
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+    drop(File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all()));
+    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
@@ -132,7 +140,7 @@ fn put_in_place(backup: &Path, fresh: &Path, data: &Path) -> Result<Restored, Ba
     };
     let is_there = parts_of(data).iter().any(|part| part.exists());
     let replaced = if is_there { Some(put_aside(data)?) } else { None };
-    fs::rename(fresh, data).map_err(|source| in_file(data, source))?;
+    rename_for_good(fresh, data)?;
     Ok(Restored {
         spaces,
         replaced,
