@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::append::MAX_TRIES;
 use super::blocks::{BlockId, BlocksError};
 use super::export_file::{self, ExportContent};
 use super::segments::read_segment;
@@ -12,6 +13,7 @@ use crate::log::FormatError;
 use crate::log::block::{Recorded, RecordedCommit};
 use crate::log::bytes::put_bytes;
 use crate::log::commit::{StreamFields, join_commit};
+use crate::log::directory::Directory;
 use crate::position::Position;
 use crate::stream::{ExpectedVersion, Version};
 
@@ -106,46 +108,65 @@ impl<S: Storage> Store<S> {
             self.export.set(None);
             return Ok(None);
         }
-        if export.after >= export.until {
-            let refusals = self.stored_refusals().await?;
-            export.is_over = true;
-            self.export.set(Some(export));
-            return Ok(Some(export_file::end(export.written, &refusals)));
-        }
         let (export, content) = self.with_blocks(async || self.try_export(export).await).await?;
         self.export.set(Some(export));
         Ok(Some(content))
     }
 
-    /// The frames of the next segment's commits, or of the tail's.
-    async fn try_export(&self, mut export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
+    /// The frames of the next segment's commits, or of the tail's with the end.
+    async fn try_export(&self, export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
         // After a cut, other commits may be in the places of those that are written.
         if export.life != self.blocks.life() {
             return Err(interrupted().into());
         }
+        match self.segment_after(export.after) {
+            Some(segment) => self.export_segment(export, &segment).await,
+            None => self.export_end(export).await,
+        }
+    }
+
+    fn segment_after(&self, position: Position) -> Option<Rc<Directory>> {
+        let log = self.log.borrow();
+        log.segments.iter().find(|segment| segment.last() > position).cloned()
+    }
+
+    /// The tail's commits and the refusals, both of one moment: a commit that is refused in between, or tried again, would
+    /// be in both or in none.
+    async fn export_end(&self, mut export: ExportProgress) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
         let mut content = Vec::new();
-        let segment = self
-            .log
-            .borrow()
-            .segments
-            .iter()
-            .find(|segment| segment.last() > export.after)
-            .map(Rc::clone);
-        let Some(segment) = segment else {
-            let log = self.log.borrow();
-            let commits: Vec<_> = log.tail.commits().iter().map(|commit| commit.recorded()).collect();
-            let events: Vec<_> = log.tail.events().iter().map(TailEvent::recorded).collect();
-            export
-                .put_commits(&mut content, &commits, &events, Position(log.tail.base().0 + 1))
-                .map_err(|reason| StoreError::format("the tail", reason))?;
-            export.after = export.until;
-            return Ok((export, content));
-        };
+        let _writing = self.writing.lock().await;
+        for _ in 0..MAX_TRIES {
+            if self.segment_after(export.after).is_some() || export.life != self.blocks.life() {
+                // The next part goes on there.
+                return Ok((export, content));
+            }
+            if let Some(refusals) = self.refusals_of_log().await? {
+                let log = self.log.borrow();
+                let commits: Vec<_> = log.tail.commits().iter().map(|commit| commit.recorded()).collect();
+                let events: Vec<_> = log.tail.events().iter().map(TailEvent::recorded).collect();
+                export
+                    .put_commits(&mut content, &commits, &events, Position(log.tail.base().0 + 1))
+                    .map_err(|reason| StoreError::format("the tail", reason))?;
+                content.extend(export_file::end(export.written, &refusals));
+                export.is_over = true;
+                return Ok((export, content));
+            }
+            self.refresh().await?;
+        }
+        Err(StoreError::contended(MAX_TRIES).into())
+    }
+
+    async fn export_segment(
+        &self,
+        mut export: ExportProgress,
+        segment: &Rc<Directory>,
+    ) -> Result<(ExportProgress, Vec<u8>), BlocksError> {
+        let mut content = Vec::new();
         let blocks: Vec<_> = (0..segment.first_stream_block())
-            .map(|number| BlockId::new(&segment, number))
+            .map(|number| BlockId::new(segment, number))
             .collect();
         let contents = self.blocks.get(&*self.storage, &blocks).await?;
-        read_segment(&segment, &contents)
+        read_segment(segment, &contents)
             .and_then(|(events, commits)| export.put_commits(&mut content, &commits, &events, segment.first))
             .map_err(|reason| StoreError::format(format!("segment {}", segment.first.0), reason))?;
         export.after = segment.last();

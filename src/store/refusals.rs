@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::append::MAX_TRIES;
 use super::batch::BatchWriter;
+use super::meta::Floor;
 use super::read::Sink;
 use super::storage::{Change, Check, Entry, Key, KeyRange, Order, Read, Storage, Table, Write, Written};
 use super::tail::{Tail, TailCommit};
@@ -241,21 +242,29 @@ impl<S: Storage> Store<S> {
     /// All refusals by the ids of their commits, as they are stored.
     pub(crate) async fn stored_refusals(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         self.check_open()?;
-        let scan = Read::Scan {
-            table: Table::Meta,
-            range: KeyRange::prefix(&[Key::from("refusal")]),
+        let found = self.storage.read(vec![refusals_read()]).await?;
+        Ok(found.into_iter().flatten().filter_map(stored_refusal).collect())
+    }
+
+    /// The same, if nothing of the log is stored that is not known here; otherwise the log is to be refreshed first. For
+    /// whoever holds `writing`.
+    pub(crate) async fn refusals_of_log(&self) -> Result<Option<Vec<(String, Vec<u8>)>>, StoreError> {
+        let number = self.log.borrow().tail.number();
+        let newer = Read::Scan {
+            table: Table::Journal,
+            range: KeyRange::after(Key::from(number)),
             order: Order::Ascending,
-            limit: None,
+            limit: Some(1),
         };
-        let found = self.storage.read(vec![scan]).await?;
-        let id = |entry: Entry| match entry.key {
-            Key::List(mut parts) => match parts.pop() {
-                Some(Key::Text(id)) => Some((id, entry.value)),
-                _ => None,
-            },
-            _ => None,
-        };
-        Ok(found.into_iter().flatten().filter_map(id).collect())
+        let reads = vec![refusals_read(), Read::Get(Table::Meta, Floor::key()), newer];
+        let mut found = self.storage.read(reads).await?.into_iter();
+        let refusals = found.next().unwrap_or_default();
+        let floor = found.next().unwrap_or_default();
+        let is_known = floor
+            .first()
+            .is_some_and(|entry| entry.value == self.log.borrow().stored_floor)
+            && found.next().unwrap_or_default().is_empty();
+        Ok(is_known.then(|| refusals.into_iter().filter_map(stored_refusal).collect()))
     }
 
     /// The ids of those refusals of a store with sync that are wanted. One that cannot be read is.
@@ -417,6 +426,25 @@ impl<S: Storage> Store<S> {
             .read(vec![Read::Get(Table::Meta, Refusal::key(id))])
             .await?;
         Ok(found.into_iter().flatten().next())
+    }
+}
+
+fn refusals_read() -> Read {
+    Read::Scan {
+        table: Table::Meta,
+        range: KeyRange::prefix(&[Key::from("refusal")]),
+        order: Order::Ascending,
+        limit: None,
+    }
+}
+
+fn stored_refusal(entry: Entry) -> Option<(String, Vec<u8>)> {
+    match entry.key {
+        Key::List(mut parts) => match parts.pop() {
+            Some(Key::Text(id)) => Some((id, entry.value)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::contract::export::export;
 use crate::contract::log::{any, appended, over, read_all};
-use crate::device::{device, done, pull, put, refusals, take};
+use crate::device::{device, done, pull, put, refusals, tab, take};
 use crate::space::{Space, sync};
 
 #[test]
@@ -83,6 +83,54 @@ fn an_export_holds_what_is_pending_even_if_others_confirm_meanwhile() {
         let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
         copy.import(&file, false).await.expect("imports");
         assert!(copy.find_commit("pending").await.expect("finds").is_some());
+    });
+}
+
+/// Whatever part of the file is written when a commit is refused, or a refused one is tried again.
+#[test]
+fn an_export_holds_each_commit_as_pending_or_as_refused() {
+    pollster::block_on(async {
+        for moment in 0.. {
+            let space = Space::new().await;
+            let (database, store) = device(&space).await;
+            done(&store, "refused before", &take("d", 0)).await;
+            space.foreign("f1", &[("d", -1)]).await;
+            sync(&store, &space, 10).await.expect("syncs");
+            done(&store, "refused meanwhile", &take("e", 0)).await;
+
+            let mut file = Vec::new();
+            let mut part = 0;
+            while let Some(bytes) = store.export_part(part).await.expect("exports") {
+                file.extend(bytes);
+                if part == moment {
+                    let other = tab(&database).await;
+                    space.foreign("f2", &[("e", -1)]).await;
+                    done(&other, "tried again", &put("d")).await;
+                    other.dismiss_refusal("refused before").await.expect("dismisses");
+                    other.lead().await.expect("leads");
+                    sync(&other, &space, 10).await.expect("syncs");
+                }
+                part += 1;
+            }
+
+            let copy = over(MemoryStorage::open(&MemoryDatabase::new())).await;
+            copy.import(&file, false).await.expect("imports");
+            let refused: Vec<_> = refusals(&copy)
+                .await
+                .iter()
+                .map(|one| one["commitId"].clone())
+                .collect();
+            for (id, pending) in [
+                ("refused before", "tried again"),
+                ("refused meanwhile", "refused meanwhile"),
+            ] {
+                let is_pending = copy.find_commit(pending).await.expect("finds").is_some();
+                assert_ne!(is_pending, refused.contains(&json!(id)), "{id}, after part {moment}");
+            }
+            if moment >= part {
+                break;
+            }
+        }
     });
 }
 
